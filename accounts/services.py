@@ -1,0 +1,150 @@
+"""Users, API keys, accounts and their generations: the only writer of these rows.
+
+What spans apps (opening an account with its book, reset, archive) is composed in `papertrade.lifecycle`.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
+from accounts.policy import Policy
+from papertrade.errors import BadRequest, Conflict, NotFound
+
+TOKEN_MARK = "cm_"
+PREFIX_LENGTH = 12
+SECRET_BYTES = 32
+KEY_USE_RESOLUTION = timedelta(minutes=1)
+MAX_ACTIVE_ACCOUNTS = 20
+
+
+def create_user(*, username: str, password: str, is_staff: bool = False, is_superuser: bool = False) -> User:
+    """A user who can sign in."""
+    return User.objects.create_user(
+        username=username, password=password, is_staff=is_staff, is_superuser=is_superuser
+    )
+
+
+def issue_key(*, user: User, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
+    """A new key and its token, which is shown this once. Raises BadRequest for a bad name or scope."""
+    if not scopes or set(scopes) - set(Scope.values):
+        raise BadRequest("The key needs scopes.", scopes="must be one or more of " + ", ".join(Scope.values))
+    prefix = secrets.token_hex(PREFIX_LENGTH // 2)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    key = ApiKey.objects.create(
+        user=user, name=clean_name(name), prefix=prefix, secret_sha256=_digest(secret), scopes=sorted(set(scopes))
+    )
+    return key, f"{TOKEN_MARK}{prefix}{secret}"
+
+
+def revoke_key(*, user: User, key_id: UUID | str) -> ApiKey:
+    """End a key at once; ending it again changes nothing. Raises NotFound."""
+    try:
+        key = ApiKey.objects.get(pk=key_id, user=user)
+    except (ApiKey.DoesNotExist, ValidationError):
+        raise NotFound("There is no such key.") from None
+    if key.revoked_at is None:
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+    return key
+
+
+def authenticate_key(token: str) -> ApiKey | None:
+    """The live key of a token, with its active user; None for anything else."""
+    if not token.startswith(TOKEN_MARK) or not token.isascii():
+        return None
+    prefix, secret = token[len(TOKEN_MARK) :][:PREFIX_LENGTH], token[len(TOKEN_MARK) + PREFIX_LENGTH :]
+    key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
+    # Compare even without a key, so that a wrong prefix takes as long as a wrong secret.
+    matches = hmac.compare_digest(key.secret_sha256 if key else "", _digest(secret))
+    if key is None or not matches or key.revoked_at or not key.user.is_active:
+        return None
+    _touch(key)
+    return key
+
+
+def _touch(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > KEY_USE_RESOLUTION:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create_account(*, user: User, name: str, at: datetime) -> PaperAccount:
+    """A new active account, without a generation yet. Call inside a transaction: it locks the user to count.
+
+    Raises Conflict `account_limit_reached` for the one after the 20th active one.
+    """
+    User.objects.select_for_update().only("id").get(pk=user.pk)
+    if PaperAccount.objects.filter(user=user, status=AccountStatus.ACTIVE).count() >= MAX_ACTIVE_ACCOUNTS:
+        raise Conflict(
+            f"You have {MAX_ACTIVE_ACCOUNTS} active accounts, the most there can be. Archive one first.",
+            code="account_limit_reached",
+            limit=MAX_ACTIVE_ACCOUNTS,
+        )
+    return PaperAccount.objects.create(user=user, name=name, created_at=at, updated_at=at)
+
+
+def open_generation(
+    *, account: PaperAccount, number: int, initial_cash: Decimal, policy: Policy, feed: str, at: datetime, reason: str = ""
+) -> Generation:
+    """The next run of an account, with its policy frozen."""
+    return Generation.objects.create(
+        account=account,
+        number=number,
+        initial_cash=initial_cash,
+        policy=policy.as_json(),
+        feed=feed,
+        engine_version=settings.PAPERTRADE_ENGINE_VERSION,
+        opened_at=at,
+        reason=reason,
+    )
+
+
+def close_generation(*, generation: Generation, at: datetime, summary: dict[str, Any]) -> None:
+    """End a run and keep what it came to."""
+    generation.closed_at, generation.summary = at, summary
+    generation.save(update_fields=["closed_at", "summary"])
+
+
+def lock_account(*, account: PaperAccount) -> PaperAccount:
+    """The account's row, locked until the transaction ends."""
+    return PaperAccount.objects.select_for_update().get(pk=account.pk)
+
+
+def rename(*, account: PaperAccount, name: str, at: datetime) -> None:
+    """Change the name of a locked account."""
+    account.name, account.updated_at = name, at
+    account.save(update_fields=["name", "updated_at"])
+
+
+def mark_reset(*, account: PaperAccount, at: datetime) -> None:
+    """Remember when a locked account was reset last."""
+    account.reset_at = account.updated_at = at
+    account.save(update_fields=["reset_at", "updated_at"])
+
+
+def mark_archived(*, account: PaperAccount, at: datetime) -> None:
+    """Take a locked account off the active list."""
+    account.status = AccountStatus.ARCHIVED
+    account.archived_at = account.updated_at = at
+    account.save(update_fields=["status", "archived_at", "updated_at"])
+
+
+def clean_name(value: object) -> str:
+    """A name without surrounding space. Raises BadRequest."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > NAME_MAX_LENGTH:
+        raise BadRequest("The name cannot be used.", name=f"must be 1 to {NAME_MAX_LENGTH} printable characters")
+    return value.strip()

@@ -1,0 +1,70 @@
+"""The quote book: the latest quote of each symbol, shared by all processes through Valkey.
+
+It may be lost at any moment: a book without its marker is not an empty market but an unusable one, says so
+(BookUnavailable), and is filled anew by the feed.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+
+import redis
+from django.conf import settings
+
+from marketdata.quotes import Quote, quote_from_json, quote_to_json
+from papertrade.errors import Unavailable
+
+KEY = "papertrade:quotes"
+MARKER = "#filled"  # no symbol has such a name
+TIMEOUT_SECONDS = 2
+
+_client: redis.Redis | None = None
+
+
+class BookUnavailable(Unavailable):
+    """The quote book cannot be read at the moment."""
+
+
+def client() -> redis.Redis:
+    """This process's connection pool to Valkey."""
+    global _client
+    if _client is None:
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        )
+    return _client
+
+
+def publish(quotes: Iterable[Quote], *, through: str) -> None:
+    """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable."""
+    fields = {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
+    try:
+        client().hset(KEY, mapping={MARKER: through, **fields})
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be written.") from error
+
+
+def latest(symbols: Collection[str]) -> dict[str, Quote]:
+    """The latest quote of each of the symbols that has one. Raises BookUnavailable."""
+    try:
+        marker, *stored = client().hmget(KEY, [MARKER, *symbols])
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    if marker is None:
+        raise BookUnavailable("The quote book is being filled; try again in a moment.")
+    return {
+        symbol: quote_from_json(json.loads(row)) for symbol, row in zip(symbols, stored, strict=True) if row is not None
+    }
+
+
+def marker() -> str | None:
+    """Up to when the book is filled; None where it is lost. Raises BookUnavailable."""
+    try:
+        value = client().hget(KEY, MARKER)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    return None if value is None else value.decode()
+
+
+def clear() -> None:
+    """Forget everything, when another market or recording begins."""
+    client().delete(KEY)

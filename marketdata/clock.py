@@ -1,0 +1,109 @@
+"""Exchange time, and the only reader of the system clock behind it.
+
+The live market runs on the real clock. The others keep one row (`MarketClock`): at speed 0 exchange time is where the
+last step left it; otherwise it is mapped from wall time, stops when nobody moves the market, and never jumps back.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+
+from marketdata.models import MarketClock
+
+LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
+
+
+class ClockNotStarted(RuntimeError):
+    """There is no clock row yet: the market has not been started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """One look at the clock. `now` is exchange time; `through` and `through_rows` say what has been applied by then."""
+
+    now: datetime
+    through: datetime
+    through_rows: int | None
+    speed: Decimal
+    market: str
+
+
+def wall_now() -> datetime:
+    """The system clock, UTC."""
+    return datetime.now(UTC)
+
+
+def read() -> ClockReading:
+    """Exchange time now; read it once per use case and pass it down."""
+    if settings.PAPERTRADE_MARKET == "live":
+        now = wall_now()
+        return ClockReading(now, now, None, Decimal(1), "live")
+    with connection.cursor() as cursor:
+        cursor.execute(_READ)
+        row = cursor.fetchone()
+    if row is None:
+        raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
+    market, speed, anchor_at, anchor_wall, through, through_rows, ends_at = row
+    now = through
+    if speed:
+        now = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
+        now = min(now, ends_at) if ends_at is not None else now
+    return ClockReading(now, through, through_rows, speed, market)
+
+
+_READ = """
+    SELECT market, speed, anchor_at, anchor_wall, through, through_rows, ends_at FROM marketdata_marketclock
+"""
+
+
+def scaled(wall: timedelta, speed: Decimal) -> timedelta:
+    """How much exchange time passes in that much wall time."""
+    return timedelta(microseconds=int(Decimal(wall // timedelta(microseconds=1)) * speed))
+
+
+def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: datetime | None) -> None:
+    """Make the clock's row where there is none for this market, and let time go on from where it stood.
+
+    A row of another market or recording is replaced: its exchange time means nothing here.
+    """
+    wall = wall_now()
+    row = MarketClock.objects.filter(market=market, feed=feed).first()
+    stood = read().now if row is not None else at
+    MarketClock.objects.update_or_create(
+        id=MarketClock.ONLY_ID,
+        defaults={
+            "market": market,
+            "feed": feed,
+            "speed": speed,
+            "anchor_at": stood,
+            "anchor_wall": wall,
+            "through": row.through if row else at,
+            "through_rows": row.through_rows if row else None,
+            "ends_at": ends_at,
+            "heartbeat_at": wall,
+        },
+    )
+
+
+def resume() -> None:
+    """Let a running clock go on from where it stands: wall time that passed without anyone moving it does not count."""
+    reading = read()
+    MarketClock.objects.update(anchor_at=reading.through, anchor_wall=wall_now())
+
+
+def jump(to: datetime) -> None:
+    """Set a running clock forward, over a night."""
+    MarketClock.objects.update(anchor_at=to, anchor_wall=wall_now())
+
+
+def commit_position(through: datetime, rows: int | None) -> None:
+    """Say what has been done. Call in the transaction of what was done, or after it."""
+    MarketClock.objects.update(through=through, through_rows=rows)
+
+
+def beat() -> None:
+    """Say that the feed is alive."""
+    MarketClock.objects.update(heartbeat_at=wall_now())

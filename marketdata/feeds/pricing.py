@@ -1,0 +1,61 @@
+"""Option prices for the simulated market: Black-Scholes on math.erfc, and a volatility smile. Pure.
+
+Floats are right here: these are invented prices, and become Decimals once they are rounded to a tick.
+"""
+
+import math
+
+SQRT_2 = math.sqrt(2.0)
+RISK_FREE_RATE = 0.04
+SECONDS_PER_YEAR = 365.0 * 86_400.0
+SMILE_SLOPE = -0.10  # puts below the stock's price cost more than calls above it
+SMILE_CURVE = 0.25
+MIN_VOLATILITY = 0.05
+MAX_VOLATILITY = 2.5
+
+
+def black_scholes(*, spot: float, strike: float, years: float, volatility: float, is_call: bool) -> float:
+    """The value of a European option, USD per share (Black and Scholes 1973, no dividends)."""
+    if years <= 0.0:
+        return max(spot - strike, 0.0) if is_call else max(strike - spot, 0.0)
+    d1, d2 = _d1_d2(spot, strike, years, volatility)
+    discounted = strike * math.exp(-RISK_FREE_RATE * years)
+    if is_call:
+        return spot * normal_cdf(d1) - discounted * normal_cdf(d2)
+    return discounted * normal_cdf(-d2) - spot * normal_cdf(-d1)
+
+
+def greeks(*, spot: float, strike: float, years: float, volatility: float, is_call: bool) -> dict[str, float]:
+    """Delta, gamma, theta (USD a day), vega (USD a point of volatility) and rho (USD a point of rate)."""
+    years = max(years, 1.0 / SECONDS_PER_YEAR)
+    d1, d2 = _d1_d2(spot, strike, years, volatility)
+    density = math.exp(-d1 * d1 / 2.0) / math.sqrt(2.0 * math.pi)
+    discounted = strike * math.exp(-RISK_FREE_RATE * years)
+    sign = 1.0 if is_call else -1.0
+    decay = -spot * density * volatility / (2.0 * math.sqrt(years))
+    carry = -sign * RISK_FREE_RATE * discounted * normal_cdf(sign * d2)
+    return {
+        "delta": normal_cdf(d1) if is_call else normal_cdf(d1) - 1.0,
+        "gamma": density / (spot * volatility * math.sqrt(years)),
+        "theta": (decay + carry) / 365.0,
+        "vega": spot * density * math.sqrt(years) / 100.0,
+        "rho": sign * discounted * years * normal_cdf(sign * d2) / 100.0,
+    }
+
+
+def smile(*, spot: float, strike: float, years: float, at_the_money: float) -> float:
+    """Implied volatility of a strike: higher away from the money, and higher below it than above."""
+    distance = math.log(strike / spot) / math.sqrt(max(years, 7.0 / 365.0))
+    bent = at_the_money * (1.0 + SMILE_SLOPE * distance + SMILE_CURVE * distance * distance)
+    return min(max(bent, MIN_VOLATILITY), MAX_VOLATILITY)
+
+
+def normal_cdf(x: float) -> float:
+    """The standard normal distribution function."""
+    return 0.5 * math.erfc(-x / SQRT_2)
+
+
+def _d1_d2(spot: float, strike: float, years: float, volatility: float) -> tuple[float, float]:
+    spread = volatility * math.sqrt(years)
+    d1 = (math.log(spot / strike) + (RISK_FREE_RATE + volatility * volatility / 2.0) * years) / spread
+    return d1, d1 - spread

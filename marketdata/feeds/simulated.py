@@ -1,0 +1,276 @@
+"""The simulated market: synthetic quotes, every one a pure function of seed, symbol and tick.
+
+A price is layers of smooth seeded noise over trading time, each layer half as long and by a root of two weaker, which looks
+like a random walk and can be computed at any instant without the ones before. So the quotes depend neither on which symbols
+are in use, nor on the steps by which time moves, nor on restarts, and every process computes the same ones.
+"""
+
+import heapq
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import sha256
+
+from marketdata.feeds import SymbolsInUse
+from marketdata.feeds.pricing import SECONDS_PER_YEAR, black_scholes, smile
+from marketdata.feeds.universe import TICKERS, Ticker
+from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
+from marketdata.quotes import Quote
+from marketdata.sessions import Session, calendar
+
+TICK = timedelta(seconds=4)
+BEFORE_OPEN = timedelta(minutes=5)  # quotes of a session begin this long before it
+SESSION_SECONDS = 23_400.0
+SESSIONS_PER_YEAR = 252
+LONGEST_LAYER_SESSIONS = 256
+SHORTEST_LAYER_SECONDS = 2 * TICK.total_seconds()
+LAYER_STRENGTH = 0.85  # makes the layers' sum about as volatile as the ticker says
+CENT = Decimal("0.01")
+NICKEL = Decimal("0.05")
+NICKEL_FROM = 3.0  # USD: option prices from here on move by five cents
+MASK = (1 << 64) - 1
+
+
+class SimulatedFeed:
+    """Quotes of the tickers in `universe.TICKERS`, and of any well-formed option on them."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.name = f"simulated:{seed}"
+        self._last: dict[str, Quote] = {}
+
+    def cursor(self) -> "SimulatedCursor":
+        return SimulatedCursor(self)
+
+    def exists(self, symbol: str) -> bool:
+        try:
+            instrument = parse_symbol(symbol)
+        except InvalidSymbol:
+            return False
+        return instrument.underlying in TICKERS and not instrument.adjusted
+
+    def first_at(self) -> datetime:
+        """Never asked: the simulated market starts at a session's open."""
+        return calendar().sessions[-1].open
+
+    def quote_at(self, symbol: str, at: datetime) -> Quote | None:
+        """The latest quote stamped at or before the instant, or None where the symbol has none yet or does not exist."""
+        tick = self._tick_at(symbol, at) if self.exists(symbol) else None
+        return None if tick is None else self._quote(symbol, *tick)
+
+    def ticks(self, symbol: str, after: datetime, to: datetime) -> Iterator[tuple[datetime, str, Session]]:
+        """When the symbol ticks in (after, to]."""
+        if not self.exists(symbol):
+            return
+        phase, days = self._phase(symbol), calendar()
+        for session in days.between((after - timedelta(days=7)).date(), to.date() + timedelta(days=1)):
+            first = session.open - BEFORE_OPEN + phase
+            start = first + TICK * max(0, (after - first) // TICK + 1)
+            stamp = start
+            while stamp < session.close and stamp <= to:
+                yield stamp, symbol, session
+                stamp += TICK
+
+    def _tick_at(self, symbol: str, at: datetime) -> tuple[datetime, Session] | None:
+        """The stamp of the latest tick and its session."""
+        days, phase = calendar(), self._phase(symbol)
+        session = days.upcoming(at)
+        if at < session.open - BEFORE_OPEN + phase:
+            session = days.previous(at)
+            if session is None:
+                return None
+        first = session.open - BEFORE_OPEN + phase
+        end = min(at, session.close - timedelta(microseconds=1))
+        return first + TICK * ((end - first) // TICK), session
+
+    def _quote(self, symbol: str, stamp: datetime, session: Session) -> Quote:
+        """The quote of a tick, with since when each side's price has stood in this session."""
+        known = self._last.get(symbol)
+        if known is not None and known.quoted_at == stamp:
+            return known
+        first = session.open - BEFORE_OPEN + self._phase(symbol)
+        bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
+        since = {"bid": stamp, "ask": stamp}
+        standing = {"bid": bid, "ask": ask}
+        back = stamp
+        while standing and back > first:
+            back -= TICK
+            if known is not None and known.quoted_at == back:
+                then = {"bid": known.bid, "ask": known.ask}
+                for side in [side for side in standing if then[side] == standing[side]]:
+                    since[side] = known.bid_since if side == "bid" else known.ask_since
+                break
+            bid_then, ask_then, _, _ = self._sides(symbol, back, session)
+            then = {"bid": bid_then, "ask": ask_then}
+            standing = {side: price for side, price in standing.items() if then[side] == price}
+            since |= dict.fromkeys(standing, back)
+        quote = Quote(symbol, bid, ask, bid_size, ask_size, stamp, self.name, since["bid"], since["ask"])
+        self._last[symbol] = quote
+        return quote
+
+    def _sides(
+        self, symbol: str, stamp: datetime, session: Session
+    ) -> tuple[Decimal | None, Decimal, Decimal, Decimal]:
+        """Bid, ask and their sizes of a tick."""
+        instrument = parse_symbol(symbol)
+        if instrument.is_option:
+            return self._option_sides(instrument, stamp, session)
+        ticker = TICKERS[symbol]
+        mid = self.spot(symbol, stamp, session)
+        noise = self._hash(symbol, "book", _microseconds(stamp))
+        cents = max(1, ticker.spread_cents + noise % 3 - 1)
+        bid = max(1, math.floor(mid * 100.0 - cents / 2.0))
+        return (
+            CENT * bid,
+            CENT * (bid + cents),
+            _lots(ticker, noise >> 8),
+            _lots(ticker, noise >> 24),
+        )
+
+    def _option_sides(
+        self, instrument: Instrument, stamp: datetime, session: Session
+    ) -> tuple[Decimal | None, Decimal, Decimal, Decimal]:
+        value = self.option_value(instrument, stamp, session)
+        noise = self._hash(instrument.symbol, "book", _microseconds(stamp))
+        width = max(0.02, 0.03 * value + 0.0004 * self.spot(instrument.underlying, stamp, session))
+        step = NICKEL if value >= NICKEL_FROM else CENT
+        low, high = value - width / 2.0, value + width / 2.0
+        bid = step * math.floor(low / float(step)) if low > 0 else Decimal(0)
+        ask = max(step * math.ceil(high / float(step)), bid + step)
+        size = Decimal(1 + noise % 60)
+        if bid <= 0:
+            return None, ask, Decimal(0), size
+        return bid, ask, Decimal(1 + (noise >> 8) % 60), size
+
+    def option_value(self, instrument: Instrument, stamp: datetime, session: Session) -> float:
+        """What the contract is worth at a tick, USD per share."""
+        spot = self.spot(instrument.underlying, stamp, session)
+        return black_scholes(
+            spot=spot,
+            strike=float(instrument.strike),
+            years=years_left(instrument.expiry, stamp),
+            volatility=self.implied_volatility(instrument, spot, stamp),
+            is_call=instrument.right == OptionRight.CALL,
+        )
+
+    def implied_volatility(self, instrument: Instrument, spot: float, stamp: datetime) -> float:
+        """The contract's volatility, a fraction a year."""
+        return smile(
+            spot=spot,
+            strike=float(instrument.strike),
+            years=years_left(instrument.expiry, stamp),
+            at_the_money=TICKERS[instrument.underlying].volatility * 1.1,
+        )
+
+    def spot(self, symbol: str, stamp: datetime, session: Session) -> float:
+        """The stock's fair price at an instant, USD."""
+        ticker = TICKERS[symbol]
+        seconds = _trading_seconds(stamp, session)
+        swing = sum(
+            weight * self._layer(symbol, number, seconds / period) for number, (period, weight) in enumerate(LAYERS)
+        )
+        return max(1.0, ticker.price * math.exp(ticker.volatility * swing))
+
+    def _layer(self, symbol: str, number: int, place: float) -> float:
+        """Smooth noise between seeded values at whole numbers, about -1 to 1."""
+        left = math.floor(place)
+        share = place - left
+        blend = share * share * (3.0 - 2.0 * share)
+        first, second = self._knot(symbol, number, left), self._knot(symbol, number, left + 1)
+        return first + (second - first) * blend
+
+    @lru_cache(maxsize=200_000)  # noqa: B019 - a feed lives as long as its process
+    def _knot(self, symbol: str, number: int, place: int) -> float:
+        return self._hash(symbol, number, place) / (MASK / 2.0) - 1.0
+
+    @lru_cache(maxsize=10_000)  # noqa: B019 - a feed lives as long as its process
+    def _phase(self, symbol: str) -> timedelta:
+        """Where in the tick grid the symbol ticks: each at its own microsecond, so that two rarely meet."""
+        return timedelta(microseconds=self._hash(symbol, "phase", 0) % (TICK // timedelta(microseconds=1)))
+
+    def _hash(self, symbol: str, kind: str | int, place: int) -> int:
+        return mix(_name(self.seed, symbol, kind) + place * 0x9E3779B97F4A7C15)
+
+
+class SimulatedCursor:
+    """A place in the ticks of the symbols in use. Nothing has to be caught up: any instant can be computed."""
+
+    def __init__(self, feed: SimulatedFeed) -> None:
+        self.feed = feed
+        self.latest: dict[str, Quote] = {}
+        self._at, self._rows = datetime.min.replace(tzinfo=UTC), None
+
+    @property
+    def position(self) -> tuple[datetime, int | None]:
+        return self._at, self._rows
+
+    def seek(self, through: datetime, rows: int | None) -> None:
+        # Each symbol ticks at its own microsecond, so what is stamped exactly at the position has been applied.
+        self._at, self._rows = through, rows
+
+    def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
+        after = self._at
+        for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in symbols())):
+            self._at = stamp
+            yield self.feed._quote(symbol, stamp, session)
+
+
+def _layers() -> list[tuple[float, float]]:
+    """(seconds of trading, weight) of each layer, the longest first."""
+    year = SESSIONS_PER_YEAR * SESSION_SECONDS
+    period, layers = LONGEST_LAYER_SESSIONS * SESSION_SECONDS, []
+    while period >= SHORTEST_LAYER_SECONDS:
+        layers.append((period, LAYER_STRENGTH * math.sqrt(period / year)))
+        period /= 2.0
+    return layers
+
+
+LAYERS = _layers()
+
+
+def years_left(expiry: date, stamp: datetime) -> float:
+    """From an instant to the close of a contract's last session, in years."""
+    return max(0.0, (_expiry_close(expiry) - stamp).total_seconds() / SECONDS_PER_YEAR)
+
+
+def mix(value: int) -> int:
+    """The finalizer of splitmix64: 64 well-mixed bits."""
+    value &= MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
+    return value ^ (value >> 31)
+
+
+@lru_cache(maxsize=100_000)
+def _name(seed: int, symbol: str, kind: str | int) -> int:
+    return int.from_bytes(sha256(f"{seed}/{symbol}/{kind}".encode()).digest()[:8])
+
+
+@lru_cache(maxsize=10_000)
+def _expiry_close(expiry: date) -> datetime:
+    """An option may expire past the calendar's end, where the usual hours are assumed."""
+    days = calendar()
+    if days.sessions and expiry <= days.sessions[-1].date:
+        return days.last_on_or_before(expiry).close
+    return datetime(expiry.year, expiry.month, expiry.day, 21, tzinfo=UTC)
+
+
+def _trading_seconds(stamp: datetime, session: Session) -> float:
+    """Trading time since the calendar's first session: nights and weekends do not count."""
+    into = (stamp - session.open).total_seconds() / (session.close - session.open).total_seconds()
+    return (_ordinal(session.date) + into) * SESSION_SECONDS
+
+
+@lru_cache(maxsize=10_000)
+def _ordinal(day: date) -> int:
+    return len(calendar().between(date.min, day))
+
+
+def _lots(ticker: Ticker, noise: int) -> Decimal:
+    return Decimal(100 * (1 + noise % (2 * ticker.lots)))
+
+
+def _microseconds(stamp: datetime) -> int:
+    return (stamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

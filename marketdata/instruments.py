@@ -1,0 +1,96 @@
+"""Stock tickers and OCC option symbols: what an order's symbol means. Pure.
+
+A ticker is one to five capital letters with an optional class suffix (`BRK.B`); an option is `O:` + root + YYMMDD + C or P +
+the strike times 1000 on eight digits (the OCC's 21-character symbol without its padding).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+
+OPTION_MULTIPLIER = 100
+STRIKE_SCALE = 1000
+CENTURY = 2000
+
+# Roots that are not their stock's ticker: weekly index series, and classes written without their dot.
+UNDERLYING_OF_ROOT = {
+    "SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "XSPW": "XSP", "BRKB": "BRK.B", "BRKA": "BRK.A",
+    "BFB": "BF.B",
+}  # fmt: skip
+
+_TICKER = re.compile(r"[A-Z]{1,5}(\.[A-Z]{1,2})?", re.ASCII)
+_OPTION = re.compile(r"O:([A-Z]{1,5}\d?)(\d{2})(\d{2})(\d{2})([CP])(\d{8})", re.ASCII)
+
+
+class AssetClass(StrEnum):
+    US_EQUITY = "us_equity"
+    US_OPTION = "us_option"
+
+
+class OptionRight(StrEnum):
+    CALL = "call"
+    PUT = "put"
+
+
+class InvalidSymbol(ValueError):
+    """Text that is neither a ticker nor an option symbol; the message says what would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What is traded. `underlying` is the stock's ticker, for a stock its own; strike in USD per share."""
+
+    symbol: str
+    asset_class: AssetClass
+    multiplier: int
+    underlying: str
+    root: str | None = None
+    expiry: date | None = None
+    strike: Decimal | None = None
+    right: OptionRight | None = None
+
+    @property
+    def is_option(self) -> bool:
+        return self.asset_class is AssetClass.US_OPTION
+
+    @property
+    def adjusted(self) -> bool:
+        """Whether the contract delivers something else than 100 shares: its root ends in a digit."""
+        return self.root is not None and self.root[-1].isdigit()
+
+
+@lru_cache(maxsize=65_536)
+def parse_symbol(text: str) -> Instrument:
+    """The instrument a symbol names. Raises InvalidSymbol."""
+    if _TICKER.fullmatch(text):
+        return Instrument(text, AssetClass.US_EQUITY, 1, text)
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        raise InvalidSymbol("must be a stock ticker such as AAPL, or an option such as O:SPY260620C00500000")
+    root, year, month, day, right, strike = match.groups()
+    try:
+        expiry = date(CENTURY + int(year), int(month), int(day))
+    except ValueError:
+        raise InvalidSymbol("the option's expiry is not a date") from None
+    if int(strike) == 0:
+        raise InvalidSymbol("the option's strike must be greater than 0")
+    return Instrument(
+        symbol=text,
+        asset_class=AssetClass.US_OPTION,
+        multiplier=OPTION_MULTIPLIER,
+        underlying=UNDERLYING_OF_ROOT.get(root, root.rstrip("0123456789")),
+        root=root,
+        expiry=expiry,
+        strike=Decimal(int(strike)) / STRIKE_SCALE,
+        right=OptionRight.CALL if right == "C" else OptionRight.PUT,
+    )
+
+
+def option_symbol(root: str, expiry: date, right: OptionRight, strike: Decimal) -> str:
+    """The symbol of a contract; the strike in USD with at most three decimals. Raises InvalidSymbol."""
+    symbol = f"O:{root}{expiry:%y%m%d}{right[0].upper()}{int(strike * STRIKE_SCALE):08d}"
+    parse_symbol(symbol)
+    return symbol

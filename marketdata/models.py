@@ -1,0 +1,72 @@
+"""Rows of the market: trading sessions, the clock, and the quotes kept as evidence."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class TradingSession(models.Model):
+    """Regular hours of one trading day, synced from exchange_calendars."""
+
+    date = models.DateField(primary_key=True)
+    open = models.DateTimeField()
+    close = models.DateTimeField()
+
+    class Meta:
+        ordering = ["date"]
+        constraints = [models.CheckConstraint(name="session_opens_before_close", condition=Q(open__lt=models.F("close")))]
+
+    def __str__(self) -> str:
+        return str(self.date)
+
+
+class MarketClock(models.Model):
+    """Exchange time of the recorded or simulated market: one row, the only place it is kept.
+
+    `through` is the instant up to which everything is done; of the quotes stamped exactly then, `through_rows` are applied
+    (null = all). A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through` nor past `ends_at`.
+    """
+
+    ONLY_ID = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ID)
+    market = models.CharField(max_length=16)
+    feed = models.CharField(max_length=64)
+    speed = models.DecimalField(max_digits=12, decimal_places=4)
+    anchor_at = models.DateTimeField()
+    anchor_wall = models.DateTimeField()
+    through = models.DateTimeField()
+    through_rows = models.PositiveIntegerField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="clock_one_row", condition=Q(id=1)),
+            models.CheckConstraint(name="clock_speed_not_negative", condition=Q(speed__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market} at {self.through}"
+
+
+class QuoteRecord(models.Model):
+    """A quote that a decision used, named by its contents, so that the same one is kept once. Never changed."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    symbol = models.CharField(max_length=32)
+    bid = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    ask = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    bid_size = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    ask_size = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    quoted_at = models.DateTimeField()
+    feed = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "quote"
+        ordering = ["-quoted_at"]
+        indexes = [models.Index(fields=["symbol", "quoted_at"], name="quote_symbol_time")]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.bid} x {self.ask}"

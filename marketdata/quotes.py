@@ -1,0 +1,135 @@
+"""A quote, and what can be wrong with one. Pure.
+
+Prices are USD per share, sizes shares or contracts. An absent price is None, and so is every size of a feed that has none.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+NO_TOLERANCE = timedelta(0)
+
+
+class QuoteFault(StrEnum):
+    """Why a quote may not fill an order; the words are wire values."""
+
+    MISSING = "quote_missing"
+    INVALID = "quote_invalid"
+    STALE = "quote_stale"
+    CROSSED = "quote_crossed"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """National best bid and offer of a symbol at an instant.
+
+    `bid_since` and `ask_since` say since when that side's price has stood: its displayed supply belongs to its price, and
+    neither a flickering size nor a repeated row is a new supply.
+    """
+
+    symbol: str
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    quoted_at: datetime
+    feed: str
+    bid_since: datetime
+    ask_since: datetime
+
+    @property
+    def spread(self) -> Decimal | None:
+        """Ask less bid, USD; None where a side is absent."""
+        return None if self.bid is None or self.ask is None else self.ask - self.bid
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Half way between bid and ask, USD; None where a side is absent."""
+        return None if self.bid is None or self.ask is None else (self.ask + self.bid) / 2
+
+    def contents(self) -> tuple[str, ...]:
+        """What the quote says, in one spelling, whatever the feed's: 183.50 and 183.5 are the same price."""
+        return (
+            self.symbol,
+            _plain(self.bid),
+            _plain(self.ask),
+            _plain(self.bid_size),
+            _plain(self.ask_size),
+            self.quoted_at.isoformat(timespec="microseconds"),
+            self.feed,
+        )
+
+    @property
+    def id(self) -> UUID:
+        """Named by its contents: the same quote seen twice is one row of evidence."""
+        return UUID(bytes=hashlib.sha256("\n".join(self.contents()).encode()).digest()[:16])
+
+
+def succeed(
+    previous: Quote | None, *, symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None,
+    ask_size: Decimal | None, quoted_at: datetime, feed: str,
+) -> Quote:  # fmt: skip
+    """The next quote of a symbol; a side whose price did not change keeps since when it has stood."""
+    return Quote(
+        symbol, bid, ask, bid_size, ask_size, quoted_at, feed,
+        previous.bid_since if previous is not None and previous.bid == bid else quoted_at,
+        previous.ask_since if previous is not None and previous.ask == ask else quoted_at,
+    )  # fmt: skip
+
+
+def fault(
+    quote: Quote | None, *, at: datetime, max_age: timedelta | None, session_open: datetime | None,
+    future_tolerance: timedelta = NO_TOLERANCE,
+) -> QuoteFault | None:  # fmt: skip
+    """The first of guards 2 to 5 that the quote fails (trading-rules.md section 5), or None.
+
+    `max_age` None ignores age, `session_open` None ignores the session.
+    """
+    if quote is None:
+        return QuoteFault.MISSING
+    bid, ask = quote.bid, quote.ask
+    if bid is None or ask is None or not bid > 0 or not ask > 0 or quote.quoted_at - at > future_tolerance:
+        return QuoteFault.INVALID
+    if (quote.bid_size is not None and quote.bid_size < 0) or (quote.ask_size is not None and quote.ask_size < 0):
+        return QuoteFault.INVALID
+    if max_age is not None and at - quote.quoted_at > max_age:
+        return QuoteFault.STALE
+    if session_open is not None and quote.quoted_at < session_open:
+        return QuoteFault.STALE
+    return QuoteFault.CROSSED if bid > ask else None
+
+
+def quote_to_json(quote: Quote) -> list[Any]:
+    """The whole quote as JSON values, exactly."""
+    return [
+        quote.symbol,
+        *(None if value is None else str(value) for value in (quote.bid, quote.ask, quote.bid_size, quote.ask_size)),
+        quote.quoted_at.isoformat(),
+        quote.feed,
+        quote.bid_since.isoformat(),
+        quote.ask_since.isoformat(),
+    ]
+
+
+def quote_from_json(stored: list[Any]) -> Quote:
+    """The quote that `quote_to_json` stored."""
+    symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since = stored
+    return Quote(
+        symbol,
+        *(None if value is None else Decimal(value) for value in (bid, ask, bid_size, ask_size)),
+        datetime.fromisoformat(quoted_at),
+        feed,
+        datetime.fromisoformat(bid_since),
+        datetime.fromisoformat(ask_since),
+    )
+
+
+def _plain(value: Decimal | None) -> str:
+    if value is None:
+        return ""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,325 @@
+"""Orders and books of one transaction: decide with the pure rules, collect the rows, write once.
+
+The same path for one order and for a hundred thousand. A use case locks the books (`portfolio.store`), hands them to an
+`Engine`, places, evaluates or ends orders in order of their number, and calls `write`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from uuid import UUID
+
+import psycopg
+from uuid_utils.compat import uuid7
+
+from marketdata.instruments import parse_symbol
+from marketdata.quotes import Quote, fault
+from marketdata.sessions import Session
+from orders import matching
+from orders.admission import OrderRequest, OrderType
+from orders.matching import Circumstances, NoFill, Reject, Side, WorkingOrder, evaluate, hold_for
+from orders.models import Fill, Order
+from orders.states import CancelReason, RejectReason, Status, move
+from portfolio.books import OpenBook
+from portfolio.bulk import Writer, write_all
+from portfolio.models import EventType
+from portfolio.money import ZERO, ZERO_MONEY
+from portfolio.store import collect
+
+Supply = tuple[int, str, str, datetime]  # book id, symbol, side, since when the price stood
+
+_INSERT = tuple(column.attname for column in Order._meta.concrete_fields if column.attname != "recorded_at")
+_insert_row = attrgetter(*_INSERT)
+_UPDATE = (
+    ("id", "uuid"), ("status", "text"), ("filled_qty", "numeric"), ("exact_cost", "numeric"), ("booked", "numeric"),
+    ("held_cash", "numeric"), ("held_qty", "numeric"), ("rejected_reason", "text"), ("cancel_reason", "text"),
+    ("no_fill_reason", "text"), ("no_fill_at", "timestamptz"), ("evaluated_on", "date"), ("updated_at", "timestamptz"),
+    ("filled_at", "timestamptz"), ("canceled_at", "timestamptz"), ("expired_at", "timestamptz"),
+    ("rejected_at", "timestamptz"),
+)  # fmt: skip
+_update_row = attrgetter(*(name for name, _ in _UPDATE))
+_FILL_INSERT = tuple(column.attname for column in Fill._meta.concrete_fields if column.attname != "recorded_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """When an order was sent, the session it belongs to and when it ends; fixed under the lock."""
+
+    at: datetime
+    session: Session
+    expires_at: datetime
+
+    @property
+    def in_session(self) -> bool:
+        return self.session.contains(self.at)
+
+
+@dataclass(slots=True)
+class Engine:
+    """One transaction's worth of decisions on locked books.
+
+    `taken` says what each generation took of each displayed price since it was set; load it with `load_taken`.
+    """
+
+    taken: dict[Supply, Decimal] = field(default_factory=dict)
+    books: dict[int, OpenBook] = field(default_factory=dict)
+    placed: list[Order] = field(default_factory=list)
+    changed: dict[UUID, Order] = field(default_factory=dict)
+    fills: list[tuple] = field(default_factory=list)
+
+    def place(self, book: OpenBook, request: OrderRequest, sent: Submission, quote: Quote | None) -> Order:
+        """Store the order: rejected, waiting for the open, or evaluated at once (trading-rules.md section 4)."""
+        self.books[book.id] = book
+        order = new_order(book, request, sent, quote)
+        self.placed.append(order)
+        refusal = refuse(book, order, quote)
+        if refusal:
+            self._reject(book, order, refusal, sent.at, quote)
+            return order
+        self._hold(book, order, first_hold(book, order, quote), sent.at)
+        order.status, order.accepted_at = Status.ACCEPTED, sent.at
+        book.record(
+            EventType.ORDER_SUBMITTED, sent.at, order_id=order.id, order_status=order.status, symbol=order.symbol, quote=quote
+        )
+        if sent.in_session:
+            self.evaluate(book, order, quote, sent.at, sent.session, at_submission=True)
+        return order
+
+    def evaluate(
+        self, book: OpenBook, order: Order, quote: Quote | None, at: datetime, session: Session, *,
+        at_submission: bool = False,
+    ) -> bool:  # fmt: skip
+        """Put a quote to an open order; whether anything about the order changed."""
+        self.books[book.id] = book
+        now = Circumstances(
+            at=at,
+            session_open=session.open if session.contains(at) else None,
+            policy=book.policy,
+            buying_power=book.buying_power,
+            taken=self.taken.get(supply_of(book.id, order.side, quote), ZERO) if quote else ZERO,
+            at_submission=at_submission,
+        )
+        decision = evaluate(working(order), quote, now)
+        first_of_session = order.evaluated_on != session.date
+        order.evaluated_on = session.date
+        if isinstance(decision, NoFill):
+            changed = self._leave_open(book, order, decision.reason, at, quote)
+            if changed or first_of_session:
+                self._touch(order, at if changed else order.updated_at)
+            return changed
+        if isinstance(decision, Reject):
+            self._refuse_open(book, order, decision.reason, at, quote)
+        else:
+            self._fill(book, order, decision, at, quote)
+        return True
+
+    def end(self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "") -> None:
+        """Cancel or expire an open order and release what it holds."""
+        self.books[book.id] = book
+        order.status = move(Status(order.status), status)
+        if status == Status.CANCELED:
+            order.canceled_at, order.cancel_reason = at, reason
+            event = EventType.ORDER_CANCELED
+        else:
+            order.expired_at, event = order.expires_at, EventType.ORDER_EXPIRED
+        order.no_fill_reason, order.no_fill_at = "", None
+        self._hold(book, order, ZERO, at)
+        self._touch(order, at)
+        book.record(event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=reason)
+
+    def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
+        """Write every order, fill and book that was touched."""
+        books = Writer()
+        collect(cursor, books, self.books.values())
+        orders = Writer()
+        placed = {order.id for order in self.placed}
+        orders.insert("orders_order", _INSERT, [_insert_row(order) for order in self.placed])
+        orders.update(
+            "orders_order", _UPDATE, [_update_row(order) for order in self.changed.values() if order.id not in placed]
+        )
+        orders.insert("orders_fill", _FILL_INSERT, self.fills)
+        write_all(cursor, *([extra] if extra else []), books, orders)
+
+    def _leave_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> bool:
+        """Remember why it did not fill, as an event where the reason differs from the last one."""
+        status = Status.NEW if order.status == Status.ACCEPTED else order.status
+        if reason == order.no_fill_reason and status == order.status:
+            return False
+        order.status = status
+        order.no_fill_reason, order.no_fill_at = str(reason), at
+        book.record(
+            EventType.ORDER_EVALUATED, at, order_id=order.id, order_status=status, symbol=order.symbol, reason=str(reason),
+            quote=quote,
+        )  # fmt: skip
+        return True
+
+    def _refuse_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
+        # What was filled stays booked, so a partially filled order is canceled, not rejected.
+        if order.status == Status.PARTIALLY_FILLED:
+            self.end(book, order, Status.CANCELED, at, reason=CancelReason.INSUFFICIENT_BUYING_POWER)
+        else:
+            self._reject(book, order, reason, at, quote)
+
+    def _reject(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
+        if order.status:
+            move(Status(order.status), Status.REJECTED)
+        order.status, order.rejected_at, order.rejected_reason = Status.REJECTED, at, str(reason)
+        order.no_fill_reason = ""
+        self._hold(book, order, ZERO, at)
+        self._touch(order, at)
+        book.record(
+            EventType.ORDER_REJECTED, at, order_id=order.id, order_status=order.status, symbol=order.symbol,
+            reason=str(reason), quote=quote,
+        )  # fmt: skip
+
+    def _fill(self, book: OpenBook, order: Order, fill: matching.Fill, at: datetime, quote: Quote) -> None:
+        instrument, buying = parse_symbol(order.symbol), order.side == Side.BUY
+        order.filled_qty += fill.qty
+        order.exact_cost += fill.qty * fill.price * order.multiplier
+        order.booked += fill.amount
+        full = order.filled_qty == order.qty
+        # The order's own hold goes first: the fill may need all of it.
+        if not buying:
+            self._hold(book, order, order.remaining, at)
+        else:
+            self._hold(book, order, ZERO, at)
+        post = book.buy if buying else book.sell
+        posted = post(instrument, fill.qty, fill.amount, quote=quote, price=fill.price, order_number=order.number, at=at)
+        order.status = move(Status(order.status), Status.FILLED if full else Status.PARTIALLY_FILLED)
+        order.no_fill_reason, order.no_fill_at = "", None
+        order.filled_at = at if full else None
+        if buying and not full:
+            self._hold(book, order, later_hold(book, order, fill.price), at)
+        self._touch(order, at)
+        key = supply_of(book.id, order.side, quote)
+        self.taken[key] = self.taken.get(key, ZERO) + fill.qty
+        fill_id = uuid7()
+        seq = book.record(
+            EventType.ORDER_FILLED, at, order_id=order.id, order_status=order.status, symbol=order.symbol, fill_id=fill_id,
+            quote=quote,
+        )  # fmt: skip
+        self.fills.append(
+            (
+                fill_id, order.id, order.account_id, order.book_id, seq, order.symbol, order.asset_class, order.side,
+                fill.qty, fill.price, fill.amount, posted.realized_pl, quote.id, key[3], posted.transaction_id, at,
+            )
+        )  # fmt: skip
+        book.mark({order.symbol: (quote.bid, quote.quoted_at)})
+        book.snapshot(at)
+
+    def _hold(self, book: OpenBook, order: Order, hold: Decimal, at: datetime) -> None:
+        """Make `hold` what the order reserves: cash of a buy, quantity of a sell."""
+        if order.side == Side.BUY:
+            if hold != order.held_cash:
+                book.hold_cash(hold - order.held_cash)
+                order.held_cash = hold
+        elif hold != order.held_qty:
+            book.hold_qty(order.symbol, hold - order.held_qty, at)
+            order.held_qty = hold
+
+    def _touch(self, order: Order, at: datetime) -> None:
+        order.updated_at = at
+        self.changed[order.id] = order
+
+
+def new_order(book: OpenBook, request: OrderRequest, sent: Submission, quote: Quote | None) -> Order:
+    """The row of an order that is about to be judged; it has no status yet."""
+    instrument = request.instrument
+    order_id = uuid7()
+    return Order(
+        id=order_id,
+        account_id=book.account_id,
+        book_id=book.id,
+        number=book.next_order_number(),
+        client_order_id=request.client_order_id or str(order_id),
+        symbol=instrument.symbol,
+        asset_class=str(instrument.asset_class),
+        multiplier=instrument.multiplier,
+        side=str(request.side),
+        type=str(request.type),
+        time_in_force=str(request.time_in_force),
+        position_intent=str(request.intent),
+        extended_hours=request.extended_hours,
+        qty=request.qty,
+        limit_price=request.limit_price,
+        status="",
+        filled_qty=ZERO,
+        exact_cost=ZERO,
+        booked=ZERO_MONEY,
+        held_cash=ZERO_MONEY,
+        held_qty=ZERO,
+        session_date=sent.session.date,
+        expires_at=sent.expires_at,
+        quote_id=book.keep(quote),
+        submitted_at=sent.at,
+        updated_at=sent.at,
+    )
+
+
+def refuse(book: OpenBook, order: Order, quote: Quote | None) -> RejectReason | None:
+    """Why the book cannot take the order, or None (trading-rules.md section 4)."""
+    if order.side == Side.SELL:
+        position = book.positions.get(order.symbol)
+        if position is None or order.qty > position.available_qty:
+            stock = order.multiplier == 1
+            return RejectReason.SHORT_SELL_NOT_ALLOWED if stock else RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED
+    elif first_hold(book, order, quote) > book.buying_power:
+        return RejectReason.INSUFFICIENT_BUYING_POWER
+    return None
+
+
+def first_hold(book: OpenBook, order: Order, quote: Quote | None) -> Decimal:
+    """What the order reserves when it is accepted: USD for a buy, quantity for a sell.
+
+    A market buy holds for the ask of a quote that passes guards 2, 3 and 5; without one it is decided at the fill.
+    """
+    if order.side == Side.SELL:
+        return order.qty
+    if order.limit_price is not None:
+        return hold_for(working(order), order.limit_price)
+    if quote is None or quote.ask is None or fault(quote, at=order.submitted_at, max_age=None, session_open=None):
+        return ZERO_MONEY
+    return hold_for(working(order), quote.ask)
+
+
+def later_hold(book: OpenBook, order: Order, price: Decimal) -> Decimal:
+    """What a partially filled buy goes on reserving; a market buy follows its fill's ask as far as the cash goes."""
+    if order.type == OrderType.LIMIT:
+        return hold_for(working(order), order.limit_price)
+    return min(hold_for(working(order), price), book.buying_power)
+
+
+def working(order: Order) -> WorkingOrder:
+    """The order as matching sees it."""
+    return WorkingOrder(
+        side=Side(order.side),
+        multiplier=order.multiplier,
+        remaining=order.qty - order.filled_qty,
+        limit_price=order.limit_price,
+        exact_cost=order.exact_cost,
+        booked=order.booked,
+        held_cash=order.held_cash,
+    )
+
+
+def supply_of(book_id: int, side: str, quote: Quote) -> Supply:
+    """Names the displayed supply that an order of that side would take from."""
+    return (book_id, quote.symbol, str(side), quote.ask_since if side == Side.BUY else quote.bid_since)
+
+
+def load_taken(cursor: psycopg.Cursor, keys: Collection[Supply]) -> dict[Supply, Decimal]:
+    """What generations took of displayed prices since they were set, shares or contracts."""
+    if not keys:
+        return {}
+    rows = cursor.execute(
+        """
+        SELECT f.book_id, f.symbol, f.side, f.price_since, sum(f.qty)
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) AS k(book_id, symbol, side, price_since)
+        JOIN orders_fill f USING (book_id, symbol, side, price_since)
+        GROUP BY 1, 2, 3, 4
+        """,
+        [list(column) for column in zip(*keys, strict=True)],
+    ).fetchall()
+    return {(book_id, symbol, side, since): qty for book_id, symbol, side, since, qty in rows}

@@ -1,0 +1,283 @@
+"""What a trader can do with orders: submit, preview, cancel, close a position. One function a use case.
+
+Each owns its transaction: pass the gate, lock the book, load, decide with the engine, write. Admission reads first, so
+that a malformed request costs no lock. A book that a reset closed meanwhile means: start over on the current one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+from django.db import transaction
+
+from accounts.models import PaperAccount
+from accounts.selectors import as_uuid
+from marketdata import clock, market
+from marketdata.gate import pass_gate
+from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
+from marketdata.quotes import Quote
+from marketdata.sessions import Calendar, Session, calendar
+from orders.admission import MAX_QTY_DECIMALS, OrderRequest, OrderType, TimeInForce, decimals, read_number, read_order
+from orders.engine import Engine, Submission, load_taken, supply_of
+from orders.matching import Side
+from orders.models import Order
+from orders.states import OPEN, CancelReason, Status
+from papertrade.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
+from portfolio.books import OpenBook
+from portfolio.bulk import raw_cursor
+from portfolio.models import Book
+from portfolio.money import round_money
+from portfolio.store import lock_account
+
+GTC_LIFETIME = timedelta(days=90)
+NEW_YORK = ZoneInfo("America/New_York")
+Result = TypeVar("Result")
+MAX_RESTARTS = 3  # each needs another reset between two statements
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The stored order; `replayed` where the same order was sent before and nothing new happened."""
+
+    order: Order
+    replayed: bool = False
+
+
+def submit(*, account: PaperAccount, payload: object) -> Submitted:
+    """Take an Alpaca-shaped order: refuse it, reject it, let it wait for the open, or fill it against the quote.
+
+    Raises BadRequest, Unprocessable (unsupported_order, contract_expired, unknown_symbol), Conflict (account_archived,
+    client_order_id_not_unique) and Unavailable; nothing is stored then.
+    """
+    request = read_order(payload)
+    return _with_book(account, lambda cursor, book: _submit(cursor, account, book, request))
+
+
+def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
+    """Cancel an open order. Raises NotFound, and Conflict `order_not_cancelable` where it is not open any more."""
+    wanted = as_uuid(order_id, "order")
+
+    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Order:
+        order = Order.objects.select_related("book", "quote").filter(account_id=account.id, pk=wanted).first()
+        if order is None:
+            raise NotFound("There is no such order.")
+        if book is None or order.status not in OPEN:
+            raise Conflict(f"The order is {order.status}, not open.", code="order_not_cancelable", status=order.status)
+        _cancel(cursor, book, [order], CancelReason.REQUESTED)
+        return order
+
+    return _with_book(account, run)
+
+
+def cancel_all(*, account: PaperAccount) -> list[Order]:
+    """Cancel every open order, by order number; those that were canceled."""
+
+    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> list[Order]:
+        orders = open_orders(book) if book else []
+        if book and orders:
+            _cancel(cursor, book, orders, CancelReason.REQUESTED)
+        return orders
+
+    return _with_book(account, run)
+
+
+def close_position(*, account: PaperAccount, symbol: str, qty: object = None) -> Order:
+    """Send the market order that sells `qty` of a position, by default all that no open sell holds.
+
+    Raises NotFound (no position), Conflict `nothing_to_close`, and what `submit` raises.
+    """
+    try:
+        instrument = parse_symbol(symbol)
+    except InvalidSymbol:
+        raise NotFound("There is no such position.") from None
+    wanted = _closing_qty(qty, instrument)
+
+    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Submitted:
+        position = book.positions.get(instrument.symbol) if book else None
+        if position is None or position.holding.qty == 0:
+            raise NotFound("There is no such position.")
+        if position.available_qty == 0 or (wanted or 0) > position.available_qty:
+            raise Conflict(
+                f"{position.available_qty} of the position is available; open sell orders hold the rest.",
+                code="nothing_to_close",
+                available=str(position.available_qty),
+            )
+        request = OrderRequest(
+            instrument=instrument,
+            qty=wanted or position.available_qty,
+            side=Side.SELL,
+            type=OrderType.MARKET,
+            time_in_force=TimeInForce.DAY,
+            limit_price=None,
+            intent="sell_to_close",
+            extended_hours=False,
+            client_order_id=None,
+        )
+        return _submit(cursor, account, book, request)
+
+    return _with_book(account, run).order
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would get now. Money in USD; `order` is an unsaved row in the state that it would reach."""
+
+    order: Order
+    estimated_cost: Decimal | None
+    hold: Decimal
+    buying_power: Decimal
+    buying_power_after: Decimal
+    quote: Quote | None
+    at: datetime
+
+
+def preview(*, account: PaperAccount, payload: object) -> Preview:
+    """Everything `submit` would do, and nothing stored. Raises what `submit` raises."""
+    request = read_order(payload)
+
+    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Preview:
+        book = _ready(account, book, request)
+        before, quote = book.buying_power, _latest(request.instrument)
+        order = _place(cursor, Engine(), book, request, quote)
+        return Preview(
+            order=order,
+            estimated_cost=_estimated_cost(order, quote),
+            hold=order.held_cash,
+            buying_power=before,
+            buying_power_after=book.buying_power,
+            quote=quote,
+            at=order.submitted_at,
+        )
+
+    return _with_book(account, run)
+
+
+def cancel_open(book: OpenBook, reason: CancelReason, at: datetime) -> Engine:
+    """Cancel every open order of a locked book, for a reset or an archive; the caller writes the engine."""
+    engine = Engine(books={book.id: book})
+    for order in open_orders(book):
+        engine.end(book, order, Status.CANCELED, at, reason=reason)
+    return engine
+
+
+def open_orders(book: OpenBook) -> list[Order]:
+    """The open orders of a locked book, by number."""
+    return list(
+        Order.objects.select_related("book", "quote").filter(book_id=book.id, status__in=OPEN).order_by("number")
+    )
+
+
+def _with_book(account: PaperAccount, run: Callable[[psycopg.Cursor, OpenBook | None], Result]) -> Result:
+    """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
+    for _ in range(MAX_RESTARTS):
+        with transaction.atomic(), raw_cursor() as cursor:
+            pass_gate(cursor)
+            book = lock_account(cursor, account.id)
+            if book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists():
+                return run(cursor, book)
+        # A reset closed the book while this waited for it: start over on the one that it opened.
+    raise Unavailable("The account is being reset; send the request again.")
+
+
+def _submit(cursor: psycopg.Cursor, account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Submitted:
+    earlier = _same_client_order_id(account, book, request)
+    if earlier is not None:
+        return Submitted(earlier, replayed=True)
+    book = _ready(account, book, request)
+    engine = Engine()
+    order = _place(cursor, engine, book, request, _latest(request.instrument))
+    engine.write(cursor)
+    return Submitted(order)
+
+
+def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Order | None:
+    """The order that a retry replays. Raises Conflict where the id names another order of this generation."""
+    if request.client_order_id is None:
+        return None
+    book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
+    earlier = (
+        Order.objects.select_related("book", "quote")
+        .filter(book_id=book_id, client_order_id=request.client_order_id)
+        .first()
+    )
+    if earlier is not None and terms(earlier) != request.terms:
+        raise Conflict(
+            "This client_order_id names another order of this generation; send a new id.",
+            code="client_order_id_not_unique",
+            order_id=str(earlier.id),
+        )
+    return earlier
+
+
+def terms(order: Order) -> tuple[object, ...]:
+    """What makes a stored order the same as a request: see `OrderRequest.terms`."""
+    return (
+        order.symbol, order.qty, order.side, order.type, order.time_in_force, order.limit_price, order.position_intent,
+        order.extended_hours,
+    )  # fmt: skip
+
+
+def _ready(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> OpenBook:
+    """The book, where account and market can take the order at all."""
+    instrument = request.instrument
+    if instrument.expiry is not None and clock.read().now >= expiry_close(instrument, calendar()):
+        raise Unprocessable("The option contract has expired.", code="contract_expired", symbol=instrument.symbol)
+    if not market.current().exists(instrument.symbol):
+        raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=instrument.symbol)
+    if book is None:
+        raise Conflict("The account is archived: it takes no orders.", code="account_archived")
+    return book
+
+
+def _place(
+    cursor: psycopg.Cursor, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None
+) -> Order:
+    sent = _submission(book.time(clock.read().now), request, calendar())
+    if quote is not None and sent.in_session:
+        engine.taken = load_taken(cursor, [supply_of(book.id, request.side, quote)])
+    return engine.place(book, request, sent, quote)
+
+
+def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submission:
+    session: Session = days.upcoming(at)
+    if request.time_in_force == TimeInForce.DAY:
+        return Submission(at, session, session.close)
+    last_day = (at.astimezone(NEW_YORK) + GTC_LIFETIME).date()
+    return Submission(at, session, days.last_on_or_before(last_day).close)
+
+
+def expiry_close(instrument: Instrument, days: Calendar) -> datetime:
+    """When an option's life ends: the close of the last session dated on or before its expiry."""
+    return days.last_on_or_before(instrument.expiry).close
+
+
+def _latest(instrument: Instrument) -> Quote | None:
+    return market.current().latest([instrument.symbol]).get(instrument.symbol)
+
+
+def _cancel(cursor: psycopg.Cursor, book: OpenBook, orders: list[Order], reason: CancelReason) -> None:
+    engine, at = Engine(), book.time(clock.read().now)
+    for order in orders:
+        engine.end(book, order, Status.CANCELED, at, reason=reason)
+    engine.write(cursor)
+
+
+def _closing_qty(value: object, instrument: Instrument) -> Decimal | None:
+    if value is None:
+        return None
+    qty = read_number(value)
+    whole_needed = instrument.is_option
+    if qty is None or qty <= 0 or decimals(qty) > (0 if whole_needed else MAX_QTY_DECIMALS):
+        raise BadRequest("The quantity cannot be used.", qty="must be a positive number of shares or whole contracts")
+    return qty
+
+
+def _estimated_cost(order: Order, quote: Quote | None) -> Decimal | None:
+    """USD that the whole order costs (buy) or brings (sell) at its limit, or at the quote; None without a price."""
+    price = order.limit_price or (quote and (quote.ask if order.side == Side.BUY else quote.bid))
+    return round_money(order.qty * price * order.multiplier) if price else None

@@ -1,0 +1,64 @@
+"""Statuses of an order and the one table of transitions between them. Pure.
+
+Rules: trading-rules.md section 6. Terminal states stay terminal; anything not in the table raises.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """`accepted` waits for its first evaluation, `new` was evaluated and not filled."""
+
+    ACCEPTED = "accepted"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+OPEN = frozenset({Status.ACCEPTED, Status.NEW, Status.PARTIALLY_FILLED})
+CLOSED = frozenset(Status) - OPEN
+
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.ACCEPTED: frozenset(
+        {Status.NEW, Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}
+    ),
+    Status.NEW: frozenset({Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}),
+    # What was filled stays booked, so a partially filled order is never rejected: its rest is canceled.
+    Status.PARTIALLY_FILLED: frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED}),
+    Status.FILLED: frozenset(),
+    Status.CANCELED: frozenset(),
+    Status.EXPIRED: frozenset(),
+    Status.REJECTED: frozenset(),
+}
+
+
+class RejectReason(StrEnum):
+    """Why a stored order was refused."""
+
+    SHORT_SELL_NOT_ALLOWED = "short_sell_not_allowed"
+    NAKED_OPTION_SELL_NOT_ALLOWED = "naked_option_sell_not_allowed"
+    INSUFFICIENT_BUYING_POWER = "insufficient_buying_power"
+    OPTION_SPREAD_TOO_WIDE = "option_spread_too_wide"
+
+
+class CancelReason(StrEnum):
+    """Why an open order ended before it was filled."""
+
+    REQUESTED = "requested"
+    RESET = "reset"
+    ARCHIVED = "archived"
+    INSUFFICIENT_BUYING_POWER = "insufficient_buying_power"
+
+
+class IllegalTransition(RuntimeError):
+    """A bug: something tried to move an order along a way that does not exist."""
+
+
+def move(current: Status, target: Status) -> Status:
+    """The target, where the table allows it. A second partial fill stays `partially_filled`."""
+    if target not in TRANSITIONS[current] and not current == target == Status.PARTIALLY_FILLED:
+        raise IllegalTransition(f"{current} -> {target}")
+    return target

@@ -1,0 +1,119 @@
+"""Settings from the environment: one reader per kind, which fails loudly and says what it wants. Pure.
+
+Every variable that is read is listed in `SEEN`, so that an unknown PAPERTRADE_ variable (a typo) can be refused too.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+SEEN: dict[str, str] = {}
+PREFIX = "PAPERTRADE_"
+
+
+class BadSetting(SystemExit):
+    """A variable that cannot be used. Ends the process with the sentence that says why."""
+
+
+def read(name: str, default: Value, parse: Callable[[str], Value], wanted: str) -> Value:
+    """The variable's value, or the default where it is unset or empty. Raises BadSetting."""
+    SEEN[name] = wanted
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return parse(text)
+    except (ValueError, InvalidOperation):
+        raise BadSetting(f"{name}={text!r} cannot be used: it must be {wanted}.") from None
+
+
+def text(name: str, default: str = "") -> str:
+    """Any text."""
+    return read(name, default, str, "text")
+
+
+def whole(name: str, default: int, *, low: int = 0, high: int = 10**9) -> int:
+    """A whole number within bounds."""
+
+    def parse(given: str) -> int:
+        number = int(given)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return read(name, default, parse, f"a whole number from {low} to {high}")
+
+
+def number(name: str, default: str, *, high: int = 1_000_000) -> Decimal:
+    """A decimal number of at least 0."""
+
+    def parse(given: str) -> Decimal:
+        value = Decimal(given)
+        if not value.is_finite() or not 0 <= value <= high:
+            raise ValueError
+        return value
+
+    return read(name, Decimal(default), parse, f"a number from 0 to {high}")
+
+
+def switch(name: str, default: bool) -> bool:
+    """true or false."""
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+    def parse(given: str) -> bool:
+        if given.lower() not in words:
+            raise ValueError
+        return words[given.lower()]
+
+    return read(name, default, parse, "true or false")
+
+
+def choice(name: str, default: str, words: tuple[str, ...]) -> str:
+    """One of some words."""
+
+    def parse(given: str) -> str:
+        if given not in words:
+            raise ValueError
+        return given
+
+    return read(name, default, parse, "one of " + ", ".join(words))
+
+
+def words(name: str, default: str) -> list[str]:
+    """Words parted by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def instant(name: str) -> datetime | None:
+    """An ISO date or time; without an offset it is UTC."""
+
+    def parse(given: str) -> datetime | None:
+        value = datetime.fromisoformat(given)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    return read(name, None, parse, "an ISO 8601 date or time such as 2013-10-07 or 2013-10-07T13:30:00Z")
+
+
+def limit(name: str, default: int) -> int | None:
+    """A count, or None for `unlimited`."""
+
+    def parse(given: str) -> int | None:
+        if given == "unlimited":
+            return None
+        value = int(given)
+        if value < 1:
+            raise ValueError
+        return value
+
+    return read(name, default, parse, "a whole number of at least 1, or unlimited")
+
+
+def refuse_unknown() -> None:
+    """Raises BadSetting for a PAPERTRADE_ variable that nothing reads."""
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in SEEN)
+    if unknown:
+        raise BadSetting(f"Unknown setting {', '.join(unknown)}. docs/configuration.md lists those that exist.")

@@ -1,0 +1,212 @@
+"""All settings. Every variable is read from the environment by `papertrade.env`; docs/configuration.md lists them."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from papertrade import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- What the server runs on ------------------------------------------------------------------------------------------
+PAPERTRADE_PORT = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
+PAPERTRADE_VAR = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
+PAPERTRADE_WEB_WORKERS = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
+PAPERTRADE_WEB_THREADS = env.whole("PAPERTRADE_WEB_THREADS", 4, low=1, high=64)
+PAPERTRADE_WORKERS = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
+PAPERTRADE_ENGINE_VERSION = "1"
+
+# --- The market -------------------------------------------------------------------------------------------------------
+PAPERTRADE_MARKET = env.choice("PAPERTRADE_MARKET", "simulated", ("simulated", "recorded", "live"))
+PAPERTRADE_RECORDING = env.text("PAPERTRADE_RECORDING")
+PAPERTRADE_START = env.instant("PAPERTRADE_START")
+PAPERTRADE_SPEED = env.number("PAPERTRADE_SPEED", "1")
+PAPERTRADE_SEED = env.whole("PAPERTRADE_SEED", 1)
+if PAPERTRADE_MARKET == "recorded" and not PAPERTRADE_RECORDING:
+    raise env.BadSetting("PAPERTRADE_MARKET=recorded needs PAPERTRADE_RECORDING: a folder with .csv or .csv.gz files.")
+
+# --- The policy of new accounts (trading-rules.md section 5) ----------------------------------------------------------
+PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS = env.whole("PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS", 15, low=1, high=86_400)
+PAPERTRADE_OPTION_QUOTE_MAX_AGE_SECONDS = env.whole("PAPERTRADE_OPTION_QUOTE_MAX_AGE_SECONDS", 60, low=1, high=86_400)
+PAPERTRADE_OPTION_MAX_SPREAD_RATIO = env.number("PAPERTRADE_OPTION_MAX_SPREAD_RATIO", "0.25", high=2)
+PAPERTRADE_OPTION_SPREAD_FLOOR = env.number("PAPERTRADE_OPTION_SPREAD_FLOOR", "0.10", high=1000)
+PAPERTRADE_SIZE_CAP = env.switch("PAPERTRADE_SIZE_CAP", True)
+
+# --- Rate limits, per key ---------------------------------------------------------------------------------------------
+PAPERTRADE_RATE_PLAN = env.text("PAPERTRADE_RATE_PLAN", "self-hosted")
+PAPERTRADE_RATE_LIMIT_MINUTE = env.limit("PAPERTRADE_RATE_LIMIT_MINUTE", 60_000)
+PAPERTRADE_RATE_LIMIT_DAY = env.limit("PAPERTRADE_RATE_LIMIT_DAY", None)
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+DEBUG = env.switch("PAPERTRADE_DEBUG", False)
+PAPERTRADE_BEHIND_TLS = env.switch("PAPERTRADE_BEHIND_TLS", False)
+SECRET_KEY = env.text("PAPERTRADE_SECRET_KEY")
+if not SECRET_KEY:
+    secret_file = PAPERTRADE_VAR / "secret_key"
+    if not secret_file.exists():
+        raise env.BadSetting(
+            "PAPERTRADE_SECRET_KEY is not set, and the var folder has none. `make run` makes one; a server of your own "
+            "needs 50 random characters in PAPERTRADE_SECRET_KEY."
+        )
+    SECRET_KEY = secret_file.read_text().strip()
+ALLOWED_HOSTS = env.words("PAPERTRADE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("PAPERTRADE_TRUSTED_ORIGINS", "")
+
+# --- Servers ----------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
+if not DATABASE_URL or not REDIS_URL:
+    raise env.BadSetting("DATABASE_URL and REDIS_URL must be set. `make run` starts both servers and sets them.")
+
+
+def _database(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise env.BadSetting("DATABASE_URL must be postgresql://user:password@host:port/name.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": {
+            # A lock is waited for 5 s at most, then the caller gets 503 and may retry.
+            "options": "-c lock_timeout=5s -c timezone=UTC -c jit=off",
+            "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 10},
+        },
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "marketdata",
+    "portfolio",
+    "orders",
+    "papertrade",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "papertrade.urls"
+WSGI_APPLICATION = "papertrade.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000  # 1,000 pushed quotes; the API's own bounds are tighter
+
+# --- Static files: ours, and plotly.js out of its own package ---------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = PAPERTRADE_VAR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", Path(find_spec("plotly").origin).parent / "package_data")]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Cookies and transport --------------------------------------------------------------------------------------------
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PAPERTRADE_BEHIND_TLS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PAPERTRADE_BEHIND_TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+# --- The API ----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "papertrade.api.authentication.KeyAuthentication",
+        "papertrade.api.authentication.DashboardAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["papertrade.api.authentication.MayTrade"],
+    "DEFAULT_PARSER_CLASSES": ["papertrade.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["papertrade.api.rendering.EnvelopeRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["papertrade.api.throttling.KeyThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "papertrade.api.schema.Schema",
+    "EXCEPTION_HANDLER": "papertrade.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "papertrade",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/v1",
+}
+
+# --- Celery -----------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.choice("PAPERTRADE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+}
+
+env.refuse_unknown()

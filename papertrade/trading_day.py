@@ -1,0 +1,180 @@
+"""The passage of time: quotes put to orders in order, the open, the close, snapshots, and the clock behind them all.
+
+At one instant, in this order (trading-rules.md section 2): quotes stamped then, the close, the open, the snapshot; then
+requests. The feed process and the clock endpoint run the same `Mover`; in the recorded and simulated markets it keeps
+everyone else at the gate while it works, so that one step or many give the same books.
+
+What a quote does to the books and the clock's position are committed in one transaction; at the boundaries the work is
+idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from marketdata import clock, gate, market
+from marketdata.instruments import parse_symbol
+from marketdata.quotes import Quote
+from marketdata.sessions import Session, calendar
+from orders import runs, tasks, working
+from orders.models import SessionRun
+from papertrade.errors import BadRequest, Conflict
+from portfolio.bulk import raw_cursor
+from portfolio.selectors import stored_quotes
+from portfolio.services import Mark, held_symbols, keep_marks, snapshot_books
+from portfolio.valuation import mark_price
+
+SNAPSHOT_EVERY = timedelta(minutes=1)
+
+
+def advance(*, to: datetime) -> None:
+    """Move the clock of a market at speed 0; when this returns, everything due by `to` is done.
+
+    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past.
+    """
+    if not market.current().manual:
+        raise Conflict("The clock of this market runs by itself.", code="clock_not_movable")
+    with moving():
+        mover = the_mover()
+        now = clock.read().now
+        if to < now:
+            raise BadRequest(f"The clock stands at {now.isoformat()}: it never goes back.", to="lies in the past")
+        mover.step(to)
+
+
+@contextmanager
+def moving() -> Iterator[None]:
+    """Be the only one who moves the market. Raises Conflict `clock_busy`."""
+    if not gate.try_lock(gate.MOVER):
+        raise Conflict("The clock is being moved; try again when that is done.", code="clock_busy")
+    try:
+        with gate.closed_gate():
+            yield
+    finally:
+        gate.unlock(gate.MOVER)
+
+
+_movers: dict[int, "Mover"] = {}
+
+
+def the_mover() -> "Mover":
+    """This process's mover of the market in force: it keeps its place in the recording between two steps."""
+    current = market.current()
+    if id(current) not in _movers:
+        _movers.clear()
+        _movers[id(current)] = Mover(current)
+    return _movers[id(current)]
+
+
+class Mover:
+    """Moves one market. Hold `moving()` around every call."""
+
+    def __init__(self, current: market.Market) -> None:
+        self.market = current
+        self.cursor = current.feed.cursor()
+        self.valid: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
+        self.held: list[str] = []
+        self.reaches: dict[str, working.Reach] = {}
+        self.kept: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
+
+    def step(self, to: datetime) -> None:
+        """Advance exchange time to `to` and do everything due by then."""
+        reading = clock.read()
+        self.cursor.seek(reading.through, reading.through_rows)
+        self._look_again()
+        for instant in _instants(reading.through, to):
+            for quote in self.cursor.until(instant, self._in_use):
+                self._apply(quote)
+            self._do_due(instant)
+            clock.commit_position(instant, None)
+        self.market.publish(self.cursor.latest)
+
+    def publish(self) -> None:
+        """Fill the quote book anew, as of the clock's position."""
+        reading = clock.read()
+        self.cursor.seek(reading.through, reading.through_rows)
+        self.market.publish(self.cursor.latest)
+
+    def _apply(self, quote: Quote) -> None:
+        session = calendar().session_at(quote.quoted_at)
+        if session is None:
+            return
+        if _mark(quote) is not None:
+            self.valid[quote.symbol] = quote
+        # Before the open has been evaluated, a quote stamped at it only updates the book.
+        if quote.quoted_at == session.open or not self._reach(quote.symbol).touched_by(quote):
+            return
+        with transaction.atomic(), raw_cursor() as cursor:
+            if working.put(cursor, quote, at=quote.quoted_at, session=session):
+                self._look_again()
+                clock.commit_position(*self.cursor.position)
+
+    def _do_due(self, instant: datetime) -> None:
+        """The close, the open and the snapshot of this instant, in that order."""
+        self._keep_marks()
+        days = calendar()
+        ending = days.previous(instant)
+        if ending is not None and ending.close == instant:
+            self._run(SessionRun.Kind.CLOSE, ending, instant)
+        session = days.session_at(instant)
+        if session is not None and session.open == instant:
+            self._run(SessionRun.Kind.OPEN, session, instant)
+        on_the_minute = session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0)
+        if on_the_minute or (ending is not None and ending.close == instant):
+            snapshot_books(at=instant)
+
+    def _run(self, kind: SessionRun.Kind, session: Session, at: datetime) -> None:
+        symbols = runs.due_symbols(kind, session)
+        if kind == SessionRun.Kind.CLOSE:
+            quotes = stored_quotes({parse_symbol(symbol).underlying for symbol in symbols})
+            quotes = {symbol: quote for symbol, quote in quotes.items() if session.contains(quote.quoted_at)}
+        else:
+            quotes = self.market.latest_of(self.cursor, symbols, at)
+        run = runs.begin(kind, session, at=at, quotes=quotes.values())
+        if run is not None:
+            tasks.invite_workers(run)
+            runs.finish(run)
+            self._look_again()
+
+    def _keep_marks(self) -> None:
+        fresh = {
+            symbol: Mark(_mark(self.valid[symbol]), self.valid[symbol])
+            for symbol in self.held
+            if symbol in self.valid and self.valid[symbol] is not self.kept.get(symbol)
+        }
+        keep_marks(fresh)
+        self.kept |= {symbol: mark.quote for symbol, mark in fresh.items()}
+
+    def _look_again(self) -> None:
+        """Orders and positions may have changed: forget what was known of them."""
+        self.reaches.clear()
+        self.held = held_symbols()
+
+    def _reach(self, symbol: str) -> working.Reach:
+        if symbol not in self.reaches:
+            self.reaches |= working.reaches([symbol])
+        return self.reaches[symbol]
+
+    def _in_use(self) -> list[str]:
+        return sorted({*self.held, *working.symbols_with_open_orders()})
+
+
+def _mark(quote: Quote) -> Decimal | None:
+    """The mark that the quote gives where it was stamped in a session."""
+    return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)
+
+
+def _instants(after: datetime, to: datetime) -> Iterator[datetime]:
+    """The instants in (after, to] at which something beside quotes is due, and `to` itself."""
+    days, at = calendar(), after
+    while at < to:
+        session = days.upcoming(at)
+        if at < session.open:
+            following = session.open
+        else:
+            following = min(session.open + SNAPSHOT_EVERY * ((at - session.open) // SNAPSHOT_EVERY + 1), session.close)
+        at = min(following, to)
+        yield at

@@ -1,0 +1,117 @@
+"""Ledger transactions as values: balanced entries, and the hash chain over their canonical form. Pure.
+
+The canonical form holds only what the same inputs reproduce (trading-rules.md section 7): no generated id and no wall
+clock, so that a replay of the same day ends in the same head, byte for byte.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from portfolio.money import MONEY_SCALE, PRICE_SCALE, QTY_SCALE, ZERO
+
+GENESIS_HASH = "0" * 64
+MIN_ENTRIES = 2
+
+
+class LedgerAccount(StrEnum):
+    """The four accounts of a book."""
+
+    CASH = "cash"
+    SECURITIES = "securities"
+    REALIZED_PL = "realized_pl"
+    CAPITAL = "capital"
+
+
+class LedgerKind(StrEnum):
+    """What a ledger transaction books."""
+
+    OPENING = "opening"
+    BUY = "buy"
+    SELL = "sell"
+    SETTLEMENT = "settlement"
+
+
+class UnbalancedTransaction(ValueError):
+    """Entries that do not make a transaction: a bug in booking, never an answer to a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One debit or one credit, USD; exactly one of the two is positive and the other zero."""
+
+    account: LedgerAccount
+    debit: Decimal = ZERO
+    credit: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A balanced group of entries. `quote` is `Quote.contents()` of the quote it was decided on, or nothing."""
+
+    sequence: int
+    kind: LedgerKind
+    at: datetime
+    entries: Sequence[Entry]
+    order_number: int | None = None
+    symbol: str = ""
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    quote: Sequence[str] = ()
+
+
+def debit(account: LedgerAccount, amount: Decimal) -> Entry:
+    """A debit of `amount` USD; a negative amount is a credit."""
+    return Entry(account, debit=amount) if amount >= 0 else Entry(account, credit=-amount)
+
+
+def credit(account: LedgerAccount, amount: Decimal) -> Entry:
+    """A credit of `amount` USD; a negative amount is a debit."""
+    return debit(account, -amount)
+
+
+def balanced(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries that move money. Raises UnbalancedTransaction where debits and credits differ."""
+    moving = tuple(entry for entry in entries if entry.debit or entry.credit)
+    if sum(entry.debit - entry.credit for entry in moving):
+        raise UnbalancedTransaction(f"debits and credits differ: {moving}")
+    return moving
+
+
+def canonical(transaction: Transaction) -> str:
+    """The transaction as text that depends on nothing but its contents."""
+    return json.dumps(
+        [
+            transaction.sequence,
+            transaction.kind,
+            instant(transaction.at),
+            transaction.order_number,
+            transaction.symbol,
+            _fixed(transaction.qty, QTY_SCALE),
+            _fixed(transaction.price, PRICE_SCALE),
+            [
+                [entry.account, _fixed(entry.debit, MONEY_SCALE), _fixed(entry.credit, MONEY_SCALE)]
+                for entry in transaction.entries
+            ],
+            list(transaction.quote),
+        ],
+        separators=(",", ":"),
+    )
+
+
+def chain_hash(previous_hash: str, transaction: Transaction) -> str:
+    """SHA-256, hex, over the previous transaction's hash and this one's canonical form."""
+    return hashlib.sha256(f"{previous_hash}\n{canonical(transaction)}".encode()).hexdigest()
+
+
+def instant(at: datetime) -> str:
+    """An exchange time in the one spelling that is hashed: UTC, microseconds, Z."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _fixed(value: Decimal | None, scale: Decimal) -> str | None:
+    return None if value is None else str(value.quantize(scale))

@@ -1,0 +1,248 @@
+"""The books: cash, positions, the double-entry ledger, equity snapshots and the event log.
+
+The database guards them, also against SQL that skips the ORM: constraints here, triggers in the migrations (a ledger
+transaction seals its entries balanced and at least two; ledger, events and snapshots only ever grow).
+"""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from accounts.models import Generation, PaperAccount
+from marketdata.instruments import AssetClass
+from marketdata.models import QuoteRecord
+from portfolio import ledger
+
+
+def money_field(**options: object) -> models.DecimalField:
+    """USD with 4 decimals."""
+    return models.DecimalField(max_digits=24, decimal_places=4, **options)
+
+
+def qty_field(**options: object) -> models.DecimalField:
+    """Shares or contracts with 6 decimals."""
+    return models.DecimalField(max_digits=18, decimal_places=6, **options)
+
+
+def price_field(**options: object) -> models.DecimalField:
+    """USD per share with 6 decimals."""
+    return models.DecimalField(max_digits=18, decimal_places=6, **options)
+
+
+class Book(models.Model):
+    """Cash, holds and counters of one generation. Whoever changes anything of a generation locks this row first.
+
+    `order_seq` and `event_seq` run on through resets, so that an account's orders and events are numbered without
+    gaps; `ledger_seq` and `ledger_head` start anew with each book.
+    """
+
+    generation = models.OneToOneField(Generation, on_delete=models.PROTECT, related_name="book")
+    generation_number = models.PositiveIntegerField()
+    account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="books", db_index=False)
+    cash = money_field()
+    held_cash = money_field(default=0)
+    realized_pl = money_field(default=0)
+    peak_equity = money_field()
+    max_drawdown = models.DecimalField(max_digits=10, decimal_places=6, default=0)
+    closed_trades = models.PositiveIntegerField(default=0)
+    winning_trades = models.PositiveIntegerField(default=0)
+    order_seq = models.PositiveBigIntegerField(default=0)
+    event_seq = models.PositiveBigIntegerField(default=0)
+    ledger_seq = models.PositiveBigIntegerField(default=0)
+    ledger_head = models.CharField(max_length=64, default=ledger.GENESIS_HASH)
+    last_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="book_one_open", fields=["account"], condition=Q(closed_at__isnull=True)),
+            models.CheckConstraint(name="book_held_cash_not_negative", condition=Q(held_cash__gte=0)),
+            models.CheckConstraint(name="book_buying_power_not_negative", condition=Q(cash__gte=F("held_cash"))),
+            models.CheckConstraint(name="book_won_of_closed", condition=Q(winning_trades__lte=F("closed_trades"))),
+            models.CheckConstraint(
+                name="book_closed_holds_nothing", condition=Q(closed_at__isnull=True) | Q(held_cash=0)
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "generation_number"], name="book_account_generation")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} #{self.generation_number}"
+
+
+class Position(models.Model):
+    """What a book holds, or held, of one symbol; a flat one keeps its realized P/L.
+
+    `mark_price` is the bid of the quote that filled it last; while the book is open a later `Mark` of the symbol
+    overrides it, and when the book closes the mark of that moment is frozen here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="positions", db_index=False)
+    symbol = models.CharField(max_length=32)
+    asset_class = models.CharField(max_length=16, choices=[(kind.value, kind.name) for kind in AssetClass])
+    multiplier = models.PositiveSmallIntegerField()
+    qty = qty_field(default=0)
+    held_qty = qty_field(default=0)
+    cost_basis = money_field(default=0)
+    realized_pl = money_field(default=0)
+    trade_pl = money_field(default=0)
+    mark_price = price_field()
+    mark_at = models.DateTimeField()
+    expires_on = models.DateField(null=True)
+    unsettled = models.BooleanField(default=False)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["book", "symbol"]
+        constraints = [
+            models.UniqueConstraint(name="position_symbol_once", fields=["book", "symbol"]),
+            models.CheckConstraint(name="position_never_short", condition=Q(qty__gte=0)),
+            models.CheckConstraint(
+                name="position_held_within_qty", condition=Q(held_qty__gte=0) & Q(held_qty__lte=F("qty"))
+            ),
+            models.CheckConstraint(name="position_cost_not_negative", condition=Q(cost_basis__gte=0)),
+            models.CheckConstraint(
+                name="position_flat_has_no_cost", condition=~Q(qty=0) | Q(cost_basis=0, trade_pl=0, unsettled=False)
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["symbol"], name="position_held_symbol", condition=Q(qty__gt=0)),
+            models.Index(fields=["expires_on"], name="position_expiring", condition=Q(qty__gt=0, expires_on__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.qty} {self.symbol}"
+
+
+class Mark(models.Model):
+    """The mark of a symbol, with the quote of a regular session that it came from, contents and all.
+
+    Kept in the database for the symbols that are held, and for the stocks of held options (their settlement needs the
+    last quote of the session), so that valuation needs no quote book and survives the loss of it.
+    """
+
+    symbol = models.CharField(primary_key=True, max_length=32)
+    price = price_field()
+    bid = price_field(null=True)
+    ask = price_field(null=True)
+    bid_size = qty_field(null=True)
+    ask_size = qty_field(null=True)
+    quoted_at = models.DateTimeField()
+    feed = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.price}"
+
+
+class LedgerTransaction(models.Model):
+    """A balanced group of entries, chained to the one before. Inserted after its entries, which it seals."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="ledger_transactions", db_index=False)
+    sequence = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.name) for kind in ledger.LedgerKind])
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    order_number = models.PositiveBigIntegerField(null=True)
+    symbol = models.CharField(max_length=32, blank=True)
+    qty = qty_field(null=True)
+    price = price_field(null=True)
+    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    description = models.CharField(max_length=200, blank=True)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["book", "sequence"]
+        constraints = [models.UniqueConstraint(name="ledger_sequence_once", fields=["book", "sequence"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sequence}"
+
+
+class LedgerEntry(models.Model):
+    """One debit or one credit."""
+
+    transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    line = models.PositiveSmallIntegerField()
+    account = models.CharField(max_length=16, choices=[(account.value, account.name) for account in ledger.LedgerAccount])
+    debit = money_field(default=0)
+    credit = money_field(default=0)
+
+    class Meta:
+        ordering = ["transaction", "line"]
+        constraints = [
+            models.UniqueConstraint(name="ledger_line_once", fields=["transaction", "line"]),
+            models.CheckConstraint(
+                name="ledger_entry_one_positive_side", condition=Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.debit or -self.credit}"
+
+
+class EquitySnapshot(models.Model):
+    """What a book was worth at an instant; of several at one instant the one written last counts."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
+    at = models.DateTimeField()
+    equity = money_field()
+    cash = money_field()
+    market_value = money_field()
+    realized_pl = money_field()
+    unrealized_pl = money_field()
+    drawdown = models.DecimalField(max_digits=10, decimal_places=6)
+
+    class Meta:
+        ordering = ["book", "at", "id"]
+        indexes = [models.Index(fields=["book", "at", "id"], name="snapshot_book_at")]
+
+    def __str__(self) -> str:
+        return f"{self.equity} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class EventType(models.TextChoices):
+    """What can happen to an account."""
+
+    ACCOUNT_OPENED = "account_opened"
+    ACCOUNT_RENAMED = "account_renamed"
+    ACCOUNT_RESET = "account_reset"
+    ACCOUNT_ARCHIVED = "account_archived"
+    ORDER_SUBMITTED = "order_submitted"
+    ORDER_EVALUATED = "order_evaluated"
+    ORDER_FILLED = "order_filled"
+    ORDER_CANCELED = "order_canceled"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_REJECTED = "order_rejected"
+    POSITION_SETTLED = "position_settled"
+    POSITION_UNSETTLED = "position_unsettled"
+
+
+class AccountEvent(models.Model):
+    """One thing that happened to an account, numbered without gaps, with the quote it was decided on.
+
+    `order_id` and `fill_id` are plain ids: orders are an upper app, and an event must not point upwards.
+    """
+
+    account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="events", db_index=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="events", db_index=False)
+    seq = models.PositiveBigIntegerField()
+    type = models.CharField(max_length=24, choices=EventType.choices)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    order_id = models.UUIDField(null=True)
+    order_status = models.CharField(max_length=16, blank=True)
+    symbol = models.CharField(max_length=32, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    fill_id = models.UUIDField(null=True)
+    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        ordering = ["account", "seq"]
+        constraints = [models.UniqueConstraint(name="event_seq_once", fields=["account", "seq"])]
+        indexes = [models.Index(fields=["order_id", "seq"], name="event_order", condition=Q(order_id__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
