@@ -1,0 +1,58 @@
+"""Requests per minute and per day, counted per key in Valkey. Without Valkey nobody is refused for it."""
+
+import time
+
+import redis
+import structlog
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from marketdata.book import client
+
+log = structlog.get_logger(__name__)
+
+WINDOWS = {"Minute": 60, "Day": 86_400}
+UNLIMITED = "unlimited"
+
+
+class KeyThrottle(BaseThrottle):
+    """Fixed windows; the dashboard counts per user."""
+
+    def __init__(self) -> None:
+        self._wait: float | None = None
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        if request.user is None:
+            return True
+        limits = {"Minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE, "Day": settings.PAPERTRADE_RATE_LIMIT_DAY}
+        now = time.time()
+        used = self._count(request, now) if any(limits.values()) else {}
+        headers = {"X-RateLimit-Plan": settings.PAPERTRADE_RATE_PLAN}
+        for window, limit in limits.items():
+            left = UNLIMITED if limit is None else str(max(0, limit - used.get(window, 0)))
+            headers[f"X-RateLimit-Limit-{window}"] = UNLIMITED if limit is None else str(limit)
+            headers[f"X-RateLimit-Remaining-{window}"] = left
+            if limit is not None and used.get(window, 0) > limit:
+                seconds = WINDOWS[window]
+                self._wait = seconds - now % seconds
+        request._request.rate_headers = headers
+        return self._wait is None
+
+    def wait(self) -> float | None:
+        return self._wait
+
+    def _count(self, request: Request, now: float) -> dict[str, int]:
+        who = f"key:{request.auth.pk}" if request.auth else f"user:{request.user.pk}"
+        try:
+            with client().pipeline(transaction=False) as pipe:
+                for window, seconds in WINDOWS.items():
+                    name = f"papertrade:rate:{who}:{window}:{int(now // seconds)}"
+                    pipe.incr(name)
+                    pipe.expire(name, seconds)
+                counts = pipe.execute()
+        except redis.RedisError as error:
+            log.warning("rate_not_counted", error=str(error))
+            return {}
+        return dict(zip(WINDOWS, counts[::2], strict=True))
