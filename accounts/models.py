@@ -101,7 +101,9 @@ class Generation(models.Model):
         ordering = ["account", "number"]
         constraints = [
             models.UniqueConstraint(name="generation_number_once", fields=["account", "number"]),
-            models.UniqueConstraint(name="generation_one_open", fields=["account"], condition=Q(closed_at__isnull=True)),
+            models.UniqueConstraint(
+                name="generation_one_open", fields=["account"], condition=Q(closed_at__isnull=True)
+            ),
             models.CheckConstraint(name="generation_initial_cash_positive", condition=Q(initial_cash__gt=0)),
             models.CheckConstraint(
                 name="generation_closed_has_summary", condition=Q(closed_at__isnull=True) | Q(summary__isnull=False)

@@ -29,9 +29,7 @@ MAX_ACTIVE_ACCOUNTS = 20
 
 def create_user(*, username: str, password: str, is_staff: bool = False, is_superuser: bool = False) -> User:
     """A user who can sign in."""
-    return User.objects.create_user(
-        username=username, password=password, is_staff=is_staff, is_superuser=is_superuser
-    )
+    return User.objects.create_user(username=username, password=password, is_staff=is_staff, is_superuser=is_superuser)
 
 
 def issue_key(*, user: User, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
@@ -98,7 +96,14 @@ def create_account(*, user: User, name: str, at: datetime) -> PaperAccount:
 
 
 def open_generation(
-    *, account: PaperAccount, number: int, initial_cash: Decimal, policy: Policy, feed: str, at: datetime, reason: str = ""
+    *,
+    account: PaperAccount,
+    number: int,
+    initial_cash: Decimal,
+    policy: Policy,
+    feed: str,
+    at: datetime,
+    reason: str = "",
 ) -> Generation:
     """The next run of an account, with its policy frozen."""
     return Generation.objects.create(

@@ -68,3 +68,11 @@ def marker() -> str | None:
 def clear() -> None:
     """Forget everything, when another market or recording begins."""
     client().delete(KEY)
+
+
+def ping() -> bool:
+    """Whether Valkey answers. Raises BookUnavailable."""
+    try:
+        return bool(client().ping())
+    except redis.RedisError as error:
+        raise BookUnavailable("Valkey does not answer.") from error

@@ -88,12 +88,6 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: date
     )
 
 
-def resume() -> None:
-    """Let a running clock go on from where it stands: wall time that passed without anyone moving it does not count."""
-    reading = read()
-    MarketClock.objects.update(anchor_at=reading.through, anchor_wall=wall_now())
-
-
 def jump(to: datetime) -> None:
     """Set a running clock forward, over a night."""
     MarketClock.objects.update(anchor_at=to, anchor_wall=wall_now())

@@ -21,17 +21,14 @@ class MarketError(Exception):
 
 
 class Market:
-    """One of the three markets. `manual` = its clock moves only when told to."""
+    """One of the three markets. `manual` = its clock moves only when told to; `has_book` = its quotes are in the book."""
+
+    has_book = True
 
     def __init__(self, name: str, feed: Feed) -> None:
         self.name = name
         self.feed = feed
-        self.movable = True
         self.manual = settings.PAPERTRADE_SPEED == 0
-
-    def now(self) -> datetime:
-        """Exchange time."""
-        return clock.read().now
 
     def exists(self, symbol: str) -> bool:
         """False where the market knows that there is no such symbol."""
@@ -66,6 +63,8 @@ class Market:
 
 class SimulatedMarket(Market):
     """Synthetic quotes, computed where they are needed; nights, weekends and holidays are skipped."""
+
+    has_book = False
 
     def __init__(self, feed: SimulatedFeed) -> None:
         super().__init__("simulated", feed)

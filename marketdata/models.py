@@ -14,7 +14,9 @@ class TradingSession(models.Model):
 
     class Meta:
         ordering = ["date"]
-        constraints = [models.CheckConstraint(name="session_opens_before_close", condition=Q(open__lt=models.F("close")))]
+        constraints = [
+            models.CheckConstraint(name="session_opens_before_close", condition=Q(open__lt=models.F("close")))
+        ]
 
     def __str__(self) -> str:
         return str(self.date)

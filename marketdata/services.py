@@ -7,7 +7,7 @@ import psycopg
 from django.db import transaction
 
 from marketdata import sessions
-from marketdata.models import TradingSession
+from marketdata.models import QuoteRecord, TradingSession
 from marketdata.quotes import Quote
 
 EXCHANGE = "XNYS"
@@ -37,6 +37,20 @@ def sessions_reach(day: date) -> bool:
     """Whether the stored sessions begin early enough and go on after the day."""
     return (
         TradingSession.objects.filter(date=FIRST_DAY).exists() and TradingSession.objects.filter(date__gt=day).exists()
+    )
+
+
+def as_record(quote: Quote) -> QuoteRecord:
+    """The quote as a row of evidence, not stored."""
+    return QuoteRecord(
+        id=quote.id,
+        symbol=quote.symbol,
+        bid=quote.bid,
+        ask=quote.ask,
+        bid_size=quote.bid_size,
+        ask_size=quote.ask_size,
+        quoted_at=quote.quoted_at,
+        feed=quote.feed,
     )
 
 

@@ -98,7 +98,7 @@ def read_order(payload: object) -> OrderRequest:
     given = {name: value for name, value in payload.items() if value is not None}
     unknown = sorted(str(name)[:64] for name in payload if name not in ORDER_FIELDS)
     if unknown:
-        raise BadRequest("The order has fields that do not exist.", **{name: "unknown field" for name in unknown})
+        raise BadRequest("The order has fields that do not exist.", **dict.fromkeys(unknown, "unknown field"))
     _refuse_unsupported(given)
     shape = _Shape(given)
     request = shape.read()

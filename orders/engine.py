@@ -81,7 +81,12 @@ class Engine:
         self._hold(book, order, first_hold(book, order, quote), sent.at)
         order.status, order.accepted_at = Status.ACCEPTED, sent.at
         book.record(
-            EventType.ORDER_SUBMITTED, sent.at, order_id=order.id, order_status=order.status, symbol=order.symbol, quote=quote
+            EventType.ORDER_SUBMITTED,
+            sent.at,
+            order_id=order.id,
+            order_status=order.status,
+            symbol=order.symbol,
+            quote=quote,
         )
         if sent.in_session:
             self.evaluate(book, order, quote, sent.at, sent.session, at_submission=True)
@@ -186,7 +191,9 @@ class Engine:
         else:
             self._hold(book, order, ZERO, at)
         post = book.buy if buying else book.sell
-        posted = post(instrument, fill.qty, fill.amount, quote=quote, price=fill.price, order_number=order.number, at=at)
+        posted = post(
+            instrument, fill.qty, fill.amount, quote=quote, price=fill.price, order_number=order.number, at=at
+        )
         order.status = move(Status(order.status), Status.FILLED if full else Status.PARTIALLY_FILLED)
         order.no_fill_reason, order.no_fill_at = "", None
         order.filled_at = at if full else None

@@ -81,10 +81,15 @@ class Order(models.Model):
                 condition=Q(type="limit", limit_price__gt=0) | Q(type="market", limit_price__isnull=True),
             ),
             models.CheckConstraint(
-                name="order_filled_is_full", condition=~Q(status="filled") | Q(filled_qty=F("qty"), filled_at__isnull=False)
+                name="order_filled_is_full",
+                condition=~Q(status="filled") | Q(filled_qty=F("qty"), filled_at__isnull=False),
             ),
-            models.CheckConstraint(name="order_rejected_has_reason", condition=~Q(status="rejected") | ~Q(rejected_reason="")),
-            models.CheckConstraint(name="order_canceled_has_reason", condition=~Q(status="canceled") | ~Q(cancel_reason="")),
+            models.CheckConstraint(
+                name="order_rejected_has_reason", condition=~Q(status="rejected") | ~Q(rejected_reason="")
+            ),
+            models.CheckConstraint(
+                name="order_canceled_has_reason", condition=~Q(status="canceled") | ~Q(cancel_reason="")
+            ),
             models.CheckConstraint(name="order_closed_holds_nothing", condition=IS_OPEN | Q(held_cash=0, held_qty=0)),
             models.CheckConstraint(name="order_holds_not_negative", condition=Q(held_cash__gte=0, held_qty__gte=0)),
         ]
@@ -131,7 +136,9 @@ class Fill(models.Model):
     realized_pl = money_field()
     quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, related_name="+", db_index=False)
     price_since = models.DateTimeField()
-    ledger_transaction = models.OneToOneField(LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="fill")
+    ledger_transaction = models.OneToOneField(
+        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="fill"
+    )
     created_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
 

@@ -162,7 +162,12 @@ def _close_chunk(cursor: psycopg.Cursor, run: SessionRun, chunk: SessionRunChunk
     for book in books.values():
         for symbol in sorted(book.positions):
             position = book.positions[symbol]
-            if position.expires_on and position.holding.qty and not position.unsettled and _is_over(position.expires_on, session):
+            if (
+                position.expires_on
+                and position.holding.qty
+                and not position.unsettled
+                and _is_over(position.expires_on, session)
+            ):
                 settle_option(book, position, quotes.get(position.instrument.underlying), book.time(run.at))
     engine.write(cursor)
 

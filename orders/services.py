@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 import psycopg
 from django.db import transaction
 
-from accounts.models import PaperAccount
+from accounts.models import Generation, PaperAccount
 from accounts.selectors import as_uuid
 from marketdata import clock, market
 from marketdata.gate import pass_gate
 from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote
+from marketdata.services import as_record
 from marketdata.sessions import Calendar, Session, calendar
 from orders.admission import MAX_QTY_DECIMALS, OrderRequest, OrderType, TimeInForce, decimals, read_number, read_order
 from orders.engine import Engine, Submission, load_taken, supply_of
@@ -63,7 +64,9 @@ def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
     wanted = as_uuid(order_id, "order")
 
     def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Order:
-        order = Order.objects.select_related("book", "quote").filter(account_id=account.id, pk=wanted).first()
+        order = (
+            Order.objects.select_related("book__generation", "quote").filter(account_id=account.id, pk=wanted).first()
+        )
         if order is None:
             raise NotFound("There is no such order.")
         if book is None or order.status not in OPEN:
@@ -145,7 +148,7 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
         before, quote = book.buying_power, _latest(request.instrument)
         order = _place(cursor, Engine(), book, request, quote)
         return Preview(
-            order=order,
+            order=with_its_rows(order, book, quote),
             estimated_cost=_estimated_cost(order, quote),
             hold=order.held_cash,
             buying_power=before,
@@ -165,10 +168,20 @@ def cancel_open(book: OpenBook, reason: CancelReason, at: datetime) -> Engine:
     return engine
 
 
+def with_its_rows(order: Order, book: OpenBook, quote: Quote | None) -> Order:
+    """The order with its book and quote in place, so that showing it reads nothing from the database."""
+    generation = Generation(pk=book.generation_id, policy=book.policy.as_json())
+    order.book = Book(pk=book.id, generation_number=book.generation_number, generation=generation)
+    order.quote = as_record(quote) if quote else None
+    return order
+
+
 def open_orders(book: OpenBook) -> list[Order]:
     """The open orders of a locked book, by number."""
     return list(
-        Order.objects.select_related("book", "quote").filter(book_id=book.id, status__in=OPEN).order_by("number")
+        Order.objects.select_related("book__generation", "quote")
+        .filter(book_id=book.id, status__in=OPEN)
+        .order_by("number")
     )
 
 
@@ -190,9 +203,10 @@ def _submit(cursor: psycopg.Cursor, account: PaperAccount, book: OpenBook | None
         return Submitted(earlier, replayed=True)
     book = _ready(account, book, request)
     engine = Engine()
-    order = _place(cursor, engine, book, request, _latest(request.instrument))
+    quote = _latest(request.instrument)
+    order = _place(cursor, engine, book, request, quote)
     engine.write(cursor)
-    return Submitted(order)
+    return Submitted(with_its_rows(order, book, quote))
 
 
 def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Order | None:
@@ -201,7 +215,7 @@ def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request:
         return None
     book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
     earlier = (
-        Order.objects.select_related("book", "quote")
+        Order.objects.select_related("book__generation", "quote")
         .filter(book_id=book_id, client_order_id=request.client_order_id)
         .first()
     )
@@ -234,9 +248,7 @@ def _ready(account: PaperAccount, book: OpenBook | None, request: OrderRequest) 
     return book
 
 
-def _place(
-    cursor: psycopg.Cursor, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None
-) -> Order:
+def _place(cursor: psycopg.Cursor, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
     sent = _submission(book.time(clock.read().now), request, calendar())
     if quote is not None and sent.in_session:
         engine.taken = load_taken(cursor, [supply_of(book.id, request.side, quote)])

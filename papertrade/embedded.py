@@ -85,7 +85,9 @@ def start(root: Path) -> Servers:
         valkey.kill()
         raise
     try:
-        _await_postgres(root, postgres, f"postgresql://{OWNER_ROLE}:{password}@{LOOPBACK}:{postgres_port}/postgres", new, password)
+        _await_postgres(
+            root, postgres, f"postgresql://{OWNER_ROLE}:{password}@{LOOPBACK}:{postgres_port}/postgres", new, password
+        )
         _await_valkey(root, valkey, servers.redis_url)
     except BaseException:
         servers.stop()
@@ -206,9 +208,7 @@ def _start_valkey(root: Path, port: int, password: str) -> subprocess.Popen[byte
     return process
 
 
-def _await_postgres(
-    root: Path, process: subprocess.Popen[bytes], url: str, new: bool, password: str
-) -> None:
+def _await_postgres(root: Path, process: subprocess.Popen[bytes], url: str, new: bool, password: str) -> None:
     import psycopg
     from psycopg import sql
 
@@ -224,7 +224,9 @@ def _await_postgres(
                     )
                 if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                     connection.execute(
-                        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(APP_ROLE))
+                        sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                            sql.Identifier(DATABASE), sql.Identifier(APP_ROLE)
+                        )
                     )
         except psycopg.OperationalError:
             return False
@@ -274,7 +276,9 @@ def _unprivileged() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise EmbeddedError("PostgreSQL does not run as root, and there is no account postgres or nobody: use another user.")
+    raise EmbeddedError(
+        "PostgreSQL does not run as root, and there is no account postgres or nobody: use another user."
+    )
 
 
 def _as_user(user: pwd.struct_passwd | None, command: list[str], root: Path) -> list[str]:
@@ -310,5 +314,3 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
-
-

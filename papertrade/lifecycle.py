@@ -48,7 +48,12 @@ def open_account(
         at = clock.read().now
         account = accounts.create_account(user=user, name=clean, at=at)
         generation = accounts.open_generation(
-            account=account, number=FIRST_GENERATION, initial_cash=cash, policy=frozen, feed=market.current().feed.name, at=at
+            account=account,
+            number=FIRST_GENERATION,
+            initial_cash=cash,
+            policy=frozen,
+            feed=market.current().feed.name,
+            at=at,
         )
         open_book(cursor, generation=generation, at=at, event=EventType.ACCOUNT_OPENED)
     return account
@@ -161,7 +166,9 @@ def _read_reason(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > REASON_MAX_LENGTH or "\x00" in value:
-        raise BadRequest("The reason cannot be used.", reason=f"must be a string of at most {REASON_MAX_LENGTH} characters")
+        raise BadRequest(
+            "The reason cannot be used.", reason=f"must be a string of at most {REASON_MAX_LENGTH} characters"
+        )
     return value.strip()
 
 

@@ -4,6 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from papertrade import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -103,6 +105,7 @@ INSTALLED_APPS = [
     "papertrade",
 ]
 MIDDLEWARE = [
+    "papertrade.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -201,12 +204,41 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("PAPERTRADE_LOG_FORMAT", "line", ("line", "json"))
+LOG_PROCESSORS = [
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # Tracebacks as text: a pretty one shows local variables, and with them keys and passwords.
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[*LOG_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.choice("PAPERTRADE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "formatters": {
+        "chosen": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": LOG_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer()
+                if LOG_FORMAT == "json"
+                else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+            ],
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
+    # A refused request is an answer, not a warning; failures are logged where they are mapped.
+    "loggers": {"django.request": {"level": "CRITICAL"}},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("PAPERTRADE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
 }
 
 env.refuse_unknown()

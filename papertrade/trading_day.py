@@ -9,13 +9,13 @@ idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
 
-from marketdata import clock, gate, market
+from marketdata import book, clock, gate, market
 from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote
 from marketdata.sessions import Session, calendar
@@ -90,13 +90,13 @@ class Mover:
                 self._apply(quote)
             self._do_due(instant)
             clock.commit_position(instant, None)
-        self.market.publish(self.cursor.latest)
+        self.market.publish(self.cursor)
 
     def publish(self) -> None:
         """Fill the quote book anew, as of the clock's position."""
         reading = clock.read()
         self.cursor.seek(reading.through, reading.through_rows)
-        self.market.publish(self.cursor.latest)
+        self.market.publish(self.cursor)
 
     def _apply(self, quote: Quote) -> None:
         session = calendar().session_at(quote.quoted_at)
@@ -178,3 +178,50 @@ def _instants(after: datetime, to: datetime) -> Iterator[datetime]:
             following = min(session.open + SNAPSHOT_EVERY * ((at - session.open) // SNAPSHOT_EVERY + 1), session.close)
         at = min(following, to)
         yield at
+
+
+def finish_runs() -> int:
+    """Work on every run that is not finished, such as one whose mover crashed; how many there were."""
+    unfinished = list(SessionRun.objects.filter(finished_at__isnull=True))
+    for run in unfinished:
+        runs.finish(run)
+    return len(unfinished)
+
+
+STEP_SECONDS = 0.2  # wall time between two steps of a running market
+IDLE_SECONDS = 1.0
+
+
+class Heart:
+    """The feed process: moves a running market step by step, and keeps the quote book filled."""
+
+    def __init__(self) -> None:
+        self.market = market.current()
+        self.mover = the_mover()
+
+    def beat(self) -> float:
+        """One step; how many wall seconds to wait before the next."""
+        clock.beat()
+        if self.market.manual:
+            self._refill()
+            return IDLE_SECONDS
+        try:
+            with moving():
+                self._step()
+        except Conflict:  # an operator's command moves the market just now
+            return IDLE_SECONDS
+        return STEP_SECONDS
+
+    def _step(self) -> None:
+        now = clock.read().now
+        self.mover.step(now)
+        waiting_from = self.market.skip(now)
+        if waiting_from is not None:
+            self.mover.step(waiting_from)
+            clock.jump(waiting_from)
+
+    def _refill(self) -> None:
+        """A quote book that was lost is filled anew; while an advance runs it does that itself."""
+        if self.market.has_book and book.marker() is None:
+            with suppress(Conflict), moving():
+                self.mover.publish()

@@ -1,3 +1,19 @@
 """Every address of the server."""
 
-urlpatterns: list = []
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+urlpatterns = [
+    path("v1/", include("papertrade.api.urls")),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(
+            url_name="openapi", authentication_classes=[], permission_classes=[], throttle_classes=[]
+        ),
+        name="docs",
+    ),
+    path("llms.txt", TemplateView.as_view(template_name="llms.txt", content_type="text/plain; charset=utf-8")),
+    path("admin/", admin.site.urls),
+]

@@ -20,7 +20,6 @@ from portfolio.booking import FLAT, Booking, Holding, book_buy, book_opening, bo
 from portfolio.ledger import LedgerKind
 from portfolio.money import ZERO, ZERO_MONEY
 
-
 NEVER = datetime.min.replace(tzinfo=UTC)  # any quote marks a position that has no mark yet
 
 
@@ -187,7 +186,14 @@ class OpenBook:
         return self._post(position, booking, LedgerKind.SELL, qty, price, quote, order_number, at)
 
     def settle(
-        self, symbol: str, proceeds: Decimal, *, quote: Quote | None, price: Decimal, at: datetime, description: str = ""
+        self,
+        symbol: str,
+        proceeds: Decimal,
+        *,
+        quote: Quote | None,
+        price: Decimal,
+        at: datetime,
+        description: str = "",
     ) -> PostedFill:
         """End an expired option position at `price` USD per share; `quote` is the stock quote it was judged by."""
         position = self.positions[symbol]
@@ -276,5 +282,3 @@ class OpenBook:
             )
         )  # fmt: skip
         return transaction_id
-
-

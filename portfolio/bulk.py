@@ -83,7 +83,9 @@ def _insert(cursor: psycopg.Cursor, table: str, columns: tuple[str, ...], rows: 
 
 def _update(cursor: psycopg.Cursor, table: str, columns: tuple[tuple[str, str], ...], rows: list[Row]) -> None:
     key = sql.Identifier(columns[0][0])
-    statement = sql.SQL("UPDATE {table} AS t SET {sets} FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.{key}").format(
+    statement = sql.SQL(
+        "UPDATE {table} AS t SET {sets} FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.{key}"
+    ).format(
         table=sql.Identifier(table),
         sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name, _ in columns[1:]),
         arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns),

@@ -108,7 +108,9 @@ class Position(models.Model):
         ]
         indexes = [
             models.Index(fields=["symbol"], name="position_held_symbol", condition=Q(qty__gt=0)),
-            models.Index(fields=["expires_on"], name="position_expiring", condition=Q(qty__gt=0, expires_on__isnull=False)),
+            models.Index(
+                fields=["expires_on"], name="position_expiring", condition=Q(qty__gt=0, expires_on__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,7 +168,9 @@ class LedgerEntry(models.Model):
 
     transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries", db_index=False)
     line = models.PositiveSmallIntegerField()
-    account = models.CharField(max_length=16, choices=[(account.value, account.name) for account in ledger.LedgerAccount])
+    account = models.CharField(
+        max_length=16, choices=[(account.value, account.name) for account in ledger.LedgerAccount]
+    )
     debit = money_field(default=0)
     credit = money_field(default=0)
 

@@ -134,9 +134,7 @@ def summary_of(book: OpenBook, initial_cash: Decimal) -> Summary:
     )
 
 
-def _summary(
-    book: Book | OpenBook, *, initial_cash: Decimal, market_value: Decimal, cost_basis: Decimal
-) -> Summary:
+def _summary(book: Book | OpenBook, *, initial_cash: Decimal, market_value: Decimal, cost_basis: Decimal) -> Summary:
     equity = book.cash + market_value
     drawdown = valuation.drawdown(peak=max(book.peak_equity, equity), equity=equity)
     return Summary(
@@ -248,9 +246,7 @@ _HISTORY = """
 )
 
 
-def history(
-    *, book: Book, timeframe: str, after: datetime, until: datetime, limit: int
-) -> list[HistoryPoint]:
+def history(*, book: Book, timeframe: str, after: datetime, until: datetime, limit: int) -> list[HistoryPoint]:
     """The last snapshot of each bucket in (after, until], oldest first, at most `limit`."""
     arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}
     with connection.cursor() as cursor:
@@ -275,10 +271,11 @@ def events_after(*, account: PaperAccount, after_seq: int = 0) -> QuerySet[Accou
 def ledger_transactions(*, book: Book) -> QuerySet[LedgerTransaction]:
     """The ledger of a book with its entries, newest first."""
     return (
-        LedgerTransaction.objects.filter(book=book).select_related("quote").prefetch_related("entries").order_by("-sequence")
+        LedgerTransaction.objects.filter(book=book)
+        .select_related("quote")
+        .prefetch_related("entries")
+        .order_by("-sequence")
     )
-
-
 
 
 def stored_quotes(symbols: Iterable[str]) -> dict[str, Quote]:

@@ -123,11 +123,15 @@ def collect(cursor: psycopg.Cursor, writer: Writer, books: Iterable[OpenBook]) -
         "portfolio_position", _POSITION_UPDATE, [_position_update(place) for _, place in changed if not place.is_new]
     )
     writer.insert(
-        "portfolio_position", _POSITION_INSERT, [_position_insert(book, place) for book, place in changed if place.is_new]
+        "portfolio_position",
+        _POSITION_INSERT,
+        [_position_insert(book, place) for book, place in changed if place.is_new],
     )
     # Entries first: the transaction row seals them (see the triggers).
     writer.insert("portfolio_ledgerentry", _ENTRY_INSERT, [row for book in books for row in book.entries])
-    writer.insert("portfolio_ledgertransaction", _TRANSACTION_INSERT, [row for book in books for row in book.transactions])
+    writer.insert(
+        "portfolio_ledgertransaction", _TRANSACTION_INSERT, [row for book in books for row in book.transactions]
+    )
     writer.insert("portfolio_accountevent", _EVENT_INSERT, [row for book in books for row in book.events])
     writer.insert(
         "portfolio_equitysnapshot",

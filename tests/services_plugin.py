@@ -7,7 +7,10 @@ as they are.
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+
+import pytest
 
 from papertrade import embedded
 
@@ -15,7 +18,8 @@ _servers: embedded.Servers | None = None
 _folder: Path | None = None
 
 
-def pytest_load_initial_conftests() -> None:
+@pytest.hookimpl(wrapper=True)  # a wrapper goes before pytest-django's own, which is marked to go first
+def pytest_load_initial_conftests() -> Generator[None]:
     """Runs in the controller and in each xdist worker; workers inherit the controller's environment."""
     global _servers, _folder
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
@@ -27,6 +31,7 @@ def pytest_load_initial_conftests() -> None:
     if worker:
         # A Valkey database of its own for each worker, as pytest-django gives each a PostgreSQL one.
         os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{int(worker[2:]) + 1}"
+    return (yield)
 
 
 def pytest_unconfigure() -> None:

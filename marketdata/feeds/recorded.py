@@ -146,7 +146,9 @@ def recording_files(place: Path) -> list[Path]:
         return [place]
     files = sorted(path for path in place.rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
     if not files:
-        raise RecordingError(f"No recording at {place}: it must be a folder with .csv or .csv.gz files, or one such file.")
+        raise RecordingError(
+            f"No recording at {place}: it must be a folder with .csv or .csv.gz files, or one such file."
+        )
     return files
 
 

@@ -1,16 +1,18 @@
 """Who is asking, and what they may do: bearer keys with scopes, or a dashboard session with its CSRF token."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.models import ApiKey, Scope, User
 from accounts.services import authenticate_key
+
+if TYPE_CHECKING:  # importing it here would go round in a circle
+    from rest_framework.views import APIView
 
 CHALLENGE = 'Bearer realm="papertrade"'
 
@@ -56,7 +58,7 @@ class DashboardAuthentication(BaseAuthentication):
 class _NeedsScope(BasePermission):
     scope = ""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.user is None:
             raise exceptions.NotAuthenticated("Send the header Authorization: Bearer cm_your_key.")
         key = request.auth

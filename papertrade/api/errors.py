@@ -48,7 +48,10 @@ _CODE_OF_EXCEPTION: dict[type[exceptions.APIException], str] = {
     exceptions.UnsupportedMediaType: "unsupported_media_type",
     exceptions.Throttled: "rate_limit_exceeded",
 }
-_MESSAGES = {404: ("not_found", "There is nothing at this address."), 405: ("method_not_allowed", "This address does not take that method.")}
+_MESSAGES = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+}
 
 
 class PayloadTooLarge(PapertradeError):
@@ -100,7 +103,9 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
 
 def plain(request: HttpRequest, status: int) -> JsonResponse:
     """The envelope for failures that never reach a view: unknown addresses, and what middleware refuses."""
-    code, message = _MESSAGES.get(status, ("internal_error" if status >= 500 else "bad_request", "The request cannot be used."))
+    code, message = _MESSAGES.get(
+        status, ("internal_error" if status >= 500 else "bad_request", "The request cannot be used.")
+    )
     if status == 403:
         code, message = "forbidden", "This needs a key, or a dashboard session with its CSRF token."
     return JsonResponse(body(request, code, message), status=status)

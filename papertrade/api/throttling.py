@@ -1,15 +1,18 @@
 """Requests per minute and per day, counted per key in Valkey. Without Valkey nobody is refused for it."""
 
 import time
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from marketdata.book import client
+
+if TYPE_CHECKING:  # importing it here would go round in a circle
+    from rest_framework.views import APIView
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +26,7 @@ class KeyThrottle(BaseThrottle):
     def __init__(self) -> None:
         self._wait: float | None = None
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         if request.user is None:
             return True
         limits = {"Minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE, "Day": settings.PAPERTRADE_RATE_LIMIT_DAY}

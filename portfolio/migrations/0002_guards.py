@@ -6,7 +6,12 @@ Entries are inserted before the transaction row, which seals them (the foreign k
 
 from django.db import migrations
 
-APPEND_ONLY = ["portfolio_ledgertransaction", "portfolio_ledgerentry", "portfolio_accountevent", "portfolio_equitysnapshot"]
+APPEND_ONLY = [
+    "portfolio_ledgertransaction",
+    "portfolio_ledgerentry",
+    "portfolio_accountevent",
+    "portfolio_equitysnapshot",
+]
 
 FUNCTIONS = """
 -- money.round_money in SQL: half to even, for values that are not negative.

@@ -1,0 +1,86 @@
+"""The audit of everything: each book against its ledger, its fills and its open orders."""
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+
+from django.db.models import QuerySet, Sum
+
+from orders.matching import Side
+from orders.models import IS_OPEN, Fill, Order
+from portfolio.audit import Difference, audit_book
+from portfolio.ledger import LedgerKind
+from portfolio.models import Book
+from portfolio.money import ZERO
+
+
+def audit_books(
+    *, books: QuerySet[Book] | None = None, progress: Callable[[int], None] | None = None
+) -> Iterator[Difference]:
+    """Every difference in the books, by default all of them; `progress` is told how many were done."""
+    for done, book in enumerate((books if books is not None else Book.objects.order_by("pk")).iterator(), start=1):
+        yield from audit_book(book=book)
+        yield from _against_fills(book)
+        yield from _against_open_orders(book)
+        if progress:
+            progress(done)
+
+
+def _against_fills(book: Book) -> Iterator[Difference]:
+    """Position quantity = fills less settlements; what an order says it filled and booked = its fills."""
+    qty: dict[str, Decimal] = {}
+    sums = book.fills.order_by().values("symbol", "side").annotate(total=Sum("qty"))
+    for row in sums:
+        sign = 1 if row["side"] == Side.BUY else -1
+        qty[row["symbol"]] = qty.get(row["symbol"], ZERO) + sign * row["total"]
+    settled = book.ledger_transactions.filter(kind=LedgerKind.SETTLEMENT).order_by().values("symbol")
+    for row in settled.annotate(total=Sum("qty")):
+        qty[row["symbol"]] = qty.get(row["symbol"], ZERO) - row["total"]
+    stored = {position.symbol: position.qty for position in book.positions.all()}
+    for symbol in sorted(qty.keys() | stored.keys()):
+        if qty.get(symbol, ZERO) != stored.get(symbol, ZERO):
+            yield Difference(
+                f"position {symbol} of book {book.pk}",
+                f"its quantity is {stored.get(symbol, ZERO)}, its fills say {qty.get(symbol, ZERO)}",
+            )
+    yield from _orders_against_fills(book)
+    yield from _fills_against_ledger(book)
+
+
+def _orders_against_fills(book: Book) -> Iterator[Difference]:
+    filled = {
+        row["order_id"]: (row["qty"], row["amount"])
+        for row in book.fills.order_by().values("order_id").annotate(qty=Sum("qty"), amount=Sum("gross_amount"))
+    }
+    for order in book.orders.order_by("number").only("number", "filled_qty", "booked").iterator():
+        told = filled.get(order.pk, (ZERO, ZERO))
+        if (order.filled_qty, order.booked) != told:
+            yield Difference(
+                f"order {order.number} of book {book.pk}",
+                f"says filled {order.filled_qty} for {order.booked}, its fills say {told[0]} for {told[1]}",
+            )
+
+
+def _fills_against_ledger(book: Book) -> Iterator[Difference]:
+    rows: Iterable[Fill] = book.fills.select_related("ledger_transaction").iterator()
+    for fill in rows:
+        booked = fill.ledger_transaction
+        if booked is None:
+            continue
+        told = (booked.book_id, booked.kind, booked.symbol, booked.qty, booked.price, booked.quote_id)
+        if told != (fill.book_id, fill.side, fill.symbol, fill.qty, fill.price, fill.quote_id):
+            yield Difference(f"fill {fill.pk}", f"is not what ledger transaction {booked.sequence} says")
+
+
+def _against_open_orders(book: Book) -> Iterator[Difference]:
+    """Holds = what open orders hold."""
+    held = Order.objects.filter(IS_OPEN, book=book).order_by()
+    cash = held.aggregate(total=Sum("held_cash"))["total"] or ZERO
+    if cash != book.held_cash:
+        yield Difference(f"book {book.pk}", f"holds {book.held_cash} cash, its open orders hold {cash}")
+    qty = {row["symbol"]: row["total"] for row in held.values("symbol").annotate(total=Sum("held_qty"))}
+    for position in book.positions.all():
+        if position.held_qty != qty.get(position.symbol, ZERO):
+            yield Difference(
+                f"position {position.symbol} of book {book.pk}",
+                f"holds {position.held_qty}, its open orders hold {qty.get(position.symbol, ZERO)}",
+            )

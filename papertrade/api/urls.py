@@ -1,0 +1,45 @@
+"""Addresses under /v1/. Each ends in a slash, but for the two spellings that clients send."""
+
+from django.urls import path
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.views import SpectacularAPIView
+
+from papertrade.api import accounts, market, orders, portfolio, status
+
+ACCOUNT = "paper/accounts/<str:account_id>/"
+
+urlpatterns = [
+    path("paper/accounts/", accounts.Accounts.as_view()),
+    path(ACCOUNT, accounts.Account.as_view()),
+    path(f"{ACCOUNT}reset/", accounts.Reset.as_view()),
+    path(f"{ACCOUNT}account/", accounts.AccountSummary.as_view()),
+    path(f"{ACCOUNT}generations/", accounts.Generations.as_view()),
+    path(f"{ACCOUNT}orders/", orders.Orders.as_view()),
+    path(f"{ACCOUNT}orders/preview/", orders.OnePreview.as_view()),
+    path(f"{ACCOUNT}orders/<str:order_id>/", orders.OneOrder.as_view()),
+    path(f"{ACCOUNT}orders/<str:order_id>/events/", orders.OrderEvents.as_view()),
+    path(f"{ACCOUNT}orders:by_client_order_id", orders.ByClientOrderId.as_view()),
+    path(f"{ACCOUNT}orders:by_client_order_id/", orders.ByClientOrderId.as_view(schema=None)),
+    path(f"{ACCOUNT}fills/", orders.Fills.as_view()),
+    path(f"{ACCOUNT}positions/", portfolio.Positions.as_view()),
+    path(f"{ACCOUNT}positions/<str:symbol>/", portfolio.OnePosition.as_view()),
+    path(f"{ACCOUNT}portfolio/history/", portfolio.History.as_view()),
+    path(f"{ACCOUNT}ledger/", portfolio.Ledger.as_view()),
+    path(f"{ACCOUNT}ledger/verify/", portfolio.LedgerVerification.as_view()),
+    path(f"{ACCOUNT}events/", portfolio.Events.as_view()),
+    path("market/clock/", market.MarketClock.as_view()),
+    path("market/clock/advance/", market.Advance.as_view()),
+    path("market/calendar/", market.TradingCalendar.as_view()),
+    path("market/quotes/", market.Quotes.as_view()),
+    path("status/", status.Status.as_view()),
+    path(
+        "openapi.json",
+        SpectacularAPIView.as_view(
+            authentication_classes=[],
+            permission_classes=[],
+            throttle_classes=[],
+            renderer_classes=[OpenApiJsonRenderer],
+        ),
+        name="openapi",
+    ),
+]

@@ -1,0 +1,113 @@
+"""Fixtures of all tests: trading sessions, a market played from a hand-written recording, a trader with a key.
+
+Servers are real: `tests.services_plugin` starts PostgreSQL and Valkey. `db` rolls back; `committed` really commits, for
+tests with threads, and empties the tables afterwards.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.api_kit import Api
+from tests.factories import TokenFactory, UserFactory
+from tests.market_kit import CALL, STOCK, MarketKit
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, with the exchange's calendar in it."""
+    from marketdata.services import sync_sessions
+
+    with django_db_blocker.unblock():
+        sync_sessions()
+
+
+@pytest.fixture
+def _guards_off_for_the_flush(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Append-only tables refuse TRUNCATE, and pytest-django empties tables with nothing else."""
+    from marketdata.models import TradingSession
+
+    with django_db_blocker.unblock():
+        days = list(TradingSession.objects.all())
+        _truncate_guards("DISABLE")
+    yield
+    with django_db_blocker.unblock():
+        _truncate_guards("ENABLE")
+        TradingSession.objects.bulk_create(days)
+
+
+def _truncate_guards(action: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 32 = 32"
+        )
+        for table, trigger in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} {action} TRIGGER {trigger}")
+
+
+@pytest.fixture
+def committed(_guards_off_for_the_flush: None, transactional_db: None) -> None:
+    """A database in which other threads see what a test did."""
+
+
+@pytest.fixture
+def market_kit(tmp_path: Path, settings: Any, request: pytest.FixtureRequest) -> MarketKit:
+    """Plays recordings; see tests/market_kit.py."""
+    if "committed" not in request.fixturenames:
+        request.getfixturevalue("db")
+    return MarketKit(tmp_path, settings)
+
+
+@pytest.fixture
+def open_market(market_kit: MarketKit) -> MarketKit:
+    """14:00 on DAY: a stock and a call with fresh quotes, repeated every ten seconds for two minutes.
+
+    IBM 100.00 x 100.10, 500 x 300 shares displayed; the call 4.00 x 4.20, 20 x 10 contracts.
+    """
+    stamps = [f"14:0{minute}:{second:02d}" for minute in range(2) for second in range(0, 60, 10)]
+    market_kit.play(
+        *(f"{stamp} {STOCK} 100.00 100.10 500 300" for stamp in stamps),
+        *(f"{stamp} {CALL} 4.00 4.20 20 10" for stamp in stamps),
+        start="14:00:00",
+    )
+    return market_kit
+
+
+@pytest.fixture
+def closed_market(market_kit: MarketKit) -> MarketKit:
+    """13:00 on DAY, half an hour before the open; the first quote of the session comes at 13:30:05."""
+    market_kit.play(
+        f"13:00:00 {STOCK} 99.00 99.50 500 300", f"13:30:05 {STOCK} 100.00 100.10 500 300", start="13:00:00"
+    )
+    return market_kit
+
+
+@pytest.fixture
+def trader(market_kit: MarketKit) -> Any:
+    """A user."""
+    return UserFactory()
+
+
+@pytest.fixture
+def api(trader: Any) -> Api:
+    """The trader's client, with a key of scope paper."""
+    return Api(TokenFactory(user=trader))
+
+
+@pytest.fixture
+def market_api(trader: Any) -> Api:
+    """A client that may also move the clock."""
+    return Api(TokenFactory(user=trader, scopes=["paper", "market"]))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recorded quotes, which are not part of the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no recorded market data at {SHARED_DATA}")
+    return SHARED_DATA
