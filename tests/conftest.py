@@ -52,14 +52,12 @@ def _truncate_guards(action: str) -> None:
 
 @pytest.fixture
 def committed(_guards_off_for_the_flush: None, transactional_db: None) -> None:
-    """A database in which other threads see what a test did."""
+    """A database in which other threads see what a test did. Name it before fixtures that use the database."""
 
 
 @pytest.fixture
-def market_kit(tmp_path: Path, settings: Any, request: pytest.FixtureRequest) -> MarketKit:
+def market_kit(tmp_path: Path, settings: Any, db: None) -> MarketKit:
     """Plays recordings; see tests/market_kit.py."""
-    if "committed" not in request.fixturenames:
-        request.getfixturevalue("db")
     return MarketKit(tmp_path, settings)
 
 

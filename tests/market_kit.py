@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from marketdata import book, market, sessions
+from marketdata import book, clock, market, sessions
 from marketdata.models import MarketClock
 from papertrade import trading_day
 
@@ -81,7 +81,7 @@ class MarketKit:
 
     def now(self) -> datetime:
         """Exchange time."""
-        return market.current().now()
+        return clock.read().now
 
 
 def steady(symbol: str, bid: str, ask: str, times: Iterable[str], sizes: str = "1000 1000") -> list[str]:
