@@ -216,13 +216,13 @@ def _await_postgres(root: Path, process: subprocess.Popen[bytes], url: str, new:
         try:
             with psycopg.connect(url, connect_timeout=2, autocommit=True) as connection:
                 # Not only at the first start: a crash may have come between initdb and this.
-                if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
+                if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
                     connection.execute(
                         sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(
                             sql.Identifier(APP_ROLE), sql.Literal(password)
                         )
                     )
-                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                     connection.execute(
                         sql.SQL("CREATE DATABASE {} OWNER {}").format(
                             sql.Identifier(DATABASE), sql.Identifier(APP_ROLE)

@@ -55,6 +55,12 @@ def committed(_guards_off_for_the_flush: None, transactional_db: None) -> None:
     """A database in which other threads see what a test did. Name it before fixtures that use the database."""
 
 
+@pytest.fixture(autouse=True)
+def fast_passwords(settings: Any) -> None:
+    """A real password hash costs a quarter of a second, and no test here depends on its strength."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def market_kit(tmp_path: Path, settings: Any, db: None) -> MarketKit:
     """Plays recordings; see tests/market_kit.py."""

@@ -241,7 +241,7 @@ class TestRowsThatAskTheMarketOrTheAccount:
         assert self.refused(Unprocessable, option(symbol="O:IBM131007C00100000")).code == "contract_expired"
 
     def test_a_contract_dated_saturday_ends_with_the_friday_before(self) -> None:
-        self.market.advance("2013-10-18T19:59:00Z")
+        self.market.play(start="2013-10-18T19:59:00Z")
         submit(account=self.account, payload=option())
         self.market.advance("2013-10-18T20:00:00Z")
         assert self.refused(Unprocessable, option()).code == "contract_expired"
@@ -306,6 +306,7 @@ class TestRowsThatAskTheMarketOrTheAccount:
         assert str(first.order.id) in refusal.details.values(), "the answer names the existing order"
 
     def test_a_late_retry_replays_though_the_contract_has_expired_meanwhile(self) -> None:
+        self.market.play(start="2013-10-18T19:59:00Z")
         first = submit(account=self.account, payload=option(client_order_id="a"))
         self.market.advance("2013-10-18T20:00:00Z")
         again = submit(account=self.account, payload=option(client_order_id="a"))

@@ -1,0 +1,24 @@
+"""`manage.py prepare`: everything that a database needs before the processes start, in one process."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from marketdata import market
+from marketdata.feeds.recorded import RecordingError
+
+
+class Command(BaseCommand):
+    help = "Migrate, extend the trading calendar where needed, and make the first users and keys."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        call_command("migrate", verbosity=0)
+        call_command("sync_sessions", if_needed=True, verbosity=0)
+        try:
+            market.current().start()
+        except (market.MarketError, RecordingError) as error:
+            raise CommandError(str(error)) from None
+        call_command("bootstrap", verbosity=0)
