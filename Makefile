@@ -32,7 +32,7 @@ $(READY): requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what papertrade needs (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \
-		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock \
+		&& $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $(READY)
 
