@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from tests.api_kit import Api
+from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import CALL, STOCK, MarketKit
 
@@ -95,6 +96,12 @@ def closed_market(market_kit: MarketKit) -> MarketKit:
 def trader(market_kit: MarketKit) -> Any:
     """A user."""
     return UserFactory()
+
+
+@pytest.fixture
+def desk(open_market: MarketKit, trader: Any) -> Desk:
+    """An account with 100,000 USD in the open market."""
+    return Desk(trader)
 
 
 @pytest.fixture

@@ -112,7 +112,10 @@ UNSUPPORTED = [
     ("take_profit", stock(take_profit={"limit_price": "110"})),
     ("stop_loss", stock(stop_loss={"stop_price": "90"})),
     ("option with fractional qty", option(qty="1.5")),
-    *[(f"option with time_in_force {word}", option(time_in_force=word)) for word in ("gtc", "ioc", "fok", "opg", "cls")],
+    *[
+        (f"option with time_in_force {word}", option(time_in_force=word))
+        for word in ("gtc", "ioc", "fok", "opg", "cls")
+    ],
     ("option with extended_hours", option(type="limit", limit_price="4.25", extended_hours=True)),
     *[(f"option with intent {word}", option(position_intent=word)) for word in ("buy_to_close", "sell_to_open")],
     *[(f"stock with time_in_force {word}", stock(time_in_force=word)) for word in ("ioc", "fok", "opg", "cls")],
@@ -277,7 +280,9 @@ class TestRowsThatAskTheMarketOrTheAccount:
         first = submit(account=self.account, payload=limit(client_order_id="a"))
         again = submit(
             account=self.account,
-            payload=limit(client_order_id="a", qty=Decimal("10.000"), limit_price=Decimal("100.250"), extended_hours=False),
+            payload=limit(
+                client_order_id="a", qty=Decimal("10.000"), limit_price=Decimal("100.250"), extended_hours=False
+            ),
         )
         assert (again.replayed, again.order.id) == (True, first.order.id)
 

@@ -13,8 +13,7 @@ import pytest
 
 from accounts.policy import Policy
 from marketdata.quotes import Quote
-from orders.matching import Circumstances, Fill, NoFill, Reject, WorkingOrder, evaluate
-from orders.matching import Side
+from orders.matching import Circumstances, Fill, Reject, Side, WorkingOrder, evaluate
 
 NOW = datetime(2013, 10, 7, 14, 30, tzinfo=UTC)
 SESSION_OPEN = datetime(2013, 10, 7, 13, 30, tzinfo=UTC)
@@ -24,9 +23,15 @@ QUOTE = Quote("IBM", D("100.00"), D("100.10"), D(500), D(300), A_SECOND_AGO, "te
 WORLD = Circumstances(at=NOW, session_open=SESSION_OPEN, policy=Policy(), buying_power=D(1_000_000))
 
 
-def order(side: str = "buy", qty: str = "100", limit: str | None = None, multiplier: int = 1, **more: Any) -> WorkingOrder:
+def order(
+    side: str = "buy", qty: str = "100", limit: str | None = None, multiplier: int = 1, **more: Any
+) -> WorkingOrder:
     return WorkingOrder(
-        side=Side(side), multiplier=multiplier, remaining=D(qty), limit_price=None if limit is None else D(limit), **more
+        side=Side(side),
+        multiplier=multiplier,
+        remaining=D(qty),
+        limit_price=None if limit is None else D(limit),
+        **more,
     )
 
 
