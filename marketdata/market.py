@@ -34,8 +34,8 @@ class Market:
         """False where the market knows that there is no such symbol."""
         return self.feed.exists(symbol)
 
-    def latest(self, symbols: Collection[str]) -> dict[str, Quote]:
-        """The latest quote of each symbol that has one. Raises Unavailable."""
+    def latest(self, symbols: Collection[str], *, at: datetime) -> dict[str, Quote]:
+        """The latest quote of each symbol that has one, `at` being exchange time now. Raises Unavailable."""
         return book.latest(symbols)
 
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
@@ -69,13 +69,10 @@ class SimulatedMarket(Market):
     def __init__(self, feed: SimulatedFeed) -> None:
         super().__init__("simulated", feed)
 
-    def latest(self, symbols: Collection[str]) -> dict[str, Quote]:
-        return self._at(symbols, clock.read().now)
-
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
-        return self._at(symbols, at)
+        return self.latest(symbols, at=at)
 
-    def _at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+    def latest(self, symbols: Collection[str], *, at: datetime) -> dict[str, Quote]:
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 

@@ -137,7 +137,7 @@ class Engine:
     def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
         """Write every order, fill and book that was touched."""
         books = Writer()
-        collect(cursor, books, self.books.values())
+        collect(books, self.books.values())
         orders = Writer()
         placed = {order.id for order in self.placed}
         orders.insert("orders_order", _INSERT, [_insert_row(order) for order in self.placed])

@@ -49,6 +49,15 @@ class Submitted:
     replayed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction on one account: its open book under lock (None: archived), and exchange time, read once."""
+
+    cursor: psycopg.Cursor
+    book: OpenBook | None
+    now: datetime
+
+
 def submit(*, account: PaperAccount, payload: object) -> Submitted:
     """Take an Alpaca-shaped order: refuse it, reject it, let it wait for the open, or fill it against the quote.
 
@@ -56,22 +65,22 @@ def submit(*, account: PaperAccount, payload: object) -> Submitted:
     client_order_id_not_unique) and Unavailable; nothing is stored then.
     """
     request = read_order(payload)
-    return _with_book(account, lambda cursor, book: _submit(cursor, account, book, request))
+    return _with_book(account, lambda unit: _submit(unit, account, request))
 
 
 def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
     """Cancel an open order. Raises NotFound, and Conflict `order_not_cancelable` where it is not open any more."""
     wanted = as_uuid(order_id, "order")
 
-    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Order:
+    def run(unit: Unit) -> Order:
         order = (
             Order.objects.select_related("book__generation", "quote").filter(account_id=account.id, pk=wanted).first()
         )
         if order is None:
             raise NotFound("There is no such order.")
-        if book is None or order.status not in OPEN:
+        if unit.book is None or order.status not in OPEN:
             raise Conflict(f"The order is {order.status}, not open.", code="order_not_cancelable", status=order.status)
-        _cancel(cursor, book, [order], CancelReason.REQUESTED)
+        _cancel(unit, unit.book, [order])
         return order
 
     return _with_book(account, run)
@@ -80,10 +89,10 @@ def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
 def cancel_all(*, account: PaperAccount) -> list[Order]:
     """Cancel every open order, by order number; those that were canceled."""
 
-    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> list[Order]:
-        orders = open_orders(book) if book else []
-        if book and orders:
-            _cancel(cursor, book, orders, CancelReason.REQUESTED)
+    def run(unit: Unit) -> list[Order]:
+        orders = open_orders(unit.book) if unit.book else []
+        if unit.book and orders:
+            _cancel(unit, unit.book, orders)
         return orders
 
     return _with_book(account, run)
@@ -100,8 +109,8 @@ def close_position(*, account: PaperAccount, symbol: str, qty: object = None) ->
         raise NotFound("There is no such position.") from None
     wanted = _closing_qty(qty, instrument)
 
-    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Submitted:
-        position = book.positions.get(instrument.symbol) if book else None
+    def run(unit: Unit) -> Submitted:
+        position = unit.book.positions.get(instrument.symbol) if unit.book else None
         if position is None or position.holding.qty == 0:
             raise NotFound("There is no such position.")
         if position.available_qty == 0 or (wanted or 0) > position.available_qty:
@@ -121,7 +130,7 @@ def close_position(*, account: PaperAccount, symbol: str, qty: object = None) ->
             extended_hours=False,
             client_order_id=None,
         )
-        return _submit(cursor, account, book, request)
+        return _submit(unit, account, request)
 
     return _with_book(account, run).order
 
@@ -143,10 +152,10 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
     """Everything `submit` would do, and nothing stored. Raises what `submit` raises."""
     request = read_order(payload)
 
-    def run(cursor: psycopg.Cursor, book: OpenBook | None) -> Preview:
-        book = _ready(account, book, request)
-        before, quote = book.buying_power, _latest(request.instrument)
-        order = _place(cursor, Engine(), book, request, quote)
+    def run(unit: Unit) -> Preview:
+        book = _ready(unit, request)
+        before, quote = book.buying_power, _latest(unit, request)
+        order = _place(unit, Engine(), book, request, quote)
         return Preview(
             order=with_its_rows(order, book, quote),
             estimated_cost=_estimated_cost(order, quote),
@@ -185,27 +194,28 @@ def open_orders(book: OpenBook) -> list[Order]:
     )
 
 
-def _with_book(account: PaperAccount, run: Callable[[psycopg.Cursor, OpenBook | None], Result]) -> Result:
+def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
         with transaction.atomic(), raw_cursor() as cursor:
             pass_gate(cursor)
             book = lock_account(cursor, account.id)
             if book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists():
-                return run(cursor, book)
+                # Exchange time is read once, and after the lock, so that times in a book never go back.
+                now = clock.read().now
+                return run(Unit(cursor, book, book.time(now) if book else now))
         # A reset closed the book while this waited for it: start over on the one that it opened.
     raise Unavailable("The account is being reset; send the request again.")
 
 
-def _submit(cursor: psycopg.Cursor, account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Submitted:
-    earlier = _same_client_order_id(account, book, request)
+def _submit(unit: Unit, account: PaperAccount, request: OrderRequest) -> Submitted:
+    earlier = _same_client_order_id(account, unit.book, request)
     if earlier is not None:
         return Submitted(earlier, replayed=True)
-    book = _ready(account, book, request)
-    engine = Engine()
-    quote = _latest(request.instrument)
-    order = _place(cursor, engine, book, request, quote)
-    engine.write(cursor)
+    book, engine = _ready(unit, request), Engine()
+    quote = _latest(unit, request)
+    order = _place(unit, engine, book, request, quote)
+    engine.write(unit.cursor)
     return Submitted(with_its_rows(order, book, quote))
 
 
@@ -236,22 +246,22 @@ def terms(order: Order) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _ready(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> OpenBook:
+def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
     """The book, where account and market can take the order at all."""
     instrument = request.instrument
-    if instrument.expiry is not None and clock.read().now >= expiry_close(instrument, calendar()):
+    if instrument.expiry is not None and calendar().upcoming(unit.now).date > instrument.expiry:
         raise Unprocessable("The option contract has expired.", code="contract_expired", symbol=instrument.symbol)
     if not market.current().exists(instrument.symbol):
         raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=instrument.symbol)
-    if book is None:
+    if unit.book is None:
         raise Conflict("The account is archived: it takes no orders.", code="account_archived")
-    return book
+    return unit.book
 
 
-def _place(cursor: psycopg.Cursor, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
-    sent = _submission(book.time(clock.read().now), request, calendar())
+def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
+    sent = _submission(unit.now, request, calendar())
     if quote is not None and sent.in_session:
-        engine.taken = load_taken(cursor, [supply_of(book.id, request.side, quote)])
+        engine.taken = load_taken(unit.cursor, [supply_of(book.id, request.side, quote)])
     return engine.place(book, request, sent, quote)
 
 
@@ -263,20 +273,16 @@ def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submissi
     return Submission(at, session, days.last_on_or_before(last_day).close)
 
 
-def expiry_close(instrument: Instrument, days: Calendar) -> datetime:
-    """When an option's life ends: the close of the last session dated on or before its expiry."""
-    return days.last_on_or_before(instrument.expiry).close
+def _latest(unit: Unit, request: OrderRequest) -> Quote | None:
+    symbol = request.instrument.symbol
+    return market.current().latest([symbol], at=unit.now).get(symbol)
 
 
-def _latest(instrument: Instrument) -> Quote | None:
-    return market.current().latest([instrument.symbol]).get(instrument.symbol)
-
-
-def _cancel(cursor: psycopg.Cursor, book: OpenBook, orders: list[Order], reason: CancelReason) -> None:
-    engine, at = Engine(), book.time(clock.read().now)
+def _cancel(unit: Unit, book: OpenBook, orders: list[Order]) -> None:
+    engine = Engine()
     for order in orders:
-        engine.end(book, order, Status.CANCELED, at, reason=reason)
-    engine.write(cursor)
+        engine.end(book, order, Status.CANCELED, unit.now, reason=CancelReason.REQUESTED)
+    engine.write(unit.cursor)
 
 
 def _closing_qty(value: object, instrument: Instrument) -> Decimal | None:

@@ -76,6 +76,7 @@ def _database(url: str) -> dict[str, object]:
         "OPTIONS": {
             # A lock is waited for 5 s at most, then the caller gets 503 and may retry.
             "options": "-c lock_timeout=5s -c timezone=UTC -c jit=off",
+            "prepare_threshold": 3,
             "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 10},
         },
     }

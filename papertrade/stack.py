@@ -160,7 +160,12 @@ class Stack:
 
     def _prepare(self, environment: dict[str, str]) -> bool:
         done = subprocess.run(
-            [sys.executable, "manage.py", "prepare"], env=environment, cwd=PROJECT, text=True, capture_output=True, check=False
+            [sys.executable, "manage.py", "prepare"],
+            env=environment,
+            cwd=PROJECT,
+            text=True,
+            capture_output=True,
+            check=False,
         )
         for line in (done.stdout + done.stderr).splitlines():
             say("setup", line)

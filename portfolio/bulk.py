@@ -3,8 +3,9 @@
 The same call serves one order and a hundred thousand; all of it runs inside the caller's transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -18,9 +19,12 @@ Row = Sequence[Any]
 
 @contextmanager
 def raw_cursor() -> Iterator[psycopg.Cursor]:
-    """A psycopg cursor of Django's connection, for pipelines and COPY. Errors are raised as Django's own."""
+    """A psycopg cursor of Django's connection, for pipelines, COPY and prepared statements.
+
+    Values are bound by the server, so PostgreSQL plans a statement once. Errors are raised as Django's own.
+    """
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
 
 
@@ -28,8 +32,13 @@ class Writer:
     """Collects rows per table and writes them in the order the tables were first named."""
 
     def __init__(self) -> None:
+        self._first: list[Callable[[psycopg.Cursor], None]] = []
         self._inserts: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
         self._updates: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = {}
+
+    def before(self, write: Callable[[psycopg.Cursor], None]) -> None:
+        """Something that other rows point at, and that writes itself."""
+        self._first.append(write)
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         """Rows to insert."""
@@ -43,12 +52,12 @@ class Writer:
 
     def write(self, cursor: psycopg.Cursor) -> None:
         """Write everything collected; small batches leave in the pipeline the caller may have opened."""
+        for write in self._first:
+            write(cursor)
         for (table, columns), rows in self._updates.items():
             _update(cursor, table, columns, rows)
         for (table, names), rows in self._inserts.items():
             _insert(cursor, table, names, rows)
-        self._inserts.clear()
-        self._updates.clear()
 
     @property
     def is_small(self) -> bool:
@@ -68,28 +77,51 @@ def write_all(cursor: psycopg.Cursor, *writers: Writer) -> None:
 
 
 def _insert(cursor: psycopg.Cursor, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
     if len(rows) < COPY_FROM_ROWS:
-        one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES {}").format(
-            sql.Identifier(table), names, sql.SQL(", ").join([one] * len(rows))
-        )
-        cursor.execute(statement, [value for row in rows for value in row])
+        cursor.execute(_insert_statement(table, columns, len(rows)), [value for row in rows for value in row])
         return
-    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)) as copy:
+    with cursor.copy(_copy_statement(table, columns)) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 def _update(cursor: psycopg.Cursor, table: str, columns: tuple[tuple[str, str], ...], rows: list[Row]) -> None:
-    key = sql.Identifier(columns[0][0])
-    statement = sql.SQL(
-        "UPDATE {table} AS t SET {sets} FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.{key}"
-    ).format(
-        table=sql.Identifier(table),
-        sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name, _ in columns[1:]),
-        arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns),
-        names=sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
-        key=key,
+    cursor.execute(_update_statement(table, columns), [list(values) for values in zip(*rows, strict=True)])
+
+
+# The statements are few and composing one costs as much as running it, so each is composed once.
+
+
+@cache
+def _insert_statement(table: str, columns: tuple[str, ...], rows: int) -> str:
+    one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
+    return (
+        sql.SQL("INSERT INTO {} ({}) VALUES {}")
+        .format(sql.Identifier(table), _names(columns), sql.SQL(", ").join([one] * rows))
+        .as_string()
     )
-    cursor.execute(statement, [list(values) for values in zip(*rows, strict=True)])
+
+
+@cache
+def _copy_statement(table: str, columns: tuple[str, ...]) -> str:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _names(columns)).as_string()
+
+
+@cache
+def _update_statement(table: str, columns: tuple[tuple[str, str], ...]) -> str:
+    names = tuple(name for name, _ in columns)
+    return (
+        sql.SQL("UPDATE {table} AS t SET {sets} FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.{key}")
+        .format(
+            table=sql.Identifier(table),
+            sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in names[1:]),
+            arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns),
+            names=_names(names),
+            key=sql.Identifier(names[0]),
+        )
+        .as_string()
+    )
+
+
+def _names(columns: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

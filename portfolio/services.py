@@ -63,7 +63,7 @@ def open_book(
 def write_books(cursor: psycopg.Cursor, books: Iterable[OpenBook]) -> None:
     """Write everything that waits in locked books."""
     writer = Writer()
-    collect(cursor, writer, books)
+    collect(writer, books)
     write_all(cursor, writer)
 
 

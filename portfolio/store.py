@@ -6,7 +6,7 @@ Lock order everywhere: User, PaperAccount, Book rows by id, and nothing after (a
 import json
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -40,8 +40,12 @@ _POSITIONS = """
            CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END,
            greatest(m.quoted_at, p.mark_at), p.expires_on, p.unsettled
     FROM portfolio_position p LEFT JOIN portfolio_mark m ON m.symbol = p.symbol
-    WHERE p.book_id = ANY(%s)
+    WHERE p.book_id = ANY({books})
 """
+_POSITIONS_OF_BOOKS = _POSITIONS.format(books="%s")
+_POSITIONS_OF_ACCOUNT = _POSITIONS.format(
+    books="(SELECT array_agg(id) FROM portfolio_book WHERE account_id = %s AND closed_at IS NULL)::bigint[]"
+)
 
 _BOOK_UPDATE = (
     ("id", "bigint"), ("cash", "numeric"), ("held_cash", "numeric"), ("realized_pl", "numeric"),
@@ -76,20 +80,26 @@ def lock_account(cursor: psycopg.Cursor, account_id: UUID) -> OpenBook | None:
 
     Waits at most the connection's lock_timeout, then raises OperationalError.
     """
-    books = _load(cursor, _LOCK_BY_ACCOUNT, account_id)
+    books = _load(cursor, _LOCK_BY_ACCOUNT, _POSITIONS_OF_ACCOUNT, account_id)
     return books[0] if books else None
 
 
 def lock_books(cursor: psycopg.Cursor, book_ids: Collection[int]) -> list[OpenBook]:
     """Lock and load those of the books that are open, in id order."""
-    return _load(cursor, _LOCK_BY_IDS, list(book_ids))
+    return _load(cursor, _LOCK_BY_IDS, _POSITIONS_OF_BOOKS, list(book_ids))
 
 
-def _load(cursor: psycopg.Cursor, statement: str, key: Any) -> list[OpenBook]:
-    rows = cursor.execute(statement, [key]).fetchall()
+def _load(cursor: psycopg.Cursor, lock: str, positions: str, key: Any) -> list[OpenBook]:
+    """Lock, then read, in one round trip: the second statement begins when the first has its locks."""
+    connection = cursor.connection
+    with connection.pipeline(), psycopg.Cursor(connection) as second:
+        cursor.execute(lock, [key])
+        second.execute(positions, [key])
+        rows, held = cursor.fetchall(), second.fetchall()
     books = {row[0]: OpenBook(*row[:4], _policy(row[4]), *row[5:]) for row in rows}
-    if books:
-        for book_id, *position in cursor.execute(_POSITIONS, [list(books)]).fetchall():
+    for book_id, *position in held:
+        # A book that was opened while this one was waited for is none of ours.
+        if book_id in books:
             loaded = _position(*position)
             books[book_id].positions[loaded.instrument.symbol] = loaded
     return list(books.values())
@@ -111,12 +121,12 @@ def _position(
     )  # fmt: skip
 
 
-def collect(cursor: psycopg.Cursor, writer: Writer, books: Iterable[OpenBook]) -> None:
-    """Hand everything that waits in the books to the writer. Evidence goes out at once: other rows point at it."""
+def collect(writer: Writer, books: Iterable[OpenBook]) -> None:
+    """Hand everything that waits in the books to the writer."""
     books = list(books)
     evidence = {quote_id: quote for book in books for quote_id, quote in book.evidence.items()}
     if evidence:
-        keep_quotes(cursor, evidence.values())
+        writer.before(partial(keep_quotes, quotes=list(evidence.values())))
     writer.update("portfolio_book", _BOOK_UPDATE, [_book_row(book) for book in books])
     changed = [(book, position) for book in books for position in book.positions.values() if position.changed_at]
     writer.update(

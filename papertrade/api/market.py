@@ -100,7 +100,7 @@ class Quotes(APIView):
     def get(self, request: Request) -> Response:
         symbols = _symbols(request.query_params.get("symbols", ""))
         at = clock.read().now
-        latest = market.current().latest(symbols)
+        latest = market.current().latest(symbols, at=at)
         return pagination.listing(request, [quote_json(symbol, latest.get(symbol), at) for symbol in symbols])
 
     @answers(None, "Push quotes, where the market's feed is pushed", body=object_body("quotes"), codes=(409,))
