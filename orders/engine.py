@@ -28,7 +28,8 @@ from portfolio.models import EventType
 from portfolio.money import ZERO, ZERO_MONEY
 from portfolio.store import collect
 
-Supply = tuple[int, str, str, datetime]  # book id, symbol, side, since when the price stood
+# Book id, symbol, side, since when the price has stood, and the price: rows of one instant may bring several prices.
+Supply = tuple[int, str, str, datetime, Decimal | None]
 
 _INSERT = tuple(column.attname for column in Order._meta.concrete_fields if column.attname != "recorded_at")
 _insert_row = attrgetter(*_INSERT)
@@ -313,20 +314,23 @@ def working(order: Order) -> WorkingOrder:
 
 def supply_of(book_id: int, side: str, quote: Quote) -> Supply:
     """Names the displayed supply that an order of that side would take from."""
-    return (book_id, quote.symbol, str(side), quote.ask_since if side == Side.BUY else quote.bid_since)
+    since, price = (quote.ask_since, quote.ask) if side == Side.BUY else (quote.bid_since, quote.bid)
+    return (book_id, quote.symbol, str(side), since, price)
 
 
 def load_taken(cursor: psycopg.Cursor, keys: Collection[Supply]) -> dict[Supply, Decimal]:
     """What generations took of displayed prices since they were set, shares or contracts."""
-    if not keys:
+    priced = [key for key in keys if key[-1] is not None]
+    if not priced:
         return {}
     rows = cursor.execute(
         """
-        SELECT f.book_id, f.symbol, f.side, f.price_since, sum(f.qty)
-        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[]) AS k(book_id, symbol, side, price_since)
-        JOIN orders_fill f USING (book_id, symbol, side, price_since)
-        GROUP BY 1, 2, 3, 4
+        SELECT f.book_id, f.symbol, f.side, f.price_since, f.price, sum(f.qty)
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::numeric[])
+             AS k(book_id, symbol, side, price_since, price)
+        JOIN orders_fill f USING (book_id, symbol, side, price_since, price)
+        GROUP BY 1, 2, 3, 4, 5
         """,
-        [list(column) for column in zip(*keys, strict=True)],
+        [list(column) for column in zip(*priced, strict=True)],
     ).fetchall()
-    return {(book_id, symbol, side, since): qty for book_id, symbol, side, since, qty in rows}
+    return {tuple(key): qty for *key, qty in rows}
