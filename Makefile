@@ -17,7 +17,6 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m tests.migrations_current
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -119,13 +119,20 @@ def quote_from_json(stored: list[Any]) -> Quote:
     """The quote that `quote_to_json` stored."""
     symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since = stored
     return Quote(
-        symbol,
-        *(None if value is None else Decimal(value) for value in (bid, ask, bid_size, ask_size)),
-        datetime.fromisoformat(quoted_at),
-        feed,
-        datetime.fromisoformat(bid_since),
-        datetime.fromisoformat(ask_since),
+        symbol=symbol,
+        bid=_number(bid),
+        ask=_number(ask),
+        bid_size=_number(bid_size),
+        ask_size=_number(ask_size),
+        quoted_at=datetime.fromisoformat(quoted_at),
+        feed=feed,
+        bid_since=datetime.fromisoformat(bid_since),
+        ask_since=datetime.fromisoformat(ask_since),
     )
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _plain(value: Decimal | None) -> str:

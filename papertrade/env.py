@@ -98,7 +98,7 @@ def instant(name: str) -> datetime | None:
     return read(name, None, parse, "an ISO 8601 date or time such as 2013-10-07 or 2013-10-07T13:30:00Z")
 
 
-def limit(name: str, default: int) -> int | None:
+def limit(name: str, default: int | None) -> int | None:
     """A count, or None for `unlimited`."""
 
     def parse(given: str) -> int | None:

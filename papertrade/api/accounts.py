@@ -114,12 +114,13 @@ def generation_json(row: Generation, figures: dict[str, Any]) -> dict[str, Any]:
     """A generation with its final summary, or that of now."""
     return {
         "number": row.number,
-        "policy": row.policy,
+        "policy": shapes.Policy(row.policy).data,
         "initial_cash": money(row.initial_cash),
         "opened_at": instant(row.opened_at),
         "closed_at": row.closed_at and instant(row.closed_at),
         "reason": row.reason,
-        "summary": figures,
+        # PostgreSQL keeps the fields of a jsonb value in an order of its own.
+        "summary": {name: figures[name] for name in shapes.Summary().fields},
         "feed": row.feed,
         "engine_version": row.engine_version,
     }

@@ -1,0 +1,34 @@
+"""`manage.py check_recording PATH`: read a whole recording, and say what is in it and what is wrong with it."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.feeds.recorded import RecordedFeed, RecordingError, Report
+
+PROGRESS_EVERY = 250_000
+
+
+class Command(BaseCommand):
+    help = "Read a recording from end to end and report its symbols, its times and its bad rows."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path)
+
+    def handle(self, *args: Any, path: Path, **options: Any) -> None:
+        try:
+            feed = RecordedFeed(path)
+        except RecordingError as error:
+            raise CommandError(str(error)) from None
+        report, symbols, first, last = Report(), Counter[str](), None, None
+        for number, row in enumerate(feed.rows(report), start=1):
+            symbols[row.symbol] += 1
+            first, last = first or row.at, row.at
+            if number % PROGRESS_EVERY == 0:
+                self.stderr.write(f"{number} rows read")
+        self.stdout.write(f"{len(feed.files)} files, {report.good} good rows of {len(symbols)} symbols, {first} to {last}")
+        for name, line, problem in report.details:
+            self.stdout.write(f"{name}:{line}: {problem}")
+        self.stdout.write(f"{report.bad} bad rows")
