@@ -1,6 +1,6 @@
 """Orders: submit, look up, cancel, preview, and why they filled or have not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django.db.models import QuerySet
@@ -23,12 +23,14 @@ STATUSES = sorted({*GROUPS, *Status})
 
 
 class _InstantFilter(django_filters.CharFilter):
-    """A bound on a time."""
+    """A bound on a time: `after` is exclusive, `until` inclusive."""
+
+    parameters: ClassVar = {"gt": "after", "lte": "until"}
 
     def filter(self, rows: QuerySet, value: str) -> QuerySet:
         if not value:
             return rows
-        return super().filter(rows, parse_instant(value.replace(" ", "+"), self.field_name))
+        return super().filter(rows, parse_instant(value.replace(" ", "+"), self.parameters[self.lookup_expr]))
 
 
 class OrderFilter(django_filters.FilterSet):
@@ -65,7 +67,8 @@ class FillFilter(django_filters.FilterSet):
 def filtered(kind: type[django_filters.FilterSet], request: Request, rows: QuerySet) -> QuerySet:
     """The rows that the query asks for. Raises BadRequest with `details` per parameter."""
     filters = kind(request.query_params, queryset=rows)
-    if any("\x00" in value for value in request.query_params.values()) or not filters.is_valid():
+    values = (value for name, value in request.query_params.items() if name != "cursor")
+    if any("\x00" in value for value in values) or not filters.is_valid():
         problems = {name: " ".join(said) for name, said in filters.errors.items()}
         raise BadRequest("A parameter cannot be used.", **problems)
     return filters.qs
