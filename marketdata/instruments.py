@@ -89,6 +89,15 @@ def parse_symbol(text: str) -> Instrument:
     )
 
 
+def is_symbol(text: str) -> bool:
+    """Whether the text names an instrument."""
+    try:
+        parse_symbol(text)
+    except InvalidSymbol:
+        return False
+    return True
+
+
 def option_symbol(root: str, expiry: date, right: OptionRight, strike: Decimal) -> str:
     """The symbol of a contract; the strike in USD with at most three decimals. Raises InvalidSymbol."""
     symbol = f"O:{root}{expiry:%y%m%d}{right[0].upper()}{int(strike * STRIKE_SCALE):08d}"

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Generation, PaperAccount
+from marketdata.instruments import is_symbol
 from marketdata.quotes import Quote
 from papertrade.errors import NotFound
 from portfolio import valuation
@@ -161,8 +162,9 @@ def positions(*, book: Book) -> list[PositionView]:
 
 def position(*, book: Book, symbol: str) -> PositionView:
     """One position that is held. Raises NotFound."""
-    for _, view in _views("p.book_id = %s AND p.qty > 0 AND p.symbol = %s", [book.pk, symbol]):
-        return view
+    if is_symbol(symbol):  # other text may be what no text column takes
+        for _, view in _views("p.book_id = %s AND p.qty > 0 AND p.symbol = %s", [book.pk, symbol]):
+            return view
     raise NotFound("There is no such position.")
 
 

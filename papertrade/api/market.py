@@ -55,12 +55,16 @@ class Advance(APIView):
 def _target(given: dict[str, Any]) -> datetime:
     if (given["to"] is None) == (given["seconds"] is None):
         raise BadRequest("Send either to or seconds.", to="a time", seconds="a number of seconds")
+    now = clock.read().now
     if given["to"] is not None:
-        return parse_instant(given["to"], "to")
+        to = parse_instant(given["to"], "to")
+        if to > now + timedelta(seconds=int(MAX_ADVANCE_SECONDS)):
+            raise BadRequest("The time cannot be used.", to=f"must be at most {MAX_ADVANCE_SECONDS} seconds ahead")
+        return to
     seconds = read_number(given["seconds"])
     if seconds is None or not 0 <= seconds <= MAX_ADVANCE_SECONDS:
         raise BadRequest("The seconds cannot be used.", seconds=f"must be a number from 0 to {MAX_ADVANCE_SECONDS}")
-    return clock.read().now + timedelta(microseconds=int(seconds * 1_000_000))
+    return now + timedelta(microseconds=int(seconds * 1_000_000))
 
 
 def clock_json() -> dict[str, Any]:

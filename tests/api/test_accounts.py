@@ -36,7 +36,9 @@ class TestOpen:
     def test_initial_cash(self, api: Api, cash: Any) -> None:
         is_account_and_summary(api.post(PAPER, {"initial_cash": cash}), 201)
 
-    @pytest.mark.parametrize("cash", ["0", "-1", "1000000000000.0001", "1e13", "0.00001", "NaN", "abc", "", True, [], {}])
+    @pytest.mark.parametrize(
+        "cash", ["0", "-1", "1000000000000.0001", "1e13", "0.00001", "NaN", "abc", "", True, [], {}]
+    )
     def test_initial_cash_that_cannot_be(self, api: Api, cash: Any) -> None:
         assert "initial_cash" in is_error(api.post(PAPER, {"initial_cash": cash}), 400, "bad_request")
         assert is_list(api.get(PAPER)) == []
@@ -157,7 +159,10 @@ class TestArchive:
     def test_its_history_stays_readable(self, api: Api) -> None:
         account_id = api.open_account()
         api.buy(account_id, qty="10")
-        before = {path: api.get(f"{account_id}/{path}").json() for path in ("account/", "orders/", "positions/", "fills/", "ledger/")}
+        before = {
+            path: api.get(f"{account_id}/{path}").json()
+            for path in ("account/", "orders/", "positions/", "fills/", "ledger/")
+        }
         api.delete(f"{account_id}/")
         for path, body in before.items():
             after = api.get(f"{account_id}/{path}").json()

@@ -101,7 +101,9 @@ EVENT_FIELDS = {"seq", "type", "at", "order_id", "reason", "evidence"}
 
 class TestEvents:
     def test_it_works(self, api: Api, account_id: str, open_market: MarketKit) -> None:
-        open_market.play("14:00:00 IBM 100.00 100.10", "14:00:01 IBM 99.10 99.00", "14:00:02 IBM 98.90 99.00", start="14:00:00")
+        open_market.play(
+            "14:00:00 IBM 100.00 100.10", "14:00:01 IBM 99.10 99.00", "14:00:02 IBM 98.90 99.00", start="14:00:00"
+        )
         account_id = api.open_account()
         order = api.buy(account_id, qty="10", type="limit", limit_price="99")
         open_market.advance("14:00:05")

@@ -22,10 +22,19 @@ class TestSubmit:
         response = api.order(account_id, qty="10", client_order_id="strategy-ibm-001")
         order = is_object(response, ORDER, 201)
         assert "Idempotency-Replayed" not in response.headers
-        assert (order["status"], order["client_order_id"], order["account_id"]) == ("filled", "strategy-ibm-001", account_id)
+        assert (order["status"], order["client_order_id"], order["account_id"]) == (
+            "filled",
+            "strategy-ibm-001",
+            account_id,
+        )
         assert (order["generation"], order["symbol"], order["asset_class"]) == (1, "IBM", "us_equity")
         assert (order["qty"], order["filled_qty"]) == ("10.000000", "10.000000")
-        assert (order["side"], order["type"], order["time_in_force"], order["limit_price"]) == ("buy", "market", "day", None)
+        assert (order["side"], order["type"], order["time_in_force"], order["limit_price"]) == (
+            "buy",
+            "market",
+            "day",
+            None,
+        )
         assert float(order["average_fill_price"]) == 100.10
         assert order["filled_avg_price"] == order["average_fill_price"]
         assert (order["position_intent"], order["order_class"], order["extended_hours"]) == ("", "simple", False)
@@ -43,10 +52,19 @@ class TestSubmit:
 
     def test_an_option(self, api: Api, account_id: str) -> None:
         order = api.buy(
-            account_id, symbol=CALL, type="limit", limit_price="4.25", position_intent="buy_to_open", time_in_force="day"
+            account_id,
+            symbol=CALL,
+            type="limit",
+            limit_price="4.25",
+            position_intent="buy_to_open",
+            time_in_force="day",
         )
         matches(order, ORDER)
-        assert (order["asset_class"], order["status"], order["position_intent"]) == ("us_option", "filled", "buy_to_open")
+        assert (order["asset_class"], order["status"], order["position_intent"]) == (
+            "us_option",
+            "filled",
+            "buy_to_open",
+        )
         assert (float(order["limit_price"]), float(order["average_fill_price"])) == (4.25, 4.20)
 
     def test_an_option_without_an_intent_shows_the_one_of_its_side(self, api: Api, account_id: str) -> None:
@@ -239,7 +257,9 @@ class TestList:
 
 class TestPages:
     def test_next_url_is_absolute_and_requested_as_it_is(self, api: Api, account_id: str) -> None:
-        ids = [api.buy(account_id, type="limit", limit_price="50", symbol=symbol)["id"] for symbol in ("IBM", "AAPL") * 3]
+        ids = [
+            api.buy(account_id, type="limit", limit_price="50", symbol=symbol)["id"] for symbol in ("IBM", "AAPL") * 3
+        ]
         first = api.get(f"{account_id}/orders/", limit=2, symbol="IBM")
         following = first.json()["next_url"]
         assert following.startswith(f"http://testserver/v1/paper/accounts/{account_id}/orders/?")
@@ -259,7 +279,9 @@ class TestPages:
         second = api.request("GET", first["next_url"].removeprefix("http://testserver")).json()
         assert [row["id"] for row in first["results"] + second["results"]] == ids[::-1]
 
-    @pytest.mark.parametrize("cursor", ["", "x", "!!!!", "AAAA", "bnVsbA", "e30", "\x00", "MTIz" * 1000, "ImFiYyI", "Ii0xIg"])
+    @pytest.mark.parametrize(
+        "cursor", ["", "x", "!!!!", "AAAA", "bnVsbA", "e30", "\x00", "MTIz" * 1000, "ImFiYyI", "Ii0xIg"]
+    )
     def test_a_bad_cursor(self, api: Api, account_id: str, cursor: str) -> None:
         response = api.get(f"{account_id}/orders/", cursor=cursor)
         if cursor == "Ii0xIg":  # "-1", as well formed as a number can be

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.api.contract import GENERATION, POLICY, SUMMARY, is_account_and_summary, is_error, is_list, is_object, matches
+from tests.api.contract import (
+    GENERATION,
+    POLICY,
+    SUMMARY,
+    is_account_and_summary,
+    is_error,
+    is_list,
+    is_object,
+    matches,
+)
 from tests.api_kit import Api
 
 pytestmark = pytest.mark.usefixtures("open_market")
@@ -14,7 +23,9 @@ class TestReset:
     def test_it_works(self, api: Api) -> None:
         account_id = api.open_account()
         api.buy(account_id, qty="10")
-        response = api.post(f"{account_id}/reset/", {"confirm": True, "initial_cash": "50000", "reason": "new strategy run"})
+        response = api.post(
+            f"{account_id}/reset/", {"confirm": True, "initial_cash": "50000", "reason": "new strategy run"}
+        )
         account, summary = is_account_and_summary(response)
         assert "Idempotency-Replayed" not in response.headers
         assert (account["generation"], account["cash"], account["initial_cash"]) == (2, "50000.0000", "50000.0000")
@@ -30,7 +41,14 @@ class TestReset:
 
     @pytest.mark.parametrize(
         "more",
-        [{"initial_cash": "0"}, {"initial_cash": "x"}, {"reason": 5}, {"reason": "x" * 100_000}, {"policy": 5}, {"generation": 3}],
+        [
+            {"initial_cash": "0"},
+            {"initial_cash": "x"},
+            {"reason": 5},
+            {"reason": "x" * 100_000},
+            {"policy": 5},
+            {"generation": 3},
+        ],
         ids=str,
     )
     def test_bad_values(self, api: Api, more: dict[str, Any]) -> None:
