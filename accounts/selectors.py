@@ -6,6 +6,9 @@ from django.db.models import QuerySet
 
 from accounts.models import AccountStatus, PaperAccount, User
 from papertrade.errors import NotFound
+from papertrade.postgres import FixedQuery
+
+_ACCOUNT_OF_USER = FixedQuery(PaperAccount.objects.filter(user_id=0).filter(pk=UUID(int=0)))
 
 
 def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[PaperAccount]:
@@ -16,7 +19,7 @@ def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[Paper
 
 def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:
     """One account of the user, archived ones too. Raises NotFound."""
-    account = PaperAccount.objects.filter(user=user, pk=as_uuid(account_id, "account")).first()
+    account = _ACCOUNT_OF_USER.one([user.pk, as_uuid(account_id, "account")])
     if account is None:
         raise NotFound("There is no such account.")
     return account

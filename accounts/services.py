@@ -19,12 +19,16 @@ from django.utils import timezone
 from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
 from accounts.policy import Policy
 from papertrade.errors import BadRequest, Conflict, NotFound
+from papertrade.postgres import FixedQuery
 
 TOKEN_MARK = "cm_"
 PREFIX_LENGTH = 12
 SECRET_BYTES = 32
 KEY_USE_RESOLUTION = timedelta(minutes=1)
 MAX_ACTIVE_ACCOUNTS = 20
+
+_KEY_BY_PREFIX = FixedQuery(ApiKey.objects.filter(prefix=""))
+_ACTIVE_USER = FixedQuery(User.objects.filter(is_active=True).filter(pk=0))
 
 
 def create_user(*, username: str, password: str, is_staff: bool = False, is_superuser: bool = False) -> User:
@@ -61,11 +65,15 @@ def authenticate_key(token: str) -> ApiKey | None:
     if not token.startswith(TOKEN_MARK) or not token.isascii():
         return None
     prefix, secret = token[len(TOKEN_MARK) :][:PREFIX_LENGTH], token[len(TOKEN_MARK) + PREFIX_LENGTH :]
-    key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
+    key = _KEY_BY_PREFIX.one([prefix])
     # Compare even without a key, so that a wrong prefix takes as long as a wrong secret.
     matches = hmac.compare_digest(key.secret_sha256 if key else "", _digest(secret))
-    if key is None or not matches or key.revoked_at or not key.user.is_active:
+    if key is None or not matches or key.revoked_at:
         return None
+    user = _ACTIVE_USER.one([key.user_id])
+    if user is None:
+        return None
+    key.user = user
     _touch(key)
     return key
 

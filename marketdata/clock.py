@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection
 
 from marketdata.models import MarketClock
+from papertrade.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
 
@@ -41,9 +41,8 @@ def read() -> ClockReading:
     if settings.PAPERTRADE_MARKET == "live":
         now = wall_now()
         return ClockReading(now, now, None, Decimal(1), "live")
-    with connection.cursor() as cursor:
-        cursor.execute(_READ)
-        row = cursor.fetchone()
+    with raw_cursor() as cursor:
+        row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
     market, speed, anchor_at, anchor_wall, through, through_rows, ends_at = row

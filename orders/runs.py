@@ -23,8 +23,8 @@ from marketdata.sessions import Session, calendar
 from orders.engine import Engine, load_taken, supply_of
 from orders.models import IS_OPEN, Order, SessionRun, SessionRunChunk
 from orders.states import Status
+from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook
-from portfolio.bulk import raw_cursor
 from portfolio.models import Position
 from portfolio.services import settle_option
 from portfolio.store import lock_books

@@ -29,8 +29,8 @@ from orders.matching import Side
 from orders.models import Order
 from orders.states import OPEN, CancelReason, Status
 from papertrade.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
+from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook
-from portfolio.bulk import raw_cursor
 from portfolio.models import Book
 from portfolio.money import round_money
 from portfolio.store import lock_account
@@ -198,8 +198,9 @@ def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
         with transaction.atomic(), raw_cursor() as cursor:
-            pass_gate(cursor)
-            book = lock_account(cursor, account.id)
+            with cursor.connection.pipeline():
+                pass_gate(cursor)
+                book = lock_account(cursor, account.id)
             if book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists():
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 now = clock.read().now

@@ -17,7 +17,7 @@ from marketdata.sessions import Session
 from orders.engine import Engine, load_taken, supply_of
 from orders.matching import Side
 from orders.models import IS_OPEN, Order
-from portfolio.bulk import raw_cursor
+from papertrade.postgres import raw_cursor
 from portfolio.store import lock_books
 
 

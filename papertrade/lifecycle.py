@@ -22,8 +22,8 @@ from orders.engine import Engine
 from orders.services import cancel_open
 from orders.states import CancelReason
 from papertrade.errors import BadRequest, Conflict
+from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook
-from portfolio.bulk import raw_cursor
 from portfolio.models import EventType
 from portfolio.selectors import summary_of
 from portfolio.services import open_book

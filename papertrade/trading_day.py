@@ -22,7 +22,7 @@ from marketdata.sessions import Session, calendar
 from orders import runs, tasks, working
 from orders.models import SessionRun
 from papertrade.errors import BadRequest, Conflict
-from portfolio.bulk import raw_cursor
+from papertrade.postgres import raw_cursor
 from portfolio.selectors import stored_quotes
 from portfolio.services import Mark, held_symbols, keep_marks, snapshot_books
 from portfolio.valuation import mark_price

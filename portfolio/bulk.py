@@ -3,29 +3,16 @@
 The same call serves one order and a hundred thousand; all of it runs inside the caller's transaction.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import psycopg
-from django.db import connection
 from psycopg import sql
 
 COPY_FROM_ROWS = 40  # below, the round trips of COPY cost more than it saves
 
 Row = Sequence[Any]
-
-
-@contextmanager
-def raw_cursor() -> Iterator[psycopg.Cursor]:
-    """A psycopg cursor of Django's connection, for pipelines, COPY and prepared statements.
-
-    Values are bound by the server, so PostgreSQL plans a statement once. Errors are raised as Django's own.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
 
 
 class Writer:

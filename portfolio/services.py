@@ -17,8 +17,9 @@ from accounts.policy import policy_from_json
 from marketdata.instruments import OptionRight, parse_symbol
 from marketdata.quotes import Quote
 from papertrade.errors import BadRequest, NotFound
+from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook, OpenPosition
-from portfolio.bulk import Writer, raw_cursor, write_all
+from portfolio.bulk import Writer, write_all
 from portfolio.models import Book, EventType, Position
 from portfolio.money import ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books

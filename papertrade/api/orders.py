@@ -15,7 +15,7 @@ from papertrade.api.accounts import REPLAYED
 from papertrade.api.fields import money, qty
 from papertrade.api.queries import parse_instant, read_generation
 from papertrade.api.schema import answers, generation, lists, order_body
-from papertrade.api.views import AccountView, many
+from papertrade.api.views import AccountView, many, one
 from papertrade.errors import BadRequest
 
 GROUPS = {"open": OPEN, "closed": CLOSED, "all": frozenset(Status)}
@@ -173,7 +173,7 @@ class ClosePosition(AccountView):
 
 def order_json(order: Order) -> dict[str, Any]:
     """An order on the wire."""
-    return shapes.OrderShape(order).data
+    return one(shapes.OrderShape)(order)
 
 
 def preview_json(preview: services.Preview) -> dict[str, Any]:

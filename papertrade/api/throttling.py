@@ -31,7 +31,7 @@ class KeyThrottle(BaseThrottle):
             return True
         limits = {"Minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE, "Day": settings.PAPERTRADE_RATE_LIMIT_DAY}
         now = time.time()
-        used = self._count(request, now) if any(limits.values()) else {}
+        used = self._count(request, now, [window for window, limit in limits.items() if limit is not None])
         headers = {"X-RateLimit-Plan": settings.PAPERTRADE_RATE_PLAN}
         for window, limit in limits.items():
             left = UNLIMITED if limit is None else str(max(0, limit - used.get(window, 0)))
@@ -46,11 +46,14 @@ class KeyThrottle(BaseThrottle):
     def wait(self) -> float | None:
         return self._wait
 
-    def _count(self, request: Request, now: float) -> dict[str, int]:
+    def _count(self, request: Request, now: float, windows: list[str]) -> dict[str, int]:
+        if not windows:
+            return {}
         who = f"key:{request.auth.pk}" if request.auth else f"user:{request.user.pk}"
         try:
             with client().pipeline(transaction=False) as pipe:
-                for window, seconds in WINDOWS.items():
+                for window in windows:
+                    seconds = WINDOWS[window]
                     name = f"papertrade:rate:{who}:{window}:{int(now // seconds)}"
                     pipe.incr(name)
                     pipe.expire(name, seconds)
@@ -58,4 +61,4 @@ class KeyThrottle(BaseThrottle):
         except redis.RedisError as error:
             log.warning("rate_not_counted", error=str(error))
             return {}
-        return dict(zip(WINDOWS, counts[::2], strict=True))
+        return dict(zip(windows, counts[::2], strict=True))

@@ -28,7 +28,9 @@ class Command(BaseCommand):
             first, last = first or row.at, row.at
             if number % PROGRESS_EVERY == 0:
                 self.stderr.write(f"{number} rows read")
-        self.stdout.write(f"{len(feed.files)} files, {report.good} good rows of {len(symbols)} symbols, {first} to {last}")
+        self.stdout.write(
+            f"{len(feed.files)} files, {report.good} good rows of {len(symbols)} symbols, {first} to {last}"
+        )
         for name, line, problem in report.details:
             self.stdout.write(f"{name}:{line}: {problem}")
         self.stdout.write(f"{report.bad} bad rows")

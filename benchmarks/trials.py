@@ -1,0 +1,365 @@
+"""P1 to P7 of docs/performance.md. Each trial returns its figures, ratios to a floor measured in the same run."""
+
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import PaperAccount
+from accounts.services import issue_key
+from benchmarks import data, floor
+from benchmarks.run import Figure, say
+from marketdata import clock, market
+from marketdata.feeds.universe import TICKERS
+from marketdata.models import MarketClock
+from marketdata.sessions import calendar
+from orders import services
+from orders.models import Order
+from papertrade import lifecycle, trading_day
+from papertrade.postgres import raw_cursor
+from portfolio.models import Book, EquitySnapshot, Position
+from portfolio.services import snapshot_books
+
+P1_ORDERS, P1_CLIENTS, P1_SECONDS = 300, 4, 10
+P2_ORDERS, P2_BOOKS = 40_000, 2_000
+P3_FEW, P3_MANY, P3_SYMBOLS, P3_QUOTES = 1_000, 100_000, 500, 20_000
+P4_BOOKS, P4_POSITIONS = 10_000, 5
+P5_POINTS, P5_ORDERS, P5_CALLS = 98_000, 1_000_000, 15
+P6_ROWS, P6_ORDERS = 712_006, 100
+P7_CALLS = 300
+AIG_DAY = Path(__file__).resolve().parents[2] / "shared/data/equity/AIG/AIG_20131009_tick.csv.gz"
+
+
+def _floor_connection() -> "psycopg.Connection[Any]":
+    return psycopg.connect(os.environ["DATABASE_URL"])
+
+
+def _simulated(*, seconds_after_open: int) -> None:
+    """The simulated market at speed 0, that long after the open of a session (negative: before it)."""
+    data.forget_everything()
+    settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING = "simulated", ""
+    session = calendar().previous(clock.wall_now())
+    settings.PAPERTRADE_START = None
+    market.forget()
+    market.current().start()
+    MarketClock.objects.update(
+        through=session.open + timedelta(seconds=seconds_after_open), anchor_at=session.open, through_rows=None
+    )
+
+
+def _recorded(place: Path, start: datetime | None = None) -> None:
+    data.forget_everything()
+    settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING, settings.PAPERTRADE_START = "recorded", str(place), start
+    market.forget()
+    market.current().start()
+    trading_day.the_mover().publish()
+
+
+def p1() -> list[Figure]:
+    """POST order over HTTP, filled at once: 4 clients, 4 accounts, 2 web workers, all on this machine."""
+    with _floor_connection() as plain:
+        f1 = floor.f1(plain, P1_ORDERS)
+    _simulated(seconds_after_open=60)
+    token = issue_key(user=data.user(), name="bench", scopes=["paper"])[1]
+    accounts = [
+        lifecycle.open_account(
+            user=data.user(), initial_cash="1000000000", policy={"stock_quote_max_age_seconds": 3600}
+        )
+        for _ in range(P1_CLIENTS)
+    ]
+    port = 18_000 + os.getpid() % 1000
+    web = subprocess.Popen(
+        [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers",
+            "2", "--blocking-threads", "4", "--no-ws", "--log-level", "error", "papertrade.wsgi:application",
+        ]
+    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "benchmarks.client", str(port), token, str(P1_SECONDS),
+                *(str(account.pk) for account in accounts),
+            ],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    finally:
+        web.terminate()
+        web.wait()
+    seen = json.loads(done.stdout)
+    times = sorted(seen["latencies"])
+    p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
+    rate = len(times) / P1_SECONDS
+    say(f"F1 {f1:.0f} orders/s, over HTTP {rate:.0f}/s, p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms")
+    return [
+        Figure(
+            "P1",
+            f"POST order, {seen['filled']} of {len(times)} filled",
+            f"{rate / f1:.2f} x F1",
+            ">= 0.5",
+            rate >= f1 / 2,
+        ),
+        Figure("P1", "p95 of p50", f"{p95 / p50:.2f}", "<= 3", p95 <= 3 * p50),
+    ]
+
+
+def p2() -> list[Figure]:
+    """Open sweep of 40,000 market orders over 2,000 accounts by one worker."""
+    with _floor_connection() as plain:
+        f2 = floor.f2(plain, orders=P2_ORDERS, books=P2_BOOKS)
+    quarter, _ = _sweep(P2_BOOKS // 4)
+    full, peak = _sweep(P2_BOOKS)
+    rate = P2_ORDERS / full
+    say(
+        f"F2 {f2:.0f} orders/s, sweep {rate:.0f}/s; a quarter took {quarter:.1f} s, all {full:.1f} s; peak {peak:.0f} MB"
+    )
+    return [
+        Figure("P2", "open sweep, one worker", f"{rate / f2:.2f} x F2", ">= 0.4", rate >= 0.4 * f2),
+        Figure("P2", "4 x the orders", f"{full / quarter:.2f} x the time", "<= 4.4", full <= 4.4 * quarter),
+    ]
+
+
+def _sweep(books: int) -> tuple[float, float]:
+    """Seconds of the sweep, and the peak of Python's memory in MB in a small run of its own."""
+    _simulated(seconds_after_open=-10)
+    per_book = P2_ORDERS // P2_BOOKS
+    symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000]
+    data.place_orders(data.open_books(books), data.PayloadsOf(symbols, per_book))
+    with raw_cursor() as cursor:
+        cursor.execute("ANALYZE")
+    started = time.perf_counter()
+    trading_day.advance(to=clock.read().now + timedelta(seconds=10))
+    seconds = time.perf_counter() - started
+    decided = Order.objects.exclude(status="accepted").count()
+    if decided != books * per_book:
+        raise AssertionError(f"{decided} of {books * per_book} orders were decided")
+    return seconds, _resident_mb()
+
+
+def _resident_mb() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def p3() -> list[Figure]:
+    """A quote that fills nothing: 100,000 working orders on 500 symbols against 1,000."""
+    symbols = [f"{a}{b}{c}" for a in "ABCDEFGH" for b in "ABCDEFGH" for c in "ABCDEFGH"][:P3_SYMBOLS]
+    folder = Path(os.environ["PAPERTRADE_VAR"]) / "p3"
+    folder.mkdir(exist_ok=True)
+    opened = datetime(2013, 10, 7, 13, 30, tzinfo=UTC)
+    with open(folder / "quotes.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"])
+        for number in range(P3_QUOTES):
+            at = opened + timedelta(seconds=1, milliseconds=number)
+            cents = number % 7
+            rows.writerow([f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z", symbols[number % P3_SYMBOLS],
+                           f"100.0{cents}", f"100.1{cents}", 100, 100, "bench"])  # fmt: skip
+    few, many = _quiet_quotes(folder, symbols, P3_FEW), _quiet_quotes(folder, symbols, P3_MANY)
+    say(f"{few * 1e6:.0f} us a quote with {P3_FEW} working orders, {many * 1e6:.0f} us with {P3_MANY}")
+    return [Figure("P3", "a quote that fills nothing", f"{many / few:.2f} x the cost", "<= 2", many <= 2 * few)]
+
+
+def _quiet_quotes(folder: Path, symbols: list[str], orders: int) -> float:
+    """Seconds a quote."""
+    _recorded(folder, datetime(2013, 10, 7, 13, 0, tzinfo=UTC))
+
+    def payloads(book: Any) -> list[dict[str, str]]:
+        return [
+            {"symbol": symbols[number % P3_SYMBOLS], "qty": "1", "side": "buy", "type": "limit",
+             "limit_price": str(Decimal(50) + Decimal(number % 4000) / 100), "time_in_force": "gtc"}
+            for number in range(book.id, book.id + 100)
+        ]  # fmt: skip
+
+    data.place_orders(data.open_books(orders // 100), payloads)
+    trading_day.advance(to=datetime(2013, 10, 7, 13, 30, tzinfo=UTC))
+    with raw_cursor() as cursor:
+        cursor.execute("ANALYZE")
+    started = time.perf_counter()
+    trading_day.advance(to=datetime(2013, 10, 7, 13, 30, 50, tzinfo=UTC))
+    return (time.perf_counter() - started) / P3_QUOTES
+
+
+def p4() -> list[Figure]:
+    """Minute snapshot of 10,000 books with 5 positions each."""
+    _simulated(seconds_after_open=60)
+    at = clock.read().now
+    books = data.open_books(P4_BOOKS)
+    symbols = sorted(TICKERS)
+    for some in data.chunks(books, 1000):
+        Position.objects.bulk_create(
+            Position(
+                book_id=book, symbol=symbols[(book + place) % len(symbols)], asset_class="us_equity", multiplier=1, qty=10,
+                cost_basis=1000, mark_price=100, mark_at=at, updated_at=at,
+            )
+            for book in some
+            for place in range(P4_POSITIONS)
+        )  # fmt: skip
+    with raw_cursor() as cursor:
+        cursor.execute("ANALYZE")
+    seconds = []
+    for minute in range(1, 4):
+        started = time.perf_counter()
+        count = snapshot_books(at=at + timedelta(minutes=minute))
+        seconds.append(time.perf_counter() - started)
+        if count != P4_BOOKS:
+            raise AssertionError(f"{count} snapshots")
+    best = statistics.median(seconds)
+    return [Figure("P4", f"snapshot of {P4_BOOKS} books", f"{best:.2f} s", "<= 2 s", best <= 2)]
+
+
+def p5() -> list[Figure]:
+    """A year of minutes as history, and the orders page of an account with 1,000,000 orders."""
+    _simulated(seconds_after_open=60)
+    book_id = data.open_books(1)[0]
+    account = PaperAccount.objects.get(books=book_id)
+    _add_year(book_id)
+    _add_orders(book_id, P5_ORDERS)
+    call = Client(headers={"Authorization": "Bearer " + issue_key(user=data.user(), name="p5", scopes=["paper"])[1]},
+                  SERVER_NAME="127.0.0.1")  # fmt: skip
+    figures = []
+    for what, path in (
+        ("history of a year at 1D", "portfolio/history/?period=all&timeframe=1D"),
+        ("history of a year at 15Min", "portfolio/history/?period=all&timeframe=15Min&limit=1000"),
+        ("orders page of 1,000,000", "orders/"),
+        ("open orders of 1,000,000", "orders/?status=open"),
+    ):
+        times = []
+        for _ in range(P5_CALLS):
+            started = time.perf_counter()
+            answer = call.get(f"/v1/paper/accounts/{account.pk}/{path}")
+            times.append((time.perf_counter() - started) * 1000)
+        if answer.status_code != 200:
+            raise AssertionError(answer.content)
+        p50 = statistics.median(times)
+        figures.append(
+            Figure("P5", f"{what} ({len(answer.json()['results'])} rows)", f"{p50:.0f} ms", "<= 50 ms", p50 <= 50)
+        )
+    return figures
+
+
+def _add_year(book_id: int) -> None:
+    days = calendar().sessions
+    last = [day for day in days if day.close < clock.read().now][-252:]
+    minutes = (day.open + timedelta(minutes=minute) for day in last for minute in range(1, 391))
+    money = Decimal(100_000)
+    for some in data.chunks(minutes, 5000):
+        EquitySnapshot.objects.bulk_create(
+            EquitySnapshot(book_id=book_id, at=at, equity=money, cash=money, market_value=0, realized_pl=0,
+                           unrealized_pl=0, drawdown=0)
+            for at in some
+        )  # fmt: skip
+    Book.objects.filter(pk=book_id).update(last_at=last[-1].close)
+    lifecycle_start = last[0].open
+    with raw_cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_generation SET opened_at = %s WHERE id = (SELECT generation_id FROM portfolio_book WHERE id = %s)",
+            [lifecycle_start, book_id],
+        )
+        cursor.execute("ANALYZE portfolio_equitysnapshot")
+
+
+def _add_orders(book_id: int, count: int) -> None:
+    """Copies of one canceled order, by the database itself."""
+    account = PaperAccount.objects.get(books=book_id)
+    order = services.submit(
+        account=account,
+        payload={
+            "symbol": "AAPL",
+            "qty": "1",
+            "side": "buy",
+            "type": "limit",
+            "limit_price": "1",
+            "time_in_force": "day",
+        },
+    ).order
+    services.cancel(account=account, order_id=order.pk)
+    columns = [column.attname for column in Order._meta.concrete_fields]
+    changed = {"id": "gen_random_uuid()", "number": "o.number + n", "client_order_id": "'copy-' || n"}
+    with raw_cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO orders_order ({', '.join(columns)}) "
+            f"SELECT {', '.join(changed.get(name, f'o.{name}') for name in columns)} "
+            "FROM orders_order o, generate_series(1, %s) AS n WHERE o.id = %s",
+            [count, order.pk],
+        )
+        cursor.execute("UPDATE portfolio_book SET order_seq = order_seq + %s WHERE id = %s", [count, book_id])
+        cursor.execute("ANALYZE orders_order")
+
+
+def p6() -> list[Figure]:
+    """Replay of a recorded tick day with 100 working limit orders on it, twice."""
+    if not AIG_DAY.exists():
+        say(f"P6 needs the recorded day at {AIG_DAY}: skipped")
+        return []
+    rates, heads = zip(*(_replay() for _ in range(2)), strict=True)
+    rate = min(rates)
+    return [
+        Figure("P6", f"replay of {P6_ROWS} quotes", f"{rate:,.0f} quotes/s", ">= 10,000", rate >= 10_000),
+        Figure(
+            "P6",
+            "ledger head of both runs",
+            "the same" if len(set(heads)) == 1 else "differs",
+            "the same",
+            len(set(heads)) == 1,
+        ),
+    ]
+
+
+def _replay() -> tuple[float, str]:
+    _recorded(AIG_DAY)
+    book_id = data.open_books(1)[0]
+    account = PaperAccount.objects.get(books=book_id)
+    for number in range(P6_ORDERS):
+        side, price = ("buy", 4800 + number) if number % 2 else ("buy", 4900 - number)
+        services.submit(
+            account=account,
+            payload={"symbol": "AIG", "qty": str(100 + number), "side": side, "type": "limit",
+                     "limit_price": str(Decimal(price) / 100), "time_in_force": "day", "client_order_id": str(number)},
+        )  # fmt: skip
+    started = time.perf_counter()
+    trading_day.advance(to=datetime(2013, 10, 10, 0, 0, tzinfo=UTC))
+    seconds = time.perf_counter() - started
+    return P6_ROWS / seconds, Book.objects.get(pk=book_id).ledger_head
+
+
+def p7() -> list[Figure]:
+    """A submit's latency with 1,000,000 orders in the table against an empty one."""
+    _simulated(seconds_after_open=60)
+    books = data.open_books(2)
+    accounts = [PaperAccount.objects.get(books=book) for book in books]
+    _latency(accounts[0], 50)
+    empty = _latency(accounts[0], P7_CALLS)
+    _add_orders(books[1], P5_ORDERS)
+    _latency(accounts[1], 50)
+    full = _latency(accounts[1], P7_CALLS)
+    say(f"submit takes {empty * 1000:.2f} ms with an empty table, {full * 1000:.2f} ms with 1,000,000 orders in it")
+    return [Figure("P7", "submit with 1,000,000 orders there", f"{full / empty:.2f} x", "<= 1.3", full <= 1.3 * empty)]
+
+
+def _latency(account: PaperAccount, calls: int) -> float:
+    """Median seconds of a submit that fills at once."""
+    times = []
+    for _ in range(calls):
+        started = time.perf_counter()
+        services.submit(
+            account=account,
+            payload={"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"},
+        )
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+TRIALS: dict[str, Callable[[], list[Figure]]] = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P6": p6, "P7": p7}

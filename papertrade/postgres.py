@@ -1,0 +1,47 @@
+"""PostgreSQL beneath the ORM: a cursor for pipelines, COPY and prepared statements, and rows fetched by a fixed query.
+
+Beside `papertrade.errors` the lowest module of the project; it knows no table.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+@contextmanager
+def raw_cursor() -> Iterator[psycopg.Cursor]:
+    """A psycopg cursor of Django's connection.
+
+    Values are bound by the server, so PostgreSQL plans a statement once. Errors are raised as Django's own.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
+class FixedQuery(Generic[Row]):
+    """A query that is composed once and run many times, for the look-ups that every request makes.
+
+    `rows` has as many filter values as `one` will be given, in order; composing a query costs more than running it.
+    """
+
+    def __init__(self, rows: "QuerySet[Row]") -> None:
+        self._rows = rows
+        self._statement = ""
+
+    def one(self, values: Sequence[Any]) -> Row | None:
+        """The first row for these values, or None."""
+        if not self._statement:
+            self._statement, _ = self._rows.order_by().query.sql_with_params()
+        with raw_cursor() as cursor:
+            found = cursor.execute(self._statement, values).fetchone()
+        if found is None:
+            return None
+        names = [field.attname for field in self._rows.model._meta.concrete_fields]
+        return self._rows.model.from_db(connection.alias, names, found)
