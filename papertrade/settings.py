@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 PAPERTRADE_PORT = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
 PAPERTRADE_VAR = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
 PAPERTRADE_WEB_WORKERS = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
-PAPERTRADE_WEB_THREADS = env.whole("PAPERTRADE_WEB_THREADS", 4, low=1, high=64)
+PAPERTRADE_WEB_THREADS = env.whole("PAPERTRADE_WEB_THREADS", 2, low=1, high=64)
 PAPERTRADE_WORKERS = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
 PAPERTRADE_ENGINE_VERSION = "1"
 

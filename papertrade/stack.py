@@ -97,7 +97,7 @@ class Stack:
         self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
         self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
         self.web_workers = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
-        self.web_threads = env.whole("PAPERTRADE_WEB_THREADS", 4, low=1, high=64)
+        self.web_threads = env.whole("PAPERTRADE_WEB_THREADS", 2, low=1, high=64)
         self.workers = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
         self.stopping = threading.Event()
         self.children: list[Child] = []

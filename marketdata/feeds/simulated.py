@@ -21,7 +21,7 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Session, calendar
 
 TICK = timedelta(seconds=4)
-BEFORE_OPEN = timedelta(minutes=5)  # quotes of a session begin this long before it
+BEFORE_OPEN = timedelta(minutes=5)  # quotes of a session begin this long before it; one more is stamped at the open itself
 SESSION_SECONDS = 23_400.0
 SESSIONS_PER_YEAR = 252
 LONGEST_LAYER_SESSIONS = 256
@@ -67,11 +67,14 @@ class SimulatedFeed:
         phase, days = self._phase(symbol), calendar()
         for session in days.between((after - timedelta(days=7)).date(), to.date() + timedelta(days=1)):
             first = session.open - BEFORE_OPEN + phase
-            start = first + TICK * max(0, (after - first) // TICK + 1)
-            stamp = start
+            stamp = first + TICK * max(0, (after - first) // TICK + 1)
             while stamp < session.close and stamp <= to:
+                if stamp - TICK < session.open < stamp and session.open > after:
+                    yield session.open, symbol, session
                 yield stamp, symbol, session
                 stamp += TICK
+            if stamp - TICK < session.open <= to < stamp and session.open > after:
+                yield session.open, symbol, session
 
     def _tick_at(self, symbol: str, at: datetime) -> tuple[datetime, Session] | None:
         """The stamp of the latest tick and its session."""
@@ -83,7 +86,8 @@ class SimulatedFeed:
                 return None
         first = session.open - BEFORE_OPEN + phase
         end = min(at, session.close - timedelta(microseconds=1))
-        return first + TICK * ((end - first) // TICK), session
+        stamp = first + TICK * ((end - first) // TICK)
+        return (session.open if stamp < session.open <= at else stamp), session
 
     def _quote(self, symbol: str, stamp: datetime, session: Session) -> Quote:
         """The quote of a tick, with since when each side's price has stood in this session."""
@@ -96,7 +100,7 @@ class SimulatedFeed:
         standing = {"bid": bid, "ask": ask}
         back = stamp
         while standing and back > first:
-            back -= TICK
+            back = _tick_before(back, session, first)
             if known is not None and known.quoted_at == back:
                 then = {"bid": known.bid, "ask": known.ask}
                 for side in [side for side in standing if then[side] == standing[side]]:
@@ -215,6 +219,14 @@ class SimulatedCursor:
         for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in symbols())):
             self._at = stamp
             yield self.feed._quote(symbol, stamp, session)
+
+
+def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:
+    """The tick before this one: the grid, and one at the open."""
+    if stamp == session.open:
+        return first + TICK * ((stamp - first - timedelta(microseconds=1)) // TICK)
+    back = stamp - TICK
+    return session.open if back < session.open < stamp else back
 
 
 def _layers() -> list[tuple[float, float]]:
