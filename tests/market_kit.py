@@ -15,6 +15,7 @@ from typing import Any
 from marketdata import book, clock, market, sessions
 from marketdata.models import MarketClock
 from papertrade import trading_day
+from portfolio.models import Mark
 
 DAY = "2013-10-07"  # a Monday in New York daylight time: regular hours are 13:30 to 20:00 UTC
 OPEN, CLOSE = f"{DAY}T13:30:00Z", f"{DAY}T20:00:00Z"
@@ -47,7 +48,7 @@ def csv_row(line: str) -> list[str]:
 
 
 class MarketKit:
-    """Plays recordings. Each `play` is a fresh market: nothing of an earlier clock or quote book is left."""
+    """Plays recordings. Each `play` is a fresh market: no clock, quote book or mark of an earlier one is left."""
 
     def __init__(self, folder: Path, settings: Any) -> None:
         self._folder = folder
@@ -69,6 +70,7 @@ class MarketKit:
         self._settings.PAPERTRADE_SPEED = Decimal(0)
         self._settings.PAPERTRADE_START = at(start) if start else None
         MarketClock.objects.all().delete()
+        Mark.objects.all().delete()
         book.clear()
         sessions.forget()
         market.forget()
