@@ -179,6 +179,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["papertrade.api.throttling.KeyThrottle"],
     "DEFAULT_SCHEMA_CLASS": "papertrade.api.schema.Schema",
     "EXCEPTION_HANDLER": "papertrade.api.errors.handle",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "papertrade.api.rendering.OneFormat",
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

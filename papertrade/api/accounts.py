@@ -5,7 +5,6 @@ from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import Generation, PaperAccount
 from accounts.selectors import accounts_of
@@ -15,7 +14,7 @@ from papertrade.api.fields import instant, money
 from papertrade.api.parsing import read_object
 from papertrade.api.queries import read_bool, read_generation
 from papertrade.api.schema import answers, generation, lists, object_body
-from papertrade.api.views import AccountView
+from papertrade.api.views import AccountView, ApiView
 from portfolio.selectors import book_of, books_of, generations, summary
 
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -39,7 +38,7 @@ def account_and_summary(account: PaperAccount) -> dict[str, Any]:
     return {"account": account_json(account, book), "summary": shapes.Summary(summary(book=book)).data}
 
 
-class Accounts(APIView):
+class Accounts(ApiView):
     @lists(shapes.Account, "List accounts", query={"include_archived": "also those that were archived"})
     def get(self, request: Request) -> Response:
         accounts = accounts_of(user=request.user, include_archived=read_bool(request, "include_archived"))

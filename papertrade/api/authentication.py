@@ -26,7 +26,8 @@ class KeyAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             raise exceptions.AuthenticationFailed("Send the header Authorization: Bearer cm_your_key.")
-        key = authenticate_key(parts[1].decode("latin-1"))
+        token = parts[1].decode("latin-1")
+        key = authenticate_key(token) if token.isprintable() else None
         if key is None:
             raise exceptions.AuthenticationFailed("The key does not exist, or was revoked.")
         return key.user, key

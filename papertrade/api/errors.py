@@ -1,9 +1,10 @@
 """The one place that maps errors to HTTP: codes with data become statuses and envelopes, and nothing becomes HTML."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -24,6 +25,7 @@ STATUS_OF_CODE = {
     "account_archived": 409,
     "account_limit_reached": 409,
     "client_order_id_not_unique": 409,
+    "conflict": 409,
     "clock_busy": 409,
     "clock_not_movable": 409,
     "feed_not_writable": 409,
@@ -49,6 +51,8 @@ _CODE_OF_EXCEPTION: dict[type[exceptions.APIException], str] = {
     exceptions.Throttled: "rate_limit_exceeded",
 }
 _MESSAGES = {
+    400: ("bad_request", "The request cannot be used. PAPERTRADE_ALLOWED_HOSTS names the hosts that are served."),
+    403: ("forbidden", "This needs a key, or a dashboard session with its CSRF token."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take that method."),
 }
@@ -79,7 +83,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         headers = _headers_of(error)
     elif isinstance(error, Http404):
         code, message, details = "not_found", "There is no such thing.", {}
-    elif isinstance(error, OperationalError):
+    elif isinstance(error, (OperationalError, InterfaceError)):
         # A lock that was not given in time, or a database that is away: nothing was stored.
         log.warning("database_unavailable", error=str(error).strip(), path=request.path)
         code, message, details = "unavailable", "Busy; nothing was stored. Send the request again.", {}
@@ -103,9 +107,6 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
 
 def plain(request: HttpRequest, status: int) -> JsonResponse:
     """The envelope for failures that never reach a view: unknown addresses, and what middleware refuses."""
-    code, message = _MESSAGES.get(
-        status, ("internal_error" if status >= 500 else "bad_request", "The request cannot be used.")
-    )
-    if status == 403:
-        code, message = "forbidden", "This needs a key, or a dashboard session with its CSRF token."
+    failed = "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
+    code, message = _MESSAGES.get(status, (failed, "The request cannot be used."))
     return JsonResponse(body(request, code, message), status=status)

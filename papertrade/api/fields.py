@@ -69,7 +69,9 @@ class Price(_Wire):
         return price(value)
 
 
-@extend_schema_field({"type": "string", "format": "date-time", "examples": ["2026-05-15T14:30:00.000000Z"]})
+@extend_schema_field(
+    {"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN, "examples": ["2026-05-15T14:30:00.000000Z"]}
+)
 class Instant(_Wire):
     def to_representation(self, value: datetime) -> str:
         return instant(value)

@@ -1,17 +1,17 @@
 """The market: clock, calendar, quotes, and moving the clock where it may be moved."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from marketdata import clock, market
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, fault
-from marketdata.sessions import calendar
+from marketdata.sessions import Session, calendar
 from orders.admission import read_number
 from orders.matching import NoFillReason
 from papertrade import trading_day
@@ -21,16 +21,18 @@ from papertrade.api.fields import instant
 from papertrade.api.parsing import read_object
 from papertrade.api.queries import parse_instant, read_date
 from papertrade.api.schema import answers, lists, object_body
+from papertrade.api.views import ApiView
 from papertrade.errors import BadRequest, Conflict
 from papertrade.lifecycle import server_policy
 
 OK = "ok"
 MAX_SYMBOLS = 100
 CALENDAR_DAYS = 30
+MAX_PUSH_BYTES = 1_048_576
 MAX_ADVANCE_SECONDS = Decimal(366 * 86_400)
 
 
-class MarketClock(APIView):
+class MarketClock(ApiView):
     permission_classes = [MayRead]
 
     @answers(shapes.Clock, "Exchange time")
@@ -38,7 +40,7 @@ class MarketClock(APIView):
         return Response(clock_json())
 
 
-class Advance(APIView):
+class Advance(ApiView):
     permission_classes = [MayMoveMarket]
 
     @answers(
@@ -81,21 +83,29 @@ def clock_json() -> dict[str, Any]:
     }
 
 
-class TradingCalendar(APIView):
+class TradingCalendar(ApiView):
     permission_classes = [MayRead]
 
     @lists(shapes.SessionShape, "Trading sessions", query={"start": "first date", "end": "last date"})
     def get(self, request: Request) -> Response:
         today = clock.read().now.date()
         start = read_date(request, "start") or today
-        end = read_date(request, "end") or max(start, today) + timedelta(days=CALENDAR_DAYS)
-        found = calendar().between(start, end)[: pagination.MAX_LIMIT]
-        rows = [{"date": day.date.isoformat(), "open": instant(day.open), "close": instant(day.close)} for day in found]
-        return pagination.listing(request, rows)
+        end = read_date(request, "end") or _days_after(max(start, today))
+        days = calendar().between(start, end)
+        return pagination.page_of(request, days, key=lambda day: day.date.isoformat(), render=_sessions_json)
 
 
-class Quotes(APIView):
+def _days_after(start: date) -> date:
+    return start + min(timedelta(days=CALENDAR_DAYS), date.max - start)
+
+
+def _sessions_json(days: Iterable[Session]) -> list[dict[str, Any]]:
+    return [{"date": day.date.isoformat(), "open": instant(day.open), "close": instant(day.close)} for day in days]
+
+
+class Quotes(ApiView):
     permission_classes = [MayRead]
+    max_body_bytes = MAX_PUSH_BYTES
 
     def get_permissions(self) -> list[Any]:
         return [MayMoveMarket()] if self.request.method == "POST" else super().get_permissions()

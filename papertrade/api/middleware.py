@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from papertrade.api.errors import plain
+from papertrade.api.throttling import rate_headers
 
 API_PREFIX = "/v1/"
 REQUEST_ID_BYTES = 12
@@ -25,7 +26,8 @@ class ApiMiddleware:
         if request.path.startswith(API_PREFIX) or request.path == API_PREFIX.rstrip("/"):
             if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
                 response = plain(request, response.status_code)
-            for name, value in getattr(request, "rate_headers", {}).items():
+            counted = getattr(request, "rate_headers", None)  # without a key nothing was counted
+            for name, value in (counted or rate_headers({})).items():
                 response.headers[name] = value
         response.headers["X-Request-ID"] = request.request_id
         return response

@@ -13,6 +13,7 @@ from orders.states import CLOSED, OPEN, Status
 from papertrade.api import pagination, shapes
 from papertrade.api.accounts import REPLAYED
 from papertrade.api.fields import money, qty
+from papertrade.api.parsing import read_object
 from papertrade.api.queries import parse_instant, read_generation
 from papertrade.api.schema import answers, generation, lists, order_body
 from papertrade.api.views import AccountView, many, one
@@ -165,8 +166,7 @@ class ClosePosition(AccountView):
         codes=(409, 422),
     )
     def delete(self, request: Request, account_id: str, symbol: str) -> Response:
-        body = request.data if isinstance(request.data, dict) else {}
-        wanted = request.query_params.get("qty", body.get("qty"))
+        wanted = request.query_params.get("qty", read_object(request.data, "qty")["qty"])
         order = services.close_position(account=self.account, symbol=symbol, qty=wanted)
         return Response(order_json(order), status=201)
 

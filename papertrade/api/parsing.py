@@ -1,7 +1,7 @@
 """Strict JSON: numbers become Decimal and never float, and what JSON does not allow is refused."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
@@ -9,19 +9,23 @@ from rest_framework.parsers import BaseParser
 from papertrade.api.errors import PayloadTooLarge
 from papertrade.errors import BadRequest
 
-MAX_BODY_BYTES = 1_048_576
+MAX_BODY_BYTES = 65_536
 MAX_NUMBER_LENGTH = 100
 
 
 class StrictJSONParser(BaseParser):
-    """Reads one JSON value, at most a megabyte. Raises BadRequest or PayloadTooLarge."""
+    """Reads one JSON value of at most MAX_BODY_BYTES, or the view's own `max_body_bytes`.
+
+    Raises BadRequest or PayloadTooLarge.
+    """
 
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
-        raw = stream.read(MAX_BODY_BYTES + 1)
-        if len(raw) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.")
+        most = getattr((parser_context or {}).get("view"), "max_body_bytes", MAX_BODY_BYTES)
+        raw = stream.read(most + 1)
+        if len(raw) > most:
+            raise PayloadTooLarge(f"Send at most {most} bytes.", max_bytes=most)
         if not raw.strip():
             return {}
         try:
@@ -41,7 +45,10 @@ class StrictJSONParser(BaseParser):
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(_bounded(text))
+    try:
+        return Decimal(_bounded(text))
+    except InvalidOperation:
+        raise ValueError("a number is out of range") from None
 
 
 def _integer(text: str) -> int:

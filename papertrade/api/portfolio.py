@@ -38,7 +38,12 @@ class Positions(AccountView):
     @lists(shapes.Position, "List positions", query=generation)
     def get(self, request: Request, account_id: str) -> Response:
         book = book_of(account=self.account, generation=read_generation(request))
-        return pagination.listing(request, many(shapes.Position)(selectors.positions(book=book)))
+        held = sorted(selectors.positions(book=book), key=_by_symbol)
+        return pagination.page_of(request, held, key=_by_symbol, render=many(shapes.Position))
+
+
+def _by_symbol(view: selectors.PositionView) -> str:
+    return view.symbol
 
 
 class OnePosition(orders.ClosePosition):

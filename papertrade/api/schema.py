@@ -4,8 +4,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
@@ -124,6 +128,17 @@ class Schema(AutoSchema):
     def get_operation_id(self) -> str:
         words = [part.strip("{}").replace(":", "_").replace(".", "_") for part in self.path.strip("/").split("/")[1:]]
         return "_".join([self.method.lower(), *words])
+
+
+@cache
+def _document() -> bytes:
+    return OpenApiJsonRenderer().render(SchemaGenerator().get_schema(public=True), renderer_context={})
+
+
+@require_safe
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI document. It needs no key, and is made once: making it costs more than many orders."""
+    return HttpResponse(_document(), content_type=OpenApiJsonRenderer.media_type)
 
 
 class KeyScheme(OpenApiAuthenticationExtension):

@@ -1,6 +1,7 @@
 """Requests per minute and per day, counted per key in Valkey. Without Valkey nobody is refused for it."""
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import redis
@@ -20,6 +21,20 @@ WINDOWS = {"Minute": 60, "Day": 86_400}
 UNLIMITED = "unlimited"
 
 
+def _limits() -> dict[str, int | None]:
+    return {"Minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE, "Day": settings.PAPERTRADE_RATE_LIMIT_DAY}
+
+
+def rate_headers(used: Mapping[str, int]) -> dict[str, str]:
+    """The headers of an answer, by how many requests each window has seen."""
+    headers = {"X-RateLimit-Plan": settings.PAPERTRADE_RATE_PLAN}
+    for window, limit in _limits().items():
+        left = UNLIMITED if limit is None else str(max(0, limit - used.get(window, 0)))
+        headers[f"X-RateLimit-Limit-{window}"] = UNLIMITED if limit is None else str(limit)
+        headers[f"X-RateLimit-Remaining-{window}"] = left
+    return headers
+
+
 class KeyThrottle(BaseThrottle):
     """Fixed windows; the dashboard counts per user."""
 
@@ -29,18 +44,12 @@ class KeyThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if request.user is None:
             return True
-        limits = {"Minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE, "Day": settings.PAPERTRADE_RATE_LIMIT_DAY}
-        now = time.time()
+        limits, now = _limits(), time.time()
         used = self._count(request, now, [window for window, limit in limits.items() if limit is not None])
-        headers = {"X-RateLimit-Plan": settings.PAPERTRADE_RATE_PLAN}
-        for window, limit in limits.items():
-            left = UNLIMITED if limit is None else str(max(0, limit - used.get(window, 0)))
-            headers[f"X-RateLimit-Limit-{window}"] = UNLIMITED if limit is None else str(limit)
-            headers[f"X-RateLimit-Remaining-{window}"] = left
-            if limit is not None and used.get(window, 0) > limit:
-                seconds = WINDOWS[window]
-                self._wait = seconds - now % seconds
-        request._request.rate_headers = headers
+        for window, count in used.items():
+            if count > limits[window]:
+                self._wait = WINDOWS[window] - now % WINDOWS[window]
+        request._request.rate_headers = rate_headers(used)
         return self._wait is None
 
     def wait(self) -> float | None:

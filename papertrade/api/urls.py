@@ -1,10 +1,9 @@
 """Addresses under /v1/. Each ends in a slash, but for the two spellings that clients send."""
 
 from django.urls import path
-from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.views import SpectacularAPIView
 
 from papertrade.api import accounts, market, orders, portfolio, status
+from papertrade.api.schema import openapi
 
 ACCOUNT = "paper/accounts/<str:account_id>/"
 
@@ -32,14 +31,5 @@ urlpatterns = [
     path("market/calendar/", market.TradingCalendar.as_view()),
     path("market/quotes/", market.Quotes.as_view()),
     path("status/", status.Status.as_view()),
-    path(
-        "openapi.json",
-        SpectacularAPIView.as_view(
-            authentication_classes=[],
-            permission_classes=[],
-            throttle_classes=[],
-            renderer_classes=[OpenApiJsonRenderer],
-        ),
-        name="openapi",
-    ),
+    path("openapi.json", openapi, name="openapi"),
 ]

@@ -1,4 +1,4 @@
-"""What the views share: the account of the path, and lists of shapes."""
+"""What the views share: counting every request of a key, the account of the path, and lists of shapes."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -23,7 +23,18 @@ def many(shape: type[serializers.Serializer]) -> Callable[[Iterable[Any]], list[
     return lambda rows: [one(shape)(row) for row in rows]
 
 
-class AccountView(APIView):
+class ApiView(APIView):
+    """A view of the API. A request is counted once it is known whose it is: one that is then refused counts too."""
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        super().check_throttles(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Done: see perform_authentication."""
+
+
+class AccountView(ApiView):
     """A view under one account of the user who asks."""
 
     account: PaperAccount

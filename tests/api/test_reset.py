@@ -45,7 +45,7 @@ class TestReset:
             {"initial_cash": "0"},
             {"initial_cash": "x"},
             {"reason": 5},
-            {"reason": "x" * 100_000},
+            {"reason": "x" * 10_000},
             {"policy": 5},
             {"generation": 3},
         ],
