@@ -56,6 +56,15 @@ def latest(symbols: Collection[str]) -> dict[str, Quote]:
     }
 
 
+def symbols() -> list[str]:
+    """Every symbol that has a quote, sorted. Raises BookUnavailable."""
+    try:
+        known = client().hkeys(KEY)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    return sorted(name.decode() for name in known if name.decode() != MARKER)
+
+
 def marker() -> str | None:
     """Up to when the book is filled; None where it is lost. Raises BookUnavailable."""
     try:

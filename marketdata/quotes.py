@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ class QuoteFault(StrEnum):
     CROSSED = "quote_crossed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quote:
     """National best bid and offer of a symbol at an instant.
 
@@ -53,6 +54,11 @@ class Quote:
 
     def contents(self) -> tuple[str, ...]:
         """What the quote says, in one spelling, whatever the feed's: 183.50 and 183.5 are the same price."""
+        return self._contents
+
+    # Kept once computed: a sweep books thousands of fills on one quote.
+    @cached_property
+    def _contents(self) -> tuple[str, ...]:
         return (
             self.symbol,
             _plain(self.bid),
@@ -63,7 +69,7 @@ class Quote:
             self.feed,
         )
 
-    @property
+    @cached_property
     def id(self) -> UUID:
         """Named by its contents: the same quote seen twice is one row of evidence."""
         return UUID(bytes=hashlib.sha256("\n".join(self.contents()).encode()).digest()[:16])

@@ -16,4 +16,5 @@ urlpatterns = [
     ),
     path("llms.txt", TemplateView.as_view(template_name="llms.txt", content_type="text/plain; charset=utf-8")),
     path("admin/", admin.site.urls),
+    path("", include("papertrade.dashboard.urls")),
 ]

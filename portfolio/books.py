@@ -41,6 +41,8 @@ class OpenPosition:
     unsettled: bool = False
     is_new: bool = False
     changed_at: datetime | None = None
+    _valued: tuple[Decimal, Decimal] | None = None
+    _value: Decimal = ZERO_MONEY
 
     @property
     def available_qty(self) -> Decimal:
@@ -49,7 +51,11 @@ class OpenPosition:
 
     @property
     def market_value(self) -> Decimal:
-        return valuation.market_value(self.holding.qty, self.mark, self.instrument.multiplier)
+        """USD that selling it at its mark would bring; kept until quantity or mark change."""
+        known = (self.holding.qty, self.mark)
+        if self._valued != known:
+            self._valued, self._value = known, valuation.market_value(*known, self.instrument.multiplier)
+        return self._value
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Writer:
     @property
     def is_small(self) -> bool:
         """Whether nothing in it needs COPY, which a pipeline cannot carry."""
-        return all(len(rows) < COPY_FROM_ROWS for rows in self._inserts.values())
+        return all(len(rows) < COPY_FROM_ROWS for rows in [*self._inserts.values(), *self._updates.values()])
 
 
 def write_all(cursor: psycopg.Cursor, *writers: Writer) -> None:
@@ -73,7 +73,18 @@ def _insert(cursor: psycopg.Cursor, table: str, columns: tuple[str, ...], rows: 
 
 
 def _update(cursor: psycopg.Cursor, table: str, columns: tuple[tuple[str, str], ...], rows: list[Row]) -> None:
-    cursor.execute(_update_statement(table, columns), [list(values) for values in zip(*rows, strict=True)])
+    if len(rows) < COPY_FROM_ROWS:
+        cursor.execute(_update_statement(table, columns), [list(values) for values in zip(*rows, strict=True)])
+        return
+    # Thousands of values are cheaper to copy into a scratch table than to bind as arrays.
+    scratch = f"scratch_{table}"
+    cursor.execute(_scratch_statement(scratch, columns))
+    names = tuple(name for name, _ in columns)
+    with cursor.copy(_copy_statement(scratch, names)) as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(_update_from_statement(table, scratch, columns))
+    cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(scratch)))
 
 
 # The statements are few and composing one costs as much as running it, so each is composed once.
@@ -104,6 +115,31 @@ def _update_statement(table: str, columns: tuple[tuple[str, str], ...]) -> str:
             sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in names[1:]),
             arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns),
             names=_names(names),
+            key=sql.Identifier(names[0]),
+        )
+        .as_string()
+    )
+
+
+@cache
+def _scratch_statement(scratch: str, columns: tuple[tuple[str, str], ...]) -> str:
+    kinds = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns]
+    return (
+        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS")
+        .format(sql.Identifier(scratch), sql.SQL(", ").join(kinds))
+        .as_string()
+    )
+
+
+@cache
+def _update_from_statement(table: str, scratch: str, columns: tuple[tuple[str, str], ...]) -> str:
+    names = tuple(name for name, _ in columns)
+    return (
+        sql.SQL("UPDATE {table} AS t SET {sets} FROM {scratch} AS v WHERE t.{key} = v.{key}")
+        .format(
+            table=sql.Identifier(table),
+            scratch=sql.Identifier(scratch),
+            sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in names[1:]),
             key=sql.Identifier(names[0]),
         )
         .as_string()

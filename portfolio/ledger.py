@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from portfolio.money import MONEY_SCALE, PRICE_SCALE, QTY_SCALE, ZERO
+from portfolio.money import MONEY_DECIMALS, PRICE_DECIMALS, QTY_DECIMALS, ZERO
 
 GENESIS_HASH = "0" * 64
 MIN_ENTRIES = 2
@@ -91,10 +91,10 @@ def canonical(transaction: Transaction) -> str:
             instant(transaction.at),
             transaction.order_number,
             transaction.symbol,
-            _fixed(transaction.qty, QTY_SCALE),
-            _fixed(transaction.price, PRICE_SCALE),
+            _fixed(transaction.qty, QTY_DECIMALS),
+            _fixed(transaction.price, PRICE_DECIMALS),
             [
-                [entry.account, _fixed(entry.debit, MONEY_SCALE), _fixed(entry.credit, MONEY_SCALE)]
+                [entry.account, _fixed(entry.debit, MONEY_DECIMALS), _fixed(entry.credit, MONEY_DECIMALS)]
                 for entry in transaction.entries
             ],
             list(transaction.quote),
@@ -110,8 +110,8 @@ def chain_hash(previous_hash: str, transaction: Transaction) -> str:
 
 def instant(at: datetime) -> str:
     """An exchange time in the one spelling that is hashed: UTC, microseconds, Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def _fixed(value: Decimal | None, scale: Decimal) -> str | None:
-    return None if value is None else str(value.quantize(scale))
+def _fixed(value: Decimal | None, decimals: int) -> str | None:
+    return None if value is None else f"{value:.{decimals}f}"

@@ -227,10 +227,13 @@ class EventType(models.TextChoices):
 class AccountEvent(models.Model):
     """One thing that happened to an account, numbered without gaps, with the quote it was decided on.
 
-    `order_id` and `fill_id` are plain ids: orders are an upper app, and an event must not point upwards.
+    `order_id` and `fill_id` are plain ids: orders are an upper app, and an event must not point upwards. The account is its
+    book's, and the quote is written with it and never deleted: neither needs a constraint of its own.
     """
 
-    account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="events", db_index=False)
+    account = models.ForeignKey(
+        PaperAccount, on_delete=models.PROTECT, related_name="events", db_index=False, db_constraint=False
+    )
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="events", db_index=False)
     seq = models.PositiveBigIntegerField()
     type = models.CharField(max_length=24, choices=EventType.choices)
@@ -241,7 +244,9 @@ class AccountEvent(models.Model):
     symbol = models.CharField(max_length=32, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     fill_id = models.UUIDField(null=True)
-    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    quote = models.ForeignKey(
+        QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         ordering = ["account", "seq"]

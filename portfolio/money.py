@@ -9,9 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 PRECISION_DIGITS = 60
 
+MONEY_DECIMALS, PRICE_DECIMALS, QTY_DECIMALS = 4, 6, 6
 MONEY_SCALE = Decimal("0.0001")
-PRICE_SCALE = Decimal("0.000001")
-QTY_SCALE = Decimal("0.000001")
 RATIO_SCALE = Decimal("0.000001")
 ZERO = Decimal(0)
 ZERO_MONEY = Decimal("0.0000")

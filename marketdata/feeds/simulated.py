@@ -21,7 +21,8 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Session, calendar
 
 TICK = timedelta(seconds=4)
-BEFORE_OPEN = timedelta(minutes=5)  # quotes of a session begin this long before it; one more is stamped at the open itself
+# Quotes of a session begin this long before it; one more is stamped at the open itself.
+BEFORE_OPEN = timedelta(minutes=5)
 SESSION_SECONDS = 23_400.0
 SESSIONS_PER_YEAR = 252
 LONGEST_LAYER_SESSIONS = 256

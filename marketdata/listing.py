@@ -1,0 +1,111 @@
+"""What the market in force lists: symbols by name, expiries and contracts of an underlying.
+
+A simulated market prices any well-formed contract and lists the usual ones; the others list what their quote book has.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from marketdata import book, market
+from marketdata.feeds.universe import TICKERS
+from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
+from marketdata.sessions import Calendar, calendar
+
+WEEKLY_EXPIRIES = 8
+MONTHLY_EXPIRIES = 12
+FRIDAY = 4
+THIRD_FRIDAY_FROM = 15  # the third Friday of a month is its 15th at the earliest
+THIRD_FRIDAY_TO = 21
+STRIKES_EACH_WAY = 15
+# (up to this price in USD, usual distance of two strikes)
+STRIKE_STEPS = (
+    (Decimal(25), Decimal("0.5")),
+    (Decimal(100), Decimal(1)),
+    (Decimal(200), Decimal("2.5")),
+    (Decimal(500), Decimal(5)),
+)
+WIDEST_STRIKE_STEP = Decimal(10)
+
+# Share classes: their option root is the ticker without its dot.
+_ROOT_OF_TICKER = {ticker: root for root, ticker in UNDERLYING_OF_ROOT.items() if "." in ticker}
+
+
+class Listed(NamedTuple):
+    """A stock that the market lists; `name` is empty where the market does not know it."""
+
+    symbol: str
+    name: str
+
+
+def search(text: str, *, limit: int) -> list[Listed]:
+    """Stocks whose ticker or name begins with or contains the text, the closest first, at most `limit`.
+
+    Raises Unavailable where the quote book cannot be read.
+    """
+    wanted = text.strip().upper()
+    found = [(rank, stock) for stock in _stocks() if (rank := _rank(stock, wanted)) is not None]
+    return [stock for _, stock in sorted(found)[:limit]]
+
+
+def _rank(stock: Listed, wanted: str) -> int | None:
+    """How far the stock is from what was asked: lower is closer, None is not at all."""
+    name = stock.name.upper()
+    matches = (stock.symbol == wanted, stock.symbol.startswith(wanted), name.startswith(wanted), wanted in name)
+    return next((rank for rank, matched in enumerate(matches) if matched), None)
+
+
+def expirations(underlying: str, *, at: datetime) -> list[date]:
+    """The expiries of the underlying that still trade, the nearest first."""
+    if market.current().has_book:
+        listed = {contract.expiry for contract in _book_contracts(underlying) if contract.expiry}
+    else:
+        listed = set(_usual_expiries(at.date(), calendar())) if underlying in TICKERS else set()
+    trading_until = calendar().upcoming(at).date
+    return sorted(expiry for expiry in listed if expiry >= trading_until)
+
+
+def contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRight) -> list[Instrument]:
+    """Listed contracts of that expiry around `spot` (USD per share), by strike."""
+    if market.current().has_book:
+        chain = [item for item in _book_contracts(underlying) if item.expiry == expiry and item.right == right]
+    else:
+        root = _ROOT_OF_TICKER.get(underlying, underlying)
+        chain = [parse_symbol(option_symbol(root, expiry, right, strike)) for strike in _usual_strikes(spot)]
+    nearest = sorted(chain, key=lambda contract: abs((contract.strike or 0) - spot))[: 2 * STRIKES_EACH_WAY + 1]
+    return sorted(nearest, key=lambda contract: contract.strike or 0)
+
+
+def _stocks() -> Iterator[Listed]:
+    if not market.current().has_book:
+        yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())
+        return
+    for symbol in book.symbols():
+        if not parse_symbol(symbol).is_option:
+            yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
+
+
+def _book_contracts(underlying: str) -> list[Instrument]:
+    roots = {underlying, *(root for root, ticker in UNDERLYING_OF_ROOT.items() if ticker == underlying)}
+    starts = tuple(f"O:{root}" for root in roots)
+    listed = (parse_symbol(symbol) for symbol in book.symbols() if symbol.startswith(starts))
+    return [contract for contract in listed if contract.underlying == underlying and not contract.adjusted]
+
+
+def _usual_expiries(today: date, days: Calendar) -> Iterator[date]:
+    """The next Fridays and third Fridays; the session before where the exchange is closed then."""
+    friday = today + timedelta(days=(FRIDAY - today.weekday()) % 7)
+    weeks = months = 0
+    while (weeks < WEEKLY_EXPIRIES or months < MONTHLY_EXPIRIES) and friday <= days.sessions[-1].date:
+        monthly = THIRD_FRIDAY_FROM <= friday.day <= THIRD_FRIDAY_TO
+        if monthly or weeks < WEEKLY_EXPIRIES:
+            yield days.last_on_or_before(friday).date
+        weeks, months = weeks + 1, months + monthly
+        friday += timedelta(days=7)
+
+
+def _usual_strikes(spot: Decimal) -> list[Decimal]:
+    step = next((step for upto, step in STRIKE_STEPS if spot <= upto), WIDEST_STRIKE_STEP)
+    middle = round(spot / step)
+    return [step * place for place in range(max(1, middle - STRIKES_EACH_WAY), middle + STRIKES_EACH_WAY + 1)]

@@ -1,0 +1,1 @@
+"""The dashboard: server-rendered pages over the services and selectors, and a little JavaScript over the API."""

@@ -1,0 +1,158 @@
+"""Template tags: numbers and times as a trader reads them, with the exact value of the wire beside each.
+
+Every figure is `<data value="...">`: the value is the wire's, to its last decimal, and the text is rounded for the eye.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from marketdata.instruments import InvalidSymbol, parse_symbol
+from papertrade.dashboard import words
+
+register = template.Library()
+
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+CENTS = Decimal("0.01")
+PERCENT_PLACES = Decimal("0.01")
+MIN_PRICE_DECIMALS = 2
+
+register.filter("status_words", words.status)
+register.filter("reason_words", words.reason)
+register.filter("explanation", words.explanation)
+
+
+@register.filter
+def money(value: Decimal | None) -> SafeString:
+    """USD, shown to the cent."""
+    return _figure(value, "{:.4f}", "" if value is None else grouped(value.quantize(CENTS)))
+
+
+@register.filter
+def signed(value: Decimal | None) -> SafeString:
+    """USD with its sign, which also decides the colour."""
+    return _signed(value, "{:.4f}", "" if value is None else grouped(abs(value).quantize(CENTS)))
+
+
+@register.filter
+def percent(value: Decimal | None) -> SafeString:
+    """A fraction as per cent."""
+    return _figure(value, "{:.6f}", "" if value is None else f"{(value * 100).quantize(PERCENT_PLACES)}%")
+
+
+@register.filter
+def signed_percent(value: Decimal | None) -> SafeString:
+    """A fraction as per cent with its sign."""
+    return _signed(value, "{:.6f}", "" if value is None else f"{abs(value * 100).quantize(PERCENT_PLACES)}%")
+
+
+@register.filter
+def quantity(value: Decimal | None) -> SafeString:
+    """Shares or contracts, without zeros that say nothing."""
+    return _figure(value, "{:.6f}", "" if value is None else grouped(fewest(value, 0)))
+
+
+@register.filter
+def price(value: Decimal | None) -> SafeString:
+    """USD per share: the fewest decimals of at least two that lose nothing."""
+    return _figure(value, "{:.6f}", "" if value is None else grouped(fewest(value, MIN_PRICE_DECIMALS)))
+
+
+@register.filter
+def when(value: datetime | None) -> SafeString:
+    """A time: the browser shows it in the viewer's zone, and exchange time on hover."""
+    if value is None:
+        return SafeString(NOTHING)
+    local = value.astimezone(EXCHANGE_ZONE)
+    return format_html(
+        '<time datetime="{}" title="Exchange time {}">{} ET</time>',
+        value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        local.strftime("%a %Y-%m-%d %H:%M:%S.%f")[:-3] + " New York",
+        local.strftime("%b %d, %H:%M:%S"),
+    )
+
+
+@register.filter
+def symbol(text: str) -> SafeString:
+    """A ticker as it is; an option as a trader says it, with its symbol on hover."""
+    return format_html('<span class="symbol" title="{}">{}</span>', text, symbol_words(text))
+
+
+def symbol_words(text: str) -> str:
+    """`AAPL`, or `AAPL Jun 19 2026 500 call`."""
+    try:
+        instrument = parse_symbol(text)
+    except InvalidSymbol:
+        return text
+    if instrument.expiry is None or instrument.strike is None:
+        return text
+    strike = f"{instrument.strike.normalize():f}"
+    return f"{instrument.underlying} {instrument.expiry:%b %d %Y} {strike} {instrument.right}"
+
+
+@register.filter
+def duration(value: timedelta | None) -> str:
+    """A length of time in its two largest units."""
+    if value is None:
+        return NOTHING
+    seconds = value.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = divmod(int(seconds) // 60, 60)[1], int(seconds) // 3600
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {int(seconds) % 60} s"
+
+
+def grouped(value: Decimal) -> str:
+    """A number with its thousands apart and a real minus."""
+    return f"{value:,f}".replace("-", MINUS)
+
+
+def fewest(value: Decimal, at_least: int) -> Decimal:
+    """The number to six decimals without trailing zeros, but with at least so many decimals."""
+    whole, _, decimals = f"{value:.6f}".partition(".")
+    return Decimal(f"{whole}.{decimals.rstrip('0').ljust(at_least, '0')}")
+
+
+def _figure(value: Decimal | None, wire: str, text: str) -> SafeString:
+    if value is None:
+        return SafeString(f'<span class="quiet">{NOTHING}</span>')
+    return format_html('<data value="{0}" title="{0}">{1}</data>', wire.format(value), text)
+
+
+def _signed(value: Decimal | None, wire: str, text: str) -> SafeString:
+    if value is None:
+        return _figure(value, wire, text)
+    kind, sign = ("up", "+") if value > 0 else ("down", MINUS) if value < 0 else ("flat", "")
+    return format_html('<data class="{0}" value="{1}" title="{1}">{2}{3}</data>', kind, wire.format(value), sign, text)
+
+
+FORMATS: dict[str, Any] = {
+    "money": money,
+    "signed": signed,
+    "percent": percent,
+    "signed_percent": signed_percent,
+    "quantity": quantity,
+    "price": price,
+    "when": when,
+    "symbol": symbol,
+    "status": words.status,
+    "reason": words.reason,
+}
+
+
+@register.filter
+def as_kind(value: Any, kind: str) -> Any:
+    """A table's cell in the format of its column; text is shown as it is."""
+    show = FORMATS.get(kind)
+    return show(value) if show else value

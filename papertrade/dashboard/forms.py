@@ -1,0 +1,88 @@
+"""The dashboard's forms. They check only what a browser needs to know; the services decide, and name the field."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH, PaperAccount, Scope
+from papertrade.dashboard.security import SignInThrottle
+from papertrade.errors import PapertradeError
+
+Result = TypeVar("Result")
+
+TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password; guessing is throttled."""
+
+    def clean(self) -> dict[str, Any]:
+        throttle = SignInThrottle(self.request, self.cleaned_data.get("username", ""))
+        if throttle.blocked():
+            raise ValidationError(TOO_MANY, code="throttled")
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            throttle.failed()
+            raise
+        throttle.succeeded()
+        return cleaned
+
+
+class NewAccountForm(forms.Form):
+    """A paper account to open."""
+
+    name = forms.CharField(max_length=NAME_MAX_LENGTH, initial="Paper Account")
+    initial_cash = forms.CharField(label="Starting cash, USD", initial="100000", max_length=20)
+
+
+class RenameForm(forms.Form):
+    name = forms.CharField(max_length=NAME_MAX_LENGTH)
+
+
+class ResetForm(forms.Form):
+    """Ends a generation; the account's name is typed to confirm it."""
+
+    initial_cash = forms.CharField(label="Starting cash of the new generation, USD", max_length=20)
+    reason = forms.CharField(label="Reason (kept with the generation)", max_length=REASON_MAX_LENGTH, required=False)
+    typed_name = forms.CharField(label="Type the account's name to confirm", max_length=NAME_MAX_LENGTH)
+
+    def __init__(self, *args: Any, account: PaperAccount, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.account = account
+
+    def clean_typed_name(self) -> str:
+        if self.cleaned_data["typed_name"].strip() != self.account.name:
+            raise ValidationError("This is not the account's name.")
+        return self.cleaned_data["typed_name"]
+
+
+class ArchiveForm(forms.Form):
+    understood = forms.BooleanField(label="I understand that the account cannot trade again")
+
+
+class NewKeyForm(forms.Form):
+    """An API key; moving the market is a right that is asked for."""
+
+    name = forms.CharField(max_length=NAME_MAX_LENGTH)
+    may_move_market = forms.BooleanField(label="It may also move the market's clock", required=False)
+
+    @property
+    def scopes(self) -> list[str]:
+        return [Scope.PAPER, Scope.MARKET] if self.cleaned_data["may_move_market"] else [Scope.PAPER]
+
+
+def attempt(form: forms.Form, act: Callable[[], Result]) -> Result | None:
+    """What the service gives, or None with its refusal put at the form's fields."""
+    try:
+        return act()
+    except PapertradeError as refusal:
+        placed = {name: problem for name, problem in refusal.details.items() if name in form.fields}
+        for name, problem in placed.items():
+            form.add_error(name, f"{form.fields[name].label or name.capitalize()} {problem}.")
+        if not placed:
+            form.add_error(None, refusal.message)
+        return None

@@ -1,0 +1,192 @@
+"""The tables of an account: what each shows, and where its rows come from."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import PaperAccount
+from orders import selectors as orders
+from orders.models import Order
+from orders.states import CLOSED, OPEN, Status
+from papertrade.dashboard import words
+from papertrade.dashboard.tables import Choice, Column, Rows, TableSpec
+from portfolio import selectors as portfolio
+from portfolio.models import Book
+
+SIDES = {"buy": "Buy", "sell": "Sell"}
+
+
+def _field(name: str) -> Callable[[Any], Any]:
+    def read(row: Any) -> Any:
+        for part in name.split("."):
+            row = getattr(row, part)
+        return row
+
+    return read
+
+
+def _column(name: str, label: str, kind: str = "text", *, of: str = "", sortable: bool = True) -> Column:
+    path = of or name
+    return Column(name, label, _field(path), kind, path.replace(".", "__") if sortable else "")
+
+
+def _by_symbol(rows: Rows, text: str) -> Rows:
+    return rows.filter(symbol__icontains=text)
+
+
+def _by_side(rows: Rows, word: str) -> Rows:
+    return rows.filter(side=word)
+
+
+def _held_by_symbol(rows: Rows, text: str) -> Rows:
+    return [row for row in rows if text.upper() in row.symbol]
+
+
+def _order_text(rows: Rows, text: str) -> Rows:
+    return rows.filter(Q(symbol__icontains=text) | Q(client_order_id__icontains=text))
+
+
+def _order_status(rows: Rows, word: str) -> Rows:
+    return rows.filter(status__in={"open": OPEN, "closed": CLOSED}.get(word, {word}))
+
+
+def _ledger_kind(rows: Rows, word: str) -> Rows:
+    return rows.filter(kind=word)
+
+
+POSITIONS = TableSpec(
+    name="positions",
+    title="Positions",
+    columns=(
+        _column("symbol", "Symbol", "symbol"),
+        _column("qty", "Quantity", "quantity"),
+        _column("qty_available", "Available", "quantity"),
+        _column("avg_entry_price", "Average cost", "price"),
+        _column("market_price", "Mark", "price"),
+        _column("market_value", "Market value", "money"),
+        _column("unrealized_pl", "Unrealized P/L", "signed"),
+        _column("unrealized_plpc", "Unrealized %", "signed_percent"),
+        _column("realized_pl", "Realized P/L", "signed"),
+        _column("marked_at", "Marked", "when"),
+    ),
+    search=_held_by_symbol,
+    search_label="Symbol",
+    empty="No open positions.",
+    row_action="close",
+)
+
+
+class OpenFirst:
+    """Orders with the open ones in front. Two indexed reads: sorting a million orders by status would not be one."""
+
+    def __init__(self, orders: QuerySet[Order]) -> None:
+        self._open = orders.filter(status__in=OPEN)
+        self._closed = orders.filter(status__in=CLOSED)
+
+    def __getitem__(self, place: slice) -> list[Order]:
+        front = list(self._open[place])
+        if len(front) == place.stop - place.start:
+            return front
+        before = place.start - self._open.count() if not front else 0
+        return front + list(self._closed[max(0, before) : max(0, before) + place.stop - place.start - len(front)])
+
+
+def _reason_of(order: Order) -> str:
+    return order.rejected_reason or order.cancel_reason or (order.no_fill_reason if order.is_open else "")
+
+
+ORDERS = TableSpec(
+    name="orders",
+    title="Orders",
+    columns=(
+        _column("number", "No.", "order"),
+        _column("symbol", "Symbol", "symbol"),
+        _column("side", "Side", "side"),
+        _column("qty", "Quantity", "quantity"),
+        _column("filled_qty", "Filled", "quantity"),
+        _column("type", "Type"),
+        _column("limit_price", "Limit", "price"),
+        Column("average_fill_price", "Average fill", _field("average_fill_price"), "price"),
+        _column("time_in_force", "In force"),
+        _column("status", "Status", "order_status"),
+        Column("reason", "Reason", _reason_of, "reason"),
+        _column("submitted_at", "Submitted", "when"),
+    ),
+    search=_order_text,
+    search_label="Symbol or client order id",
+    choices=(
+        Choice(
+            "status",
+            "Status",
+            {"open": "Open", "closed": "Closed", **{str(code): words.status(code).capitalize() for code in Status}},
+            _order_status,
+        ),
+        Choice("side", "Side", SIDES, _by_side),
+    ),
+    empty="No orders.",
+    row_action="cancel",
+    arrange=OpenFirst,
+)
+
+FILLS = TableSpec(
+    name="fills",
+    title="Fills",
+    columns=(
+        _column("created_at", "Time", "when"),
+        _column("symbol", "Symbol", "symbol"),
+        _column("side", "Side", "side"),
+        _column("qty", "Quantity", "quantity"),
+        _column("price", "Price", "price"),
+        _column("gross_amount", "Amount", "money"),
+        _column("realized_pl", "Realized P/L", "signed"),
+        _column("bid", "Bid then", "price", of="quote.bid"),
+        _column("ask", "Ask then", "price", of="quote.ask"),
+        _column("bid_size", "Bid size", "quantity", of="quote.bid_size"),
+        _column("ask_size", "Ask size", "quantity", of="quote.ask_size"),
+        _column("quoted_at", "Quoted", "when", of="quote.quoted_at"),
+        _column("order_id", "Order", "order_link", sortable=False),
+    ),
+    search=_by_symbol,
+    search_label="Symbol",
+    choices=(Choice("side", "Side", SIDES, _by_side),),
+    empty="No fills.",
+)
+
+LEDGER = TableSpec(
+    name="ledger",
+    title="Ledger",
+    columns=(
+        _column("sequence", "No.", "count"),
+        _column("at", "Time", "when"),
+        _column("kind", "Kind", "ledger_kind"),
+        _column("symbol", "Symbol", "symbol"),
+        _column("qty", "Quantity", "quantity"),
+        _column("price", "Price", "price"),
+        Column("entries", "Entries", lambda row: " · ".join(map(_entry_words, row.entries.all())), "entries"),
+        _column("hash", "Hash", "hash", sortable=False),
+    ),
+    search=_by_symbol,
+    search_label="Symbol",
+    choices=(Choice("kind", "Kind", words.LEDGER_KIND, _ledger_kind),),
+    empty="No transactions.",
+)
+
+TABLES = {spec.name: spec for spec in (POSITIONS, ORDERS, FILLS, LEDGER)}
+
+
+def _entry_words(entry: Any) -> str:
+    side, amount = ("debit", entry.debit) if entry.debit else ("credit", entry.credit)
+    return f"{side} {entry.account} {amount}"
+
+
+def rows_of(name: str, *, account: PaperAccount, book: Book) -> Rows:
+    """The rows of one of the tables, in its own order."""
+    generation = book.generation_number
+    if name == POSITIONS.name:
+        return portfolio.positions(book=book)
+    if name == ORDERS.name:
+        return orders.orders_of(account=account, generation=generation)
+    if name == FILLS.name:
+        return orders.fills_of(account=account, generation=generation)
+    return portfolio.ledger_transactions(book=book)

@@ -1,0 +1,99 @@
+"""How accounts stand, for cards and page heads: summary, the day's change, a sparkline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from accounts.models import PaperAccount
+from marketdata import clock
+from marketdata.sessions import calendar
+from papertrade.dashboard.pictures import Sparkline, sparkline
+from portfolio.models import Book, EquitySnapshot
+from portfolio.selectors import Summary, books_of, history, summaries
+from portfolio.valuation import ratio
+
+# (generations no older than this, timeframe of their sparkline): a hundred points or so, however old.
+SPARK_TIMEFRAMES = ((timedelta(days=2), "5Min"), (timedelta(days=14), "1H"))
+SPARK_LONGEST_TIMEFRAME = "1D"
+SPARK_POINTS = 260
+JUST_BEFORE = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A book with its figures. `day_change` is in USD since the session's open, `day_change_share` a fraction."""
+
+    book: Book
+    summary: Summary
+    day_change: Decimal
+    day_change_share: Decimal
+    total_change: Decimal
+    total_change_share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the list of accounts shows of one."""
+
+    account: PaperAccount
+    standing: Standing
+    spark: Sparkline | None
+
+
+def cards(accounts: Iterable[PaperAccount]) -> list[Card]:
+    """The accounts with the figures of their latest books."""
+    accounts = list(accounts)
+    books = books_of(accounts=accounts)
+    figures = standings(list(books.values()))
+    return [
+        Card(account, figures[books[account.pk].pk], spark_of(books[account.pk], figures[books[account.pk].pk].summary))
+        for account in accounts
+    ]
+
+
+def standings(books: list[Book]) -> dict[int, Standing]:
+    """How these books stand, by book id, in two queries."""
+    found = summaries(books=books)
+    before = _equity_before(books, _day_began())
+    return {book.pk: _standing(book, found[book.pk], before.get(book.pk)) for book in books}
+
+
+def _standing(book: Book, figures: Summary, before: Decimal | None) -> Standing:
+    start = figures.initial_cash if before is None else before
+    day, total = figures.equity - start, figures.equity - figures.initial_cash
+    return Standing(
+        book=book,
+        summary=figures,
+        day_change=day,
+        day_change_share=ratio(day, start),
+        total_change=total,
+        total_change_share=ratio(total, figures.initial_cash),
+    )
+
+
+def _day_began() -> datetime:
+    """The open of the session in progress, else of the last one."""
+    now, days = clock.read().now, calendar()
+    session = days.session_at(now) or days.previous(now)
+    return session.open if session else now
+
+
+def _equity_before(books: list[Book], at: datetime) -> dict[int, Decimal]:
+    """The equity of each book's last snapshot before the instant; books that are younger are missing."""
+    rows = (
+        EquitySnapshot.objects.filter(book__in=books, at__lt=at)
+        .order_by("book_id", "-at", "-id")
+        .distinct("book_id")
+        .values_list("book_id", "equity")
+    )
+    return dict(rows)
+
+
+def spark_of(book: Book, figures: Summary) -> Sparkline | None:
+    """The equity curve of a book up to now, in miniature."""
+    until = book.closed_at or clock.read().now
+    began = book.generation.opened_at
+    timeframe = next((name for age, name in SPARK_TIMEFRAMES if until - began <= age), SPARK_LONGEST_TIMEFRAME)
+    points = history(book=book, timeframe=timeframe, after=began - JUST_BEFORE, until=until, limit=SPARK_POINTS)
+    return sparkline([*(point.equity for point in points), figures.equity])

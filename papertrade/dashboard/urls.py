@@ -1,0 +1,43 @@
+"""Addresses of the dashboard."""
+
+from django.urls import path, register_converter
+
+from papertrade.dashboard.listings import TABLES
+from papertrade.dashboard.views import account, accounts, keys, lookup, manage, orders, session
+
+app_name = "dashboard"
+
+
+class TableName:
+    """The name of one of an account's tables."""
+
+    regex = "|".join(TABLES)
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(TableName, "table")
+
+ACCOUNT = "accounts/<str:account_id>/"
+
+urlpatterns = [
+    path("", accounts.index, name="accounts"),
+    path("accounts/new/", accounts.new, name="new_account"),
+    path(ACCOUNT, account.overview, name="account"),
+    path(f"{ACCOUNT}manage/", manage.manage, name="manage"),
+    path(f"{ACCOUNT}generations/", account.all_generations, name="generations"),
+    path(f"{ACCOUNT}<table:name>/", account.table, name="table"),
+    path(f"{ACCOUNT}<table:name>.csv", account.export, name="export"),
+    path(f"{ACCOUNT}orders/<str:order_id>/", orders.order, name="order"),
+    path("keys/", keys.keys, name="keys"),
+    path("keys/<str:key_id>/revoke/", keys.revoke, name="revoke_key"),
+    path("lookup/symbols/", lookup.symbols, name="symbols"),
+    path("lookup/chain/<str:underlying>/", lookup.chain, name="chain"),
+    path("login/", session.SignIn.as_view(), name="sign_in"),
+    path("logout/", session.SignOut.as_view(), name="sign_out"),
+    path("password/", session.ChangePassword.as_view(), name="password"),
+]

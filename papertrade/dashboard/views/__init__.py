@@ -1,0 +1,1 @@
+"""Views: each parses, calls one service or a few selectors, and renders."""

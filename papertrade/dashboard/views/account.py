@@ -1,0 +1,164 @@
+"""One account: overview, its tables, its generations, and each table as CSV."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from uuid_utils.compat import uuid7
+
+from accounts.models import Generation, PaperAccount
+from accounts.selectors import get_account
+from orders.models import Order
+from orders.states import OPEN
+from papertrade.dashboard import words
+from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
+from papertrade.dashboard.overview import Standing, standings
+from papertrade.dashboard.tables import csv_response, read_table, select
+from papertrade.errors import NotFound
+from portfolio.audit import verify_ledger
+from portfolio.models import Book
+from portfolio.selectors import book_of, generations
+
+TABS = {
+    "overview": "Overview",
+    POSITIONS.name: POSITIONS.title,
+    ORDERS.name: ORDERS.title,
+    FILLS.name: FILLS.title,
+    LEDGER.name: LEDGER.title,
+    "generations": "Generations",
+}
+GLANCE_ROWS = 5
+MAX_GENERATION_DIGITS = 9
+PERIODS = {"1D": "1 day", "1W": "1 week", "1M": "1 month", "3M": "3 months", "1A": "1 year", "all": "All"}
+TIMEFRAMES = {"": "Auto", "1Min": "1 min", "5Min": "5 min", "15Min": "15 min", "1H": "1 hour", "1D": "1 day"}
+# What the ticket's and the tables' scripts say.
+SCRIPT_WORDS = {"status": words.STATUS, "reason": words.REASON, "explanation": words.EXPLANATION}
+
+View = Callable[..., HttpResponse]
+
+
+def account_view(view: View) -> View:
+    """A view under one account of the signed-in user; missing and somebody else's are both 404."""
+
+    @login_required
+    @wraps(view)
+    def checked(request: HttpRequest, account_id: str, **parts: Any) -> HttpResponse:
+        try:
+            return view(request, get_account(user=request.user, account_id=account_id), **parts)
+        except NotFound as missing:
+            raise Http404(missing.message) from None
+
+    return checked
+
+
+@dataclass
+class AccountPage:
+    """What every page of an account shows around its content."""
+
+    account: PaperAccount
+    book: Book
+    generations: list[Generation]
+    tab: str
+    standing: Standing = field(init=False)
+    open_orders: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.standing = standings([self.book])[self.book.pk]
+        self.open_orders = Order.objects.filter(book=self.book, status__in=OPEN).count()
+
+    @property
+    def is_past(self) -> bool:
+        """Whether this is an earlier generation, in which nothing can happen any more."""
+        return self.book.generation_number != self.generations[0].number
+
+    @property
+    def can_trade(self) -> bool:
+        return not self.is_past and not self.account.is_archived
+
+    @property
+    def version(self) -> str:
+        """Changes when the charts have something new to show."""
+        return f"{self.book.event_seq}.{self.standing.summary.equity}"
+
+    @property
+    def generation_query(self) -> str:
+        """What links must carry to stay in an earlier generation."""
+        return f"?generation={self.book.generation_number}" if self.is_past else ""
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """For the templates."""
+        return {
+            "page": self,
+            "account": self.account,
+            "book": self.book,
+            "generation": self.book.generation,
+            "summary": self.standing.summary,
+            "tabs": TABS,
+            "client_order_id": f"web-{uuid7()}",
+            "script_words": SCRIPT_WORDS,
+            **more,
+        }
+
+
+def read_page(request: HttpRequest, account: PaperAccount, tab: str) -> AccountPage:
+    """The account's page in the generation that the query names. Raises NotFound."""
+    asked = request.GET.get("generation", "")
+    if asked and not (asked.isascii() and asked.isdigit() and len(asked) <= MAX_GENERATION_DIGITS):
+        raise NotFound("The account has no such generation.")
+    book = book_of(account=account, generation=int(asked) if asked else None)
+    return AccountPage(account, book, list(generations(account=account)), tab)
+
+
+@account_view
+@require_GET
+def overview(request: HttpRequest, account: PaperAccount) -> HttpResponse:
+    """Figures, charts, and a glance at positions, open orders and fills."""
+    page = read_page(request, account, "overview")
+
+    def glance(spec: Any, query: dict[str, str]) -> Any:
+        rows = rows_of(spec.name, account=account, book=page.book)
+        return read_table(spec, rows, query, keep={}, rows_per_page=GLANCE_ROWS)
+
+    context = page.context(
+        periods=PERIODS,
+        timeframes=TIMEFRAMES,
+        glances=[glance(POSITIONS, {}), glance(ORDERS, {"status": "open"}), glance(FILLS, {})],
+    )
+    return render(request, "dashboard/overview.html", context)
+
+
+@account_view
+@require_GET
+def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpResponse:
+    """One of the account's tables."""
+    page = read_page(request, account, name)
+    keep = {"generation": str(page.book.generation_number)} if page.is_past else {}
+    rows = rows_of(name, account=account, book=page.book)
+    context = page.context(table=read_table(TABLES[name], rows, request.GET, keep=keep))
+    if name == LEDGER.name and "verify" in request.GET:
+        context["report"] = verify_ledger(book=page.book)
+    return render(request, "dashboard/table.html", context)
+
+
+@account_view
+@require_GET
+def export(request: HttpRequest, account: PaperAccount, name: str) -> StreamingHttpResponse:
+    """The same rows as CSV, all of them."""
+    page = read_page(request, account, name)
+    rows, _ = select(TABLES[name], rows_of(name, account=account, book=page.book), request.GET)
+    return csv_response(TABLES[name], rows, filename=f"{name}-generation-{page.book.generation_number}")
+
+
+@account_view
+@require_GET
+def all_generations(request: HttpRequest, account: PaperAccount) -> HttpResponse:
+    """The runs of the account, with what each came to and the policy it ran under."""
+    page = read_page(request, account, "generations")
+    current = page.standing.summary.as_json() if not page.is_past else None
+    runs = [(run, run.summary or current) for run in page.generations]
+    return render(request, "dashboard/generations.html", page.context(runs=runs))

@@ -1,0 +1,66 @@
+"""What the order ticket looks up: stocks by ticker or name, and the option chain of one. JSON for the page's own scripts."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET
+
+from marketdata import clock, listing, market
+from marketdata.instruments import Instrument, OptionRight, is_symbol
+from marketdata.quotes import Quote
+from papertrade.errors import Unavailable
+
+SEARCH_RESULTS = 8
+
+
+@login_required
+@require_GET
+def symbols(request: HttpRequest) -> HttpResponse:
+    """`?q=app`: the stocks it may mean."""
+    text = request.GET.get("q", "")
+    try:
+        found = listing.search(text, limit=SEARCH_RESULTS) if text.strip() else []
+    except Unavailable as busy:
+        return JsonResponse({"message": busy.message}, status=503)
+    return JsonResponse({"results": [stock._asdict() for stock in found]})
+
+
+@login_required
+@require_GET
+def chain(request: HttpRequest, underlying: str) -> HttpResponse:
+    """`?expiry=2026-06-19&right=call`: the expiries, and the contracts of one around the stock's price."""
+    at = clock.read().now
+    try:
+        expiries = listing.expirations(underlying, at=at) if is_symbol(underlying) else []
+        quote = market.current().latest([underlying], at=at).get(underlying) if expiries else None
+    except Unavailable as busy:
+        return JsonResponse({"message": busy.message}, status=503)
+    expiry = _asked(request.GET.get("expiry", ""), expiries)
+    right = OptionRight.PUT if request.GET.get("right") == OptionRight.PUT else OptionRight.CALL
+    rows = _contracts(underlying, expiry, quote, right) if expiry and quote else []
+    return JsonResponse(
+        {
+            "expiries": [day.isoformat() for day in expiries],
+            "expiry": expiry.isoformat() if expiry else None,
+            "right": right,
+            "spot": str(quote.bid) if quote and quote.bid is not None else None,
+            "contracts": rows,
+        }
+    )
+
+
+def _asked(text: str, expiries: list[date]) -> date | None:
+    return next((day for day in expiries if day.isoformat() == text), expiries[0] if expiries else None)
+
+
+def _contracts(underlying: str, expiry: date, quote: Quote, right: OptionRight) -> list[dict[str, Any]]:
+    spot = quote.bid if quote.bid is not None else quote.ask
+    if spot is None:
+        return []
+    return [_row(contract) for contract in listing.contracts(underlying, expiry, spot=spot, right=right)]
+
+
+def _row(contract: Instrument) -> dict[str, Any]:
+    return {"symbol": contract.symbol, "strike": f"{contract.strike.normalize():f}"}

@@ -1,0 +1,83 @@
+"""One order: why it filled, or has not."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.models import PaperAccount
+from orders.models import Fill, Order
+from orders.selectors import events_of_order, fills_of, get_order
+from papertrade.dashboard import words
+from papertrade.dashboard.pictures import PriceScale, price_scale
+from papertrade.dashboard.views.account import AccountPage, account_view
+from portfolio.models import AccountEvent, EventType
+from portfolio.selectors import book_of, generations
+
+MAX_EVENTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of an order, ready to read: what it saw, what stopped it, and a picture of both."""
+
+    event: AccountEvent
+    title: str
+    explanation: str
+    fill: Fill | None
+    age: timedelta | None
+    spread: Decimal | None
+    scale: PriceScale | None
+
+
+@account_view
+@require_GET
+def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpResponse:
+    """The order's terms and its timeline."""
+    row = get_order(account=account, order_id=order_id)
+    book = book_of(account=account, generation=row.book.generation_number)
+    page = AccountPage(account, book, list(generations(account=account)), "orders")
+    fills = list(fills_of(account=account, generation=book.generation_number).filter(order=row))
+    by_id = {fill.pk: fill for fill in fills}
+    steps = [step(row, event, by_id) for event in events_of_order(order=row)[:MAX_EVENTS]]
+    context = page.context(order=row, steps=steps, policy=book.generation.policy, verdict=verdict(row))
+    return render(request, "dashboard/order.html", context)
+
+
+def step(order: Order, event: AccountEvent, fills: dict[object, Fill]) -> Step:
+    """An event with its quote as it was at that instant."""
+    quote = event.quote
+    spread = quote.ask - quote.bid if quote and quote.bid is not None and quote.ask is not None else None
+    return Step(
+        event=event,
+        title=words.EVENT.get(event.type, event.type),
+        explanation=_explain(event),
+        fill=fills.get(event.fill_id),
+        age=event.at - quote.quoted_at if quote else None,
+        spread=spread,
+        scale=price_scale(bid=quote.bid, ask=quote.ask, limit=order.limit_price) if quote else None,
+    )
+
+
+def _explain(event: AccountEvent) -> str:
+    if event.type == EventType.ORDER_SUBMITTED and not event.reason:
+        return "The order was taken."
+    return words.explanation(event.reason) if event.reason else ""
+
+
+def verdict(order: Order) -> str:
+    """Where the order stands and why, in a sentence or two."""
+    if order.status == "filled":
+        return "It filled completely, at the quote it met."
+    if order.rejected_reason:
+        return f"It was rejected. {words.explanation(order.rejected_reason)}"
+    if order.cancel_reason:
+        return words.explanation(order.cancel_reason)
+    if order.status == "expired":
+        return "It reached its time limit before it was filled."
+    if order.no_fill_reason:
+        return words.explanation(order.no_fill_reason)
+    return words.explanation("market_closed")
