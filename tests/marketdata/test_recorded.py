@@ -1,0 +1,147 @@
+"""The recorded market's reader: format, order, bad rows, streaming."""
+
+import csv
+import gzip
+import tracemalloc
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from marketdata.feeds.recorded import COLUMNS, RecordedFeed, RecordingError, Report
+
+GOOD = "2013-10-07T14:00:00.000Z,IBM,183.10,183.20,200,100,test"
+
+
+def write(path: Path, *lines: str, header: str = ",".join(COLUMNS)) -> Path:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "wt") as file:
+        file.write("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def read(place: Path) -> tuple[list, Report]:
+    report = Report()
+    return list(RecordedFeed(place).rows(report)), report
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2013-10-07T{text}").replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["quotes.csv", "quotes.csv.gz"])
+def test_plain_and_gzip(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, GOOD)
+    (row,), report = read(tmp_path)
+    assert row[:4] == (at("14:00:00"), "IBM", Decimal("183.10"), Decimal("183.20"))
+    assert (report.good, report.bad) == (1, 0)
+
+
+def test_files_are_merged_by_time_and_ties_keep_file_then_line_order(tmp_path: Path) -> None:
+    write(tmp_path / "b.csv", GOOD.replace("IBM", "B"), GOOD.replace("IBM", "BB"))
+    write(tmp_path / "a.csv.gz", GOOD.replace("IBM", "A"), "2013-10-07T14:00:01Z,LATER,1,2,1,1,test")
+    (tmp_path / "deeper").mkdir()
+    write(tmp_path / "deeper" / "c.csv", "2013-10-07T13:59:59.999999Z,FIRST,1,2,1,1,test")
+    assert [row.symbol for row in read(tmp_path)[0]] == ["FIRST", "A", "B", "BB", "LATER"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("2013-10-07T14:00:00Z,IBM,1,2,3,4", "columns"),
+        ("yesterday,IBM,1,2,3,4,x", "ISO 8601"),
+        ("2013-10-07T14:00:00,IBM,1,2,3,4,x", "UTC"),
+        ("2013-10-07T14:00:00+02:00,IBM,1,2,3,4,x", "UTC"),
+        ("2013-10-07T14:00:00Z,ibm,1,2,3,4,x", "symbol"),
+        ("2013-10-07T14:00:00Z,IBM,0,2,3,4,x", "not above 0"),
+        ("2013-10-07T14:00:00Z,IBM,-1,2,3,4,x", "not above 0"),
+        ("2013-10-07T14:00:00Z,IBM,NaN,2,3,4,x", "not a decimal"),
+        ("2013-10-07T14:00:00Z,IBM,1e400,2,3,4,x", "not above 0"),
+        ("2013-10-07T14:00:00Z,IBM,1.1234567,2,3,4,x", "6 decimals"),
+        ("2013-10-07T14:00:00Z,IBM,1,2,-3,4,x", "negative"),
+        ("2013-10-07T13:00:00Z,IBM,1,2,3,4,x", "earlier than the row before"),
+        ("", "columns"),
+    ],
+)
+def test_a_bad_row_is_reported_with_its_line_and_never_used(tmp_path: Path, line: str, problem: str) -> None:
+    write(tmp_path / "q.csv", GOOD, line, GOOD.replace("14:00:00", "14:00:02"))
+    rows, report = read(tmp_path)
+    assert (len(rows), report.good, report.bad) == (2, 2, 1)
+    assert report.details[0][:2] == ("q.csv", 3)
+    assert problem in report.details[0][2]
+
+
+def test_an_absent_side_and_a_feed_without_sizes(tmp_path: Path) -> None:
+    write(tmp_path / "q.csv", "2013-10-07T14:00:00Z,IBM,,183.20,0,100,x", "2013-10-07T14:00:01Z,IBM,183.10,183.20,,,x")
+    one_sided, no_sizes = read(tmp_path)[0]
+    assert (one_sided.bid, one_sided.bid_size) == (None, Decimal(0))
+    assert (no_sizes.bid_size, no_sizes.ask_size) == (None, None)
+
+
+def test_another_header_and_a_broken_archive_stop_only_their_file(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", GOOD, header="time,symbol,bid")
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress((",".join(COLUMNS) + "\n" + GOOD + "\n").encode())[:-12])
+    (tmp_path / "c.csv.gz").write_bytes(b"no archive at all")
+    write(tmp_path / "d.csv", GOOD)
+    rows, report = read(tmp_path)
+    assert rows and {name for name, _, _ in report.details} == {"a.csv", "b.csv.gz", "c.csv.gz"}
+
+
+def test_nothing_to_read_is_an_error_that_says_where(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=str(tmp_path)):
+        RecordedFeed(tmp_path)
+
+
+class TestCursor:
+    @pytest.fixture
+    def feed(self, tmp_path: Path) -> RecordedFeed:
+        lines = [
+            f"2013-10-07T14:00:0{second}Z,IBM,100,10{number},1,1,x" for second in range(3) for number in range(1, 4)
+        ]
+        write(tmp_path / "q.csv", *lines)
+        return RecordedFeed(tmp_path)
+
+    def test_it_goes_on_where_it_was_put(self, feed: RecordedFeed) -> None:
+        whole = list(feed.cursor().until(at("14:00:09"), list))
+        assert len(whole) == 9
+        for through, rows, left in ((at("14:00:00"), None, 6), (at("14:00:01"), 2, 4), (at("14:00:01"), 0, 6)):
+            cursor = feed.cursor()
+            cursor.seek(through, rows)
+            assert list(cursor.until(at("14:00:09"), list)) == whole[-left:]
+
+    def test_one_step_or_many_give_the_same_quotes(self, feed: RecordedFeed) -> None:
+        cursor, stepped = feed.cursor(), []
+        for second in range(4):
+            stepped += cursor.until(at(f"14:00:0{second}"), list)
+            cursor.seek(at(f"14:00:0{second}"), None)
+        assert stepped == list(feed.cursor().until(at("14:00:09"), list))
+
+    def test_a_step_back_reads_again(self, feed: RecordedFeed) -> None:
+        cursor = feed.cursor()
+        cursor.seek(at("14:00:02"), None)
+        cursor.seek(at("14:00:00"), 1)
+        assert len(list(cursor.until(at("14:00:09"), list))) == 8
+
+    def test_a_price_keeps_since_when_it_stands(self, feed: RecordedFeed) -> None:
+        quotes = list(feed.cursor().until(at("14:00:01"), list))
+        assert {quote.bid_since for quote in quotes} == {at("14:00:00")}
+        assert [quote.ask_since for quote in quotes[:4]] == [at("14:00:00")] * 3 + [at("14:00:01")]
+
+
+def test_a_long_day_streams_in_flat_memory(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "long.csv.gz", "wt", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        rows.writerows(
+            [f"2013-10-07T14:{n // 6000:02d}:{n // 100 % 60:02d}.{n % 100:02d}0Z", "IBM", "1", "2", n % 900, 1, "x"]
+            for n in range(200_000)
+        )
+    rows_ = RecordedFeed(tmp_path).rows(Report())
+    next(rows_)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in rows_) == 199_999
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,108 @@
+"""The simulated market: the same quotes for every process, step and order of asking, and plausible ones."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from marketdata.feeds.pricing import black_scholes, greeks
+from marketdata.feeds.simulated import SimulatedFeed
+from marketdata.feeds.universe import TICKERS
+from marketdata.sessions import calendar
+
+pytestmark = pytest.mark.django_db
+
+OPEN = datetime(2025, 11, 20, 14, 30, tzinfo=UTC)
+SYMBOLS = ["AAPL", "F", "O:AAPL251219C00230000", "O:F251219P00011000"]
+
+
+def stepped(seconds: float, symbols: list[str], *, start: datetime, end: datetime, seed: int = 1) -> list:
+    feed = SimulatedFeed(seed)
+    cursor, at, quotes = feed.cursor(), start, []
+    cursor.seek(at, None)
+    while at < end:
+        at = min(end, at + timedelta(seconds=seconds))
+        quotes += cursor.until(at, lambda: symbols)
+        cursor.seek(at, None)
+    return quotes
+
+
+def test_one_step_or_many_any_order_of_symbols_and_any_instant_give_the_same_quotes() -> None:
+    start, end = OPEN - timedelta(seconds=20), OPEN + timedelta(seconds=90)
+    whole = stepped(1000, SYMBOLS, start=start, end=end)
+    assert whole == stepped(3.7, SYMBOLS, start=start, end=end)
+    assert whole == stepped(0.9, SYMBOLS[::-1], start=start, end=end)
+    fresh = SimulatedFeed(1)
+    assert all(fresh.quote_at(quote.symbol, quote.quoted_at) == quote for quote in reversed(whole))
+
+
+def test_another_seed_is_another_market() -> None:
+    assert SimulatedFeed(1).quote_at("AAPL", OPEN) != SimulatedFeed(2).quote_at("AAPL", OPEN)
+
+
+def test_every_symbol_ticks_at_least_every_five_seconds_and_at_the_open() -> None:
+    stamps = [
+        q.quoted_at for q in stepped(60, ["SPY"], start=OPEN - timedelta(seconds=9), end=OPEN + timedelta(minutes=1))
+    ]
+    assert OPEN in stamps
+    assert max(later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False)) <= timedelta(seconds=5)
+
+
+def test_no_ticks_at_night_or_on_a_holiday() -> None:
+    feed = SimulatedFeed(1)
+    close = calendar().on(OPEN.date()).close
+    assert feed.quote_at("AAPL", close + timedelta(hours=3)).quoted_at < close
+    assert list(feed.ticks("AAPL", close, close + timedelta(hours=8))) == []
+
+
+@pytest.mark.parametrize("symbol", sorted(TICKERS))
+def test_quotes_are_plausible(symbol: str) -> None:
+    feed, ticker = SimulatedFeed(1), TICKERS[symbol]
+    for minutes in (0, 17, 200, 389):
+        quote = feed.quote_at(symbol, OPEN + timedelta(minutes=minutes))
+        assert 0 < quote.bid < quote.ask
+        assert float(quote.spread) <= (ticker.spread_cents + 1) / 100 + 1e-9
+        assert quote.bid_size >= 100 and quote.ask_size >= 100
+        assert quote.bid_since <= quote.quoted_at and quote.ask_since <= quote.quoted_at
+        assert ticker.price / 3 < float(quote.mid) < ticker.price * 3
+
+
+def test_a_supply_stands_as_long_as_its_price() -> None:
+    quotes = stepped(600, ["T"], start=OPEN, end=OPEN + timedelta(minutes=10))
+    for earlier, later in zip(quotes, quotes[1:], strict=False):
+        assert (later.ask_since == earlier.ask_since) == (later.ask == earlier.ask)
+        assert (later.bid_since == earlier.bid_since) == (later.bid == earlier.bid)
+
+
+def test_what_exists() -> None:
+    feed = SimulatedFeed(1)
+    assert feed.exists("AAPL") and feed.exists("O:SPY270115C00600000")
+    assert not feed.exists("ZZZZ") and not feed.exists("O:ZZZZ270115C00600000") and not feed.exists("nonsense")
+    assert feed.quote_at("ZZZZ", OPEN) is None
+
+
+def test_a_worthless_option_has_no_bid() -> None:
+    quote = SimulatedFeed(1).quote_at("O:F251121C00100000", OPEN)
+    assert (quote.bid, quote.bid_size) == (None, 0)
+    assert quote.ask > 0
+
+
+def test_black_scholes_against_hulls_example() -> None:
+    """S 42, K 40, r 10 %, volatility 20 %, half a year: call 4.76, put 0.81 (Hull, Options, Futures and Other Derivatives)."""
+    import marketdata.feeds.pricing as pricing
+
+    rate, pricing.RISK_FREE_RATE = pricing.RISK_FREE_RATE, 0.10
+    try:
+        terms = {"spot": 42.0, "strike": 40.0, "years": 0.5, "volatility": 0.2}
+        assert black_scholes(**terms, is_call=True) == pytest.approx(4.76, abs=0.005)
+        assert black_scholes(**terms, is_call=False) == pytest.approx(0.81, abs=0.005)
+    finally:
+        pricing.RISK_FREE_RATE = rate
+
+
+def test_greeks_are_the_slopes_of_the_price() -> None:
+    terms = {"spot": 100.0, "strike": 105.0, "years": 0.3, "volatility": 0.25, "is_call": True}
+    step = 1e-4
+    up, down = (black_scholes(**{**terms, "spot": 100.0 + sign * step}) for sign in (1, -1))
+    assert greeks(**terms)["delta"] == pytest.approx((up - down) / (2 * step), rel=1e-4)
+    up, down = (black_scholes(**{**terms, "volatility": 0.25 + sign * step}) for sign in (1, -1))
+    assert greeks(**terms)["vega"] == pytest.approx((up - down) / (2 * step) / 100, rel=1e-4)

@@ -1,0 +1,63 @@
+"""Settings from the environment: read once, and loud where they cannot be used."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from papertrade import env
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (lambda: env.whole("PAPERTRADE_X", 1, low=1, high=9), "ten"),
+        (lambda: env.whole("PAPERTRADE_X", 1, low=1, high=9), "10"),
+        (lambda: env.number("PAPERTRADE_X", "1"), "-1"),
+        (lambda: env.number("PAPERTRADE_X", "1"), "NaN"),
+        (lambda: env.switch("PAPERTRADE_X", True), "maybe"),
+        (lambda: env.choice("PAPERTRADE_X", "a", ("a", "b")), "c"),
+        (lambda: env.instant("PAPERTRADE_X"), "tomorrow"),
+        (lambda: env.limit("PAPERTRADE_X", 1), "0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_names_variable_and_wish(monkeypatch: pytest.MonkeyPatch, read, text: str) -> None:
+    monkeypatch.setenv("PAPERTRADE_X", text)
+    with pytest.raises(env.BadSetting, match=f"PAPERTRADE_X='{text}' cannot be used: it must be "):
+        read()
+
+
+def test_empty_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAPERTRADE_X", " ")
+    assert env.whole("PAPERTRADE_X", 7) == 7
+
+
+def test_a_variable_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAPERTRADE_SPED", "1")
+    with pytest.raises(env.BadSetting, match="PAPERTRADE_SPED"):
+        env.refuse_unknown()
+
+
+def test_the_server_does_not_start_on_a_bad_setting() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=PROJECT,
+        env={"PAPERTRADE_SPEED": "fast"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "PAPERTRADE_SPEED='fast' cannot be used" in done.stderr
+
+
+def test_the_documentation_lists_every_variable() -> None:
+    listed = set(
+        re.findall(r"`((?:PAPERTRADE_|DATABASE_URL|REDIS_URL)\w*)`", (PROJECT / "docs/configuration.md").read_text())
+    )
+    read = {name for name in env.SEEN if name != "PAPERTRADE_X"}
+    assert listed >= read
+    assert {name for name in listed if name.startswith("PAPERTRADE_")} - {"PAPERTRADE_"} <= read
