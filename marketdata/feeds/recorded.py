@@ -3,17 +3,22 @@
 Format: header `ts,symbol,bid,ask,bid_size,ask_size,source`, each file sorted by `ts`; `ts` is UTC ISO 8601 with Z, an empty
 price is an absent side, an empty size a feed without sizes. Rows of one instant keep the order of the sorted file names,
 then of the lines. A bad row is counted and reported with its file and line, and never used.
+
+A row is a line and nothing is quoted, so that a stray quotation mark spoils one row and not all up to the next. A file is
+open from its first row to its last, so that a year of daily files needs one at a time.
 """
 
-import csv
+import errno
 import gzip
 import heapq
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +34,12 @@ log = structlog.get_logger(__name__)
 COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
 SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
-MAX_PRICE = Decimal(10) ** 9
+MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?Z", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
+_SOURCE = re.compile(r"[ -~]{0,64}")
 
 
 class RecordingError(Exception):
@@ -50,18 +60,20 @@ class Row(NamedTuple):
 
 @dataclass
 class Report:
-    """What reading found: counts, and the first bad rows as (file, line, problem)."""
+    """What reading found: counts, and the first bad rows as (file, line, problem); `logged` where a reader looks ahead."""
 
     good: int = 0
     bad: int = 0
     details: list[tuple[str, int, str]] = field(default_factory=list)
+    logged: bool = True
 
     def refuse(self, path: Path, line: int, problem: str) -> None:
         """Count a bad row, and say so while there are not too many."""
         self.bad += 1
         if len(self.details) < MAX_DETAILS:
             self.details.append((path.name, line, problem))
-            log.warning("recording_row_refused", file=path.name, line=line, problem=problem)
+            if self.logged:
+                log.warning("recording_row_refused", file=path.name, line=line, problem=problem)
 
 
 class RecordedFeed:
@@ -79,15 +91,35 @@ class RecordedFeed:
         return True
 
     def first_at(self) -> datetime:
-        """The open of the first session that the recording reaches into."""
-        first = next(self.rows(Report()), None)
+        """The open of the first session that the recording reaches into. Raises RecordingError."""
+        first = min((at for at in self._first_rows if at > BEGINNING), default=None)
         if first is None:
             raise RecordingError(f"The recording has no usable row: {', '.join(map(str, self.files))}")
-        return calendar().upcoming(first.at).open
+        return calendar().upcoming(first).open
+
+    @cached_property
+    def _first_rows(self) -> list[datetime]:
+        """When the first good row of each file is; the beginning of time for a file that has none."""
+        return [first_row_at(path) for path in self.files]
 
     def rows(self, report: Report) -> Iterator[Row]:
-        """Every good row, by time; rows of one instant in file order."""
-        return heapq.merge(*(read_file(path, report) for path in self.files), key=lambda row: row.at)
+        """Every good row, by time; rows of one instant in file order. Raises RecordingError."""
+        waiting = sorted(zip(self._first_rows, range(len(self.files)), strict=True), reverse=True)
+        reading: list[tuple[datetime, int, Row, Iterator[Row]]] = []  # a heap of each open file's next row
+        while waiting or reading:
+            while waiting and (not reading or waiting[-1][0] <= reading[0][0]):
+                _, number = waiting.pop()
+                rest = read_file(self.files[number], report)
+                if (first := next(rest, None)) is not None:
+                    heapq.heappush(reading, (first.at, number, first, rest))
+            if not reading:
+                continue
+            _, number, row, rest = reading[0]
+            yield row
+            if (following := next(rest, None)) is not None:
+                heapq.heapreplace(reading, (following.at, number, following, rest))
+            else:
+                heapq.heappop(reading)
 
 
 class RecordedCursor:
@@ -102,7 +134,7 @@ class RecordedCursor:
         self.latest: dict[str, Quote] = {}
         self._rows = self.feed.rows(self.report)
         self._ahead = next(self._rows, None)
-        self._at, self._taken = datetime.min.replace(tzinfo=UTC), 0
+        self._at, self._taken = BEGINNING, 0
 
     @property
     def position(self) -> tuple[datetime, int | None]:
@@ -152,53 +184,62 @@ def recording_files(place: Path) -> list[Path]:
     return files
 
 
+def first_row_at(path: Path) -> datetime:
+    """When the first good row of a file is, or the beginning of time where it has none."""
+    with closing(read_file(path, Report(logged=False))) as rows:
+        return next((row.at for row in rows), BEGINNING)
+
+
 def read_file(path: Path, report: Report) -> Iterator[Row]:
-    """The good rows of one file, streamed; everything else goes into the report."""
+    """The good rows of one file, streamed; everything else goes into the report. Raises RecordingError."""
     opener = gzip.open if path.suffix == ".gz" else open
-    lines: csv.reader | None = None
+    number, before = 0, BEGINNING
     try:
-        with opener(path, "rt", encoding="utf-8", errors="replace", newline="") as text:
-            lines = csv.reader(text)
-            header = next(lines, None)
-            if header != COLUMNS:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as lines:
+            if _fields(next(lines, "")) != COLUMNS:
                 report.refuse(path, 1, f"the header must be {','.join(COLUMNS)}; the file is not read")
                 return
-            yield from _good_rows(path, lines, report)
+            for number, line in enumerate(lines, start=2):
+                try:
+                    row = read_row(_fields(line), not_before=before)
+                except ValueError as problem:
+                    report.refuse(path, number, str(problem))
+                    continue
+                before = row.at
+                report.good += 1
+                yield row
     except (OSError, EOFError, zlib.error) as error:
-        report.refuse(path, lines.line_num if lines else 0, f"cannot be read further: {error}")
+        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise RecordingError(
+                "Too many files of the recording overlap in time to be open at once: merge some, or raise `ulimit -n`."
+            ) from None
+        report.refuse(path, number, f"cannot be read further: {error}")
 
 
-def _good_rows(path: Path, lines: "csv.reader", report: Report) -> Iterator[Row]:
-    before = datetime.min.replace(tzinfo=UTC)
-    while True:
-        try:
-            fields = next(lines, None)
-            if fields is None:
-                return
-            row = read_row(fields)
-            if row.at < before:
-                raise ValueError("is earlier than the row before it")
-        except (ValueError, csv.Error) as problem:
-            report.refuse(path, lines.line_num, str(problem))
-            continue
-        before = row.at
-        report.good += 1
-        yield row
+def _fields(line: str) -> list[str]:
+    return line.removesuffix("\n").split(",")
 
 
-def read_row(fields: list[str]) -> Row:
+def read_row(fields: list[str], *, not_before: datetime = BEGINNING) -> Row:
     """One line of a recording. Raises ValueError saying what is wrong with it."""
     if len(fields) != len(COLUMNS):
         raise ValueError(f"has {len(fields)} columns instead of {len(COLUMNS)}")
     stamp, symbol, bid, ask, bid_size, ask_size, source = fields
-    try:
-        at = datetime.fromisoformat(stamp)
-    except ValueError:
-        raise ValueError("ts is not an ISO 8601 time") from None
-    if at.utcoffset() != timedelta(0):
-        raise ValueError("ts is not UTC with a Z")
     _check_symbol(symbol)
-    return Row(at, symbol, _price(bid), _price(ask), _size(bid_size), _size(ask_size), source[:64])
+    _check_source(source)
+    at = _instant(stamp)
+    if at < not_before:
+        raise ValueError("is earlier than the row before it")
+    return Row(at, symbol, _price(bid), _price(ask), _size(bid_size), _size(ask_size), source)
+
+
+def _instant(text: str) -> datetime:
+    if not _STAMP.fullmatch(text):
+        raise ValueError("ts is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("ts is not a time that exists") from None
 
 
 @lru_cache(maxsize=65_536)
@@ -209,13 +250,19 @@ def _check_symbol(symbol: str) -> None:
         raise ValueError(f"symbol {problem}") from None
 
 
+@lru_cache(maxsize=1_024)
+def _check_source(source: str) -> None:
+    if not _SOURCE.fullmatch(source):
+        raise ValueError("source is not at most 64 printable ASCII characters")
+
+
 @lru_cache(maxsize=65_536)
 def _price(text: str) -> Decimal | None:
     if not text:
         return None
     price = _number(text)
-    if not 0 < price < MAX_PRICE:
-        raise ValueError("a price is not above 0; an absent side is empty")
+    if not 0 < price < MAX_NUMBER:
+        raise ValueError("a price is not above 0, or too large; an absent side is empty")
     return price
 
 
@@ -224,16 +271,12 @@ def _size(text: str) -> Decimal | None:
     if not text:
         return None
     size = _number(text)
-    if not 0 <= size <= MAX_PRICE:
+    if not 0 <= size < MAX_NUMBER:
         raise ValueError("a size is negative or too large")
     return size
 
 
 def _number(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or int(number.as_tuple().exponent) < -6:
-        raise ValueError("a price or size is not a decimal number of at most 6 decimals")
-    return number
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("a price or size is not a plain decimal number of at most 6 decimals")
+    return Decimal(text)

@@ -2,14 +2,16 @@
 
 import csv
 import gzip
+import resource
 import tracemalloc
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from marketdata.feeds.recorded import COLUMNS, RecordedFeed, RecordingError, Report
+from marketdata.feeds.recorded import COLUMNS, MAX_DETAILS, RecordedFeed, RecordingError, Report
 
 GOOD = "2013-10-07T14:00:00.000Z,IBM,183.10,183.20,200,100,test"
 
@@ -56,8 +58,18 @@ def test_files_are_merged_by_time_and_ties_keep_file_then_line_order(tmp_path: P
         ("2013-10-07T14:00:00Z,ibm,1,2,3,4,x", "symbol"),
         ("2013-10-07T14:00:00Z,IBM,0,2,3,4,x", "not above 0"),
         ("2013-10-07T14:00:00Z,IBM,-1,2,3,4,x", "not above 0"),
-        ("2013-10-07T14:00:00Z,IBM,NaN,2,3,4,x", "not a decimal"),
-        ("2013-10-07T14:00:00Z,IBM,1e400,2,3,4,x", "not above 0"),
+        ("2013-10-07T14:00:00Z,IBM,NaN,2,3,4,x", "plain decimal"),
+        ("2013-10-07T14:00:00Z,IBM,1e400,2,3,4,x", "plain decimal"),
+        ("2013-10-07T14:00:00Z,IBM,1_0,2,3,4,x", "plain decimal"),
+        ("2013-10-07T14:00:00Z,IBM, 1,2,3,4,x", "plain decimal"),
+        ("2013-10-07T14:00:00Z,IBM,１,2,3,4,x", "plain decimal"),
+        ("2013-10-07T14:00:00Z,IBM,1000000000,2,3,4,x", "too large"),
+        ("2013-10-07T14:00:00.123456789Z,IBM,1,2,3,4,x", "microseconds"),
+        ("2013-10-07 14:00:00Z,IBM,1,2,3,4,x", "ISO 8601"),
+        ("2013-02-30T14:00:00Z,IBM,1,2,3,4,x", "not a time that exists"),
+        ('2013-10-07T14:00:00Z,"IBM,1,2,3,4,x', "symbol"),
+        ("2013-10-07T14:00:00Z,IBM,1,2,3,4,a\0b", "source"),
+        ("2013-10-07T14:00:00Z,IBM,1,2,3,4,x,y", "columns"),
         ("2013-10-07T14:00:00Z,IBM,1.1234567,2,3,4,x", "6 decimals"),
         ("2013-10-07T14:00:00Z,IBM,1,2,-3,4,x", "negative"),
         ("2013-10-07T13:00:00Z,IBM,1,2,3,4,x", "earlier than the row before"),
@@ -86,6 +98,54 @@ def test_another_header_and_a_broken_archive_stop_only_their_file(tmp_path: Path
     write(tmp_path / "d.csv", GOOD)
     rows, report = read(tmp_path)
     assert rows and {name for name, _, _ in report.details} == {"a.csv", "b.csv.gz", "c.csv.gz"}
+
+
+def test_text_that_is_not_utf_8_spoils_only_its_row(tmp_path: Path) -> None:
+    good = f"{GOOD}\n".encode()
+    (tmp_path / "q.csv").write_bytes(f"{','.join(COLUMNS)}\n".encode() + good + good.replace(b"IBM", b"I\xffM") + good)
+    rows, report = read(tmp_path)
+    assert (len(rows), report.bad) == (2, 1)
+
+
+def test_a_spreadsheets_byte_order_mark_and_line_ends_are_read(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_bytes(f"\ufeff{','.join(COLUMNS)}\r\n{GOOD}\r\n".encode())
+    rows, report = read(tmp_path)
+    assert (len(rows), report.bad) == (1, 0)
+
+
+def test_bad_rows_are_all_counted_and_only_the_first_are_kept_word_for_word(tmp_path: Path) -> None:
+    write(tmp_path / "q.csv", *["nonsense"] * (MAX_DETAILS + 5), GOOD)
+    rows, report = read(tmp_path)
+    assert (len(rows), report.bad, len(report.details)) == (1, MAX_DETAILS + 5, MAX_DETAILS)
+
+
+class TestManyFiles:
+    DAYS = 40
+
+    @pytest.fixture
+    def few_files_may_be_open(self) -> Iterator[None]:
+        """As many as this process has open, and ten more."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with open("/dev/null") as lowest_free:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno() + 10, hard))
+        yield
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_a_file_is_open_only_while_its_rows_are_due(self, tmp_path: Path, few_files_may_be_open: None) -> None:
+        stamps = [datetime(2013, 1, 1, 15, tzinfo=UTC) + timedelta(days=day) for day in range(self.DAYS)]
+        for number, stamp in enumerate(stamps):
+            name = f"{self.DAYS - number:03d}.csv"  # names in the opposite order of time
+            write(tmp_path / name, GOOD.replace("2013-10-07T14:00:00.000Z", f"{stamp:%Y-%m-%dT%H:%M:%SZ}"))
+        rows, report = read(tmp_path)
+        assert ([row.at for row in rows], report.bad) == (stamps, 0)
+
+    def test_more_than_can_be_open_at_once_is_an_error_and_not_a_silent_loss(
+        self, tmp_path: Path, few_files_may_be_open: None
+    ) -> None:
+        for number in range(self.DAYS):
+            write(tmp_path / f"{number}.csv", GOOD, GOOD.replace("14:00", "15:00"))
+        with pytest.raises(RecordingError, match="ulimit"):
+            read(tmp_path)
 
 
 def test_nothing_to_read_is_an_error_that_says_where(tmp_path: Path) -> None:
