@@ -1,0 +1,48 @@
+"""schemathesis makes requests from the OpenAPI document, valid and not: no 5xx, no answer that is not in it.
+
+The account and the order of a path are real ones, so that most requests reach the rules behind the addresses; hostile
+ones are in test_hostile.py.
+"""
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.core import NotSet
+
+from tests.api.openapi import UNLISTED_METHODS, TruthfulApi, document
+
+EXAMPLES_PER_CALL = 25
+
+schema = schemathesis.openapi.from_dict(document())
+
+
+@pytest.fixture
+def real(open_market: Any, market_api: TruthfulApi) -> dict[str, str]:
+    """What the trader has, by the name of the path's parameter."""
+    account = market_api.open_account()
+    order = market_api.buy(account, limit_price="90", type="limit")
+    return {"account_id": account, "order_id": order["id"], "symbol": "IBM"}
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES_PER_CALL,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_call_keeps_to_the_document(case: Any, real: dict[str, str], market_api: TruthfulApi) -> None:
+    if case.method in UNLISTED_METHODS:
+        return
+    body = (
+        None if isinstance(case.body, NotSet) else case.body if isinstance(case.body, bytes) else json.dumps(case.body)
+    )
+    query = {name: value for name, value in (case.query or {}).items() if value is not None}
+    response = market_api.request(case.method, case.path.format(**real), body, query=query)
+    assert response.status_code < 500, (case.method, case.path, query, body, response.content)
