@@ -40,7 +40,9 @@ COLUMNS = {
         "held_cash", "held_qty", "rejected_reason", "cancel_reason", "no_fill_reason", "session_date", "expires_at",
         "submitted_at", "accepted_at", "updated_at",
     ),
-    "floor_event": ("account_id", "book_id", "seq", "type", "at", "order_id", "order_status", "symbol", "reason", "fill_id", "quote_id"),
+    "floor_event": (
+        "account_id", "book_id", "seq", "type", "at", "order_id", "order_status", "symbol", "reason", "fill_id", "quote_id",
+    ),
     "floor_fill": (
         "id", "order_id", "account_id", "book_id", "seq", "symbol", "asset_class", "side", "qty", "price", "gross_amount",
         "realized_pl", "quote_id", "price_since", "ledger_transaction_id", "created_at",
@@ -96,18 +98,20 @@ def rows_of(book: FloorBook, number: int, symbol: str, *, held_before: bool) -> 
     return {
         "floor_quote": [(quote_id, symbol, Decimal("100.00"), price, one, one, AT, "floor")],
         "floor_order": [(
-            order_id, book.account_id, book.id, number, str(order_id), symbol, "us_equity", 1, "buy", "market", "day", "", False,
-            one, "accepted", 0, 0, 0, price, 0, "", "", "", AT.date(), AT, AT, AT, AT,
+            order_id, book.account_id, book.id, number, str(order_id), symbol, "us_equity", 1, "buy", "market", "day", "",
+            False, one, "accepted", 0, 0, 0, price, 0, "", "", "", AT.date(), AT, AT, AT, AT,
         )],
         "floor_event": [
             (book.account_id, book.id, 2 * number, "order_submitted", AT, order_id, "accepted", symbol, "", None, quote_id),
             (book.account_id, book.id, 2 * number + 1, "order_filled", AT, order_id, "filled", symbol, "", fill_id, quote_id),
         ],
         "floor_entry": [(transaction_id, 1, "securities", price, 0), (transaction_id, 2, "cash", 0, price)],
-        "floor_transaction": [(transaction_id, book.id, number, "buy", AT, number, symbol, one, price, quote_id, "", HASH, HASH)],
+        "floor_transaction": [
+            (transaction_id, book.id, number, "buy", AT, number, symbol, one, price, quote_id, "", HASH, HASH)
+        ],
         "floor_fill": [(
-            fill_id, order_id, book.account_id, book.id, 2 * number + 1, symbol, "us_equity", "buy", one, price, price, 0, quote_id,
-            AT, transaction_id, AT,
+            fill_id, order_id, book.account_id, book.id, 2 * number + 1, symbol, "us_equity", "buy", one, price, price, 0,
+            quote_id, AT, transaction_id, AT,
         )],
         "floor_position": [] if held_before else [(
             uuid4(), book.id, symbol, "us_equity", 1, one, 0, price, 0, 0, price, AT, False, AT,
