@@ -88,7 +88,10 @@ def _switch(value: Any) -> bool:
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)) or len(str(value)) > 32:
         raise ValueError("must be a number")
-    number = Decimal(str(value))
+    text = str(value)
+    if not text.isascii() or "_" in text:  # Decimal reads both
+        raise ValueError("must be a number")
+    number = Decimal(text)
     if not number.is_finite():
         raise ValueError("must be a finite number")
     return number

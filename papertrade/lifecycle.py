@@ -165,9 +165,9 @@ def read_policy(value: object, default: Policy) -> Policy:
 def _read_reason(value: object) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > REASON_MAX_LENGTH or "\x00" in value:
+    if not isinstance(value, str) or len(value) > REASON_MAX_LENGTH or not value.isprintable():
         raise BadRequest(
-            "The reason cannot be used.", reason=f"must be a string of at most {REASON_MAX_LENGTH} characters"
+            "The reason cannot be used.", reason=f"must be at most {REASON_MAX_LENGTH} printable characters"
         )
     return value.strip()
 

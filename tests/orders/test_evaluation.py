@@ -347,6 +347,7 @@ class TestPolicy:
         [
             {"unknown": 1}, {"stock_quote_max_age_seconds": 0}, {"stock_quote_max_age_seconds": "soon"},
             {"stock_quote_max_age_seconds": 1.5}, {"option_max_spread_ratio": "-0.1"}, {"option_spread_floor": "NaN"},
+            {"option_quote_max_age_seconds": "１２"}, {"option_spread_floor": "1_0"},
             {"size_cap": "true"}, {"size_cap": 1}, [], "strict", 5,
         ],
         ids=str,
