@@ -80,6 +80,29 @@ def when(value: datetime | None) -> SafeString:
 
 
 @register.filter
+def wall_time(value: datetime) -> SafeString:
+    """A time of the server's own clock, such as when a key was used."""
+    return format_html(
+        '<time datetime="{}" title="Server time {}">{} UTC</time>',
+        value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        value.astimezone(UTC).strftime("%b %d, %H:%M:%S"),
+    )
+
+
+@register.filter
+def exchange_clock(value: datetime) -> str:
+    """Exchange time as a clock shows it."""
+    return value.astimezone(EXCHANGE_ZONE).strftime("%a %b %d, %H:%M:%S ET")
+
+
+@register.filter
+def decimal(text: str) -> Decimal:
+    """A stored figure (a JSON string) as the number it is."""
+    return Decimal(text)
+
+
+@register.filter
 def symbol(text: str) -> SafeString:
     """A ticker as it is; an option as a trader says it, with its symbol on hover."""
     return format_html('<span class="symbol" title="{}">{}</span>', text, symbol_words(text))

@@ -1,0 +1,61 @@
+// Buttons that act through the API ([data-act]), forms that ask first ([data-confirm]), copying, and passing notes.
+
+import { call } from "./api.js";
+import { refresh } from "./live.js";
+
+const TOAST_MS = 6_000;
+
+export function toast(text, { bad = false } = {}) {
+  const note = document.createElement("div");
+  note.className = bad ? "toast bad" : "toast";
+  note.textContent = text;
+  document.getElementById("toasts").append(note);
+  setTimeout(() => note.remove(), TOAST_MS);
+}
+
+// Whether the viewer agrees to what the element's data-confirm says.
+function confirmed({ confirm, confirmTitle, confirmButton }) {
+  const dialog = document.getElementById("confirm");
+  if (!confirm) return Promise.resolve(true);
+  document.getElementById("confirm-title").textContent = confirmTitle;
+  document.getElementById("confirm-text").textContent = confirm;
+  document.getElementById("confirm-yes").textContent = confirmButton;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}
+
+async function act(button) {
+  if (!(await confirmed(button.dataset))) return;
+  button.disabled = true;
+  try {
+    await call(button.dataset.act, button.dataset.url);
+    toast(button.dataset.done);
+  } catch (refusal) {
+    toast(refusal.message, { bad: true });
+  }
+  button.disabled = false;
+  await refresh();
+}
+
+async function copy(button) {
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  button.textContent = "Copied";
+}
+
+export function wireActions() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-act], button[data-copy]");
+    if (button?.dataset.act) act(button);
+    else if (button) copy(button);
+    for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.dataset.confirm || form.dataset.agreed) return;
+    event.preventDefault();
+    if (!(await confirmed(form.dataset))) return;
+    form.dataset.agreed = "yes";
+    form.requestSubmit();
+  });
+}

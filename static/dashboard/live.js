@@ -1,0 +1,80 @@
+// Keeps the page true without a reload: the same page is asked again, and its [data-live] parts are brought up to date.
+// A hidden tab asks nothing, an idle one seldom, and a lost connection shows and is tried again, later and later.
+
+import { morph } from "./morph.js";
+import { localise } from "./times.js";
+
+const ACTIVE_MS = 3_000;
+const IDLE_MS = 20_000;
+const IDLE_AFTER_MS = 120_000;
+const FIRST_RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 30_000;
+const TIMEOUT_MS = 10_000;
+
+let timer = 0;
+let lastTouch = performance.now();
+let retryMs = 0;
+let lastGood = new Date();
+let running = null;
+
+export function refresh(url = location.href) {
+  running?.abort();
+  running = new AbortController();
+  const mine = running;
+  clearTimeout(timer);
+  return load(url, mine).finally(() => mine === running && schedule());
+}
+
+async function load(url, { signal }) {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]), headers: { Accept: "text/html" } });
+    if (answer.redirected && new URL(answer.url).pathname === "/login/") return location.reload();
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    apply(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    online();
+  } catch (problem) {
+    if (!signal.aborted) offline();
+  }
+}
+
+function apply(next) {
+  localise(next);
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = next.getElementById(part.id);
+    if (fresh) morph(part, fresh);
+  }
+  document.dispatchEvent(new CustomEvent("papertrade:refreshed"));
+}
+
+function online() {
+  retryMs = 0;
+  lastGood = new Date();
+  document.getElementById("offline").hidden = true;
+}
+
+function offline() {
+  retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2 || FIRST_RETRY_MS);
+  const note = document.getElementById("offline");
+  note.textContent = `Connection lost. These values are of ${lastGood.toLocaleTimeString("en-US", { hourCycle: "h23" })}; trying again.`;
+  note.hidden = false;
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  const idle = performance.now() - lastTouch > IDLE_AFTER_MS;
+  timer = setTimeout(refresh, retryMs || (idle ? IDLE_MS : ACTIVE_MS));
+}
+
+function touched() {
+  const wasIdle = performance.now() - lastTouch > IDLE_AFTER_MS;
+  lastTouch = performance.now();
+  if (wasIdle && !document.hidden) refresh();
+}
+
+export function startLive() {
+  if (!document.querySelector(".menu")) return; // nobody is signed in
+  for (const kind of ["pointerdown", "pointermove", "keydown", "scroll"]) document.addEventListener(kind, touched, { passive: true });
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+  schedule();
+}
