@@ -1,10 +1,15 @@
 """The Celery application: workers share sweeps, beat ticks the trading day."""
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
+
+# At every start as root Celery advises against it: who runs a container as root has decided that already.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 TICK_SECONDS = 1.0
 NIGHTLY_SECONDS = 86_400.0
