@@ -9,6 +9,10 @@ READY := $(VENV)/.ready
 run: $(READY)
 	@exec $(BIN)/python -m papertrade.stack
 
+# The same, on accounts with weeks of trading behind them.
+demo: $(READY)
+	@exec $(BIN)/python -m papertrade.stack seed_demo
+
 test: $(READY) lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
@@ -24,6 +28,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+# The long form of the fault tests: 50 rounds of kill -9.
+torture: $(READY)
+	$(BIN)/pytest -m torture tests/torture
 
 # uv is faster than pip and reaches the same registry; without it pip does the same.
 $(READY): requirements.lock

@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 def prepare_django(folder: Path) -> embedded.Servers:
     """Servers of our own, migrated, with the calendar in place."""
-    servers = embedded.start(folder)
+    servers = embedded.start(embedded.own(folder))
     os.environ.update(
         DATABASE_URL=servers.database_url,
         REDIS_URL=servers.redis_url,

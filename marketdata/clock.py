@@ -87,6 +87,11 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: date
     )
 
 
+def forget() -> None:
+    """Drop the clock's row, so that the market can start anew anywhere. Only where there are no books yet."""
+    MarketClock.objects.all().delete()
+
+
 def jump(to: datetime) -> None:
     """Set a running clock forward, over a night."""
     MarketClock.objects.update(anchor_at=to, anchor_wall=wall_now())

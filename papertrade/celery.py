@@ -1,10 +1,19 @@
 """The Celery application: workers share sweeps, beat ticks the trading day."""
 
 import os
+import warnings
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
+
+# At every start as root Celery advises against it: who runs a container as root has decided that already.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+# At every loss of the broker it advises to cancel what runs. Ours goes on: a chunk of a sweep is claimed in the database, so
+# its second delivery finds nothing to do.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 TICK_SECONDS = 1.0
 NIGHTLY_SECONDS = 86_400.0

@@ -3,16 +3,20 @@
 Every variable that is read is listed in `SEEN`, so that an unknown PAPERTRADE_ variable (a typo) can be refused too.
 """
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
+SERVERS = ("DATABASE_URL", "REDIS_URL")
+SERVERS_FILE = "servers.json"  # in the var folder while `make run` runs: the urls of its servers by variable
 
 
 class BadSetting(SystemExit):
@@ -110,6 +114,15 @@ def limit(name: str, default: int | None) -> int | None:
         return value
 
     return read(name, default, parse, "a whole number of at least 1, or unlimited")
+
+
+def server_url(name: str, var: Path) -> str:
+    """The url of one of SERVERS: from the environment, else of the server that runs on the var folder, else empty."""
+    try:
+        running = json.loads((var / SERVERS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        running = {}
+    return text(name, running.get(name, ""))
 
 
 def refuse_unknown() -> None:

@@ -55,10 +55,12 @@ ALLOWED_HOSTS = env.words("PAPERTRADE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]
 CSRF_TRUSTED_ORIGINS = env.words("PAPERTRADE_TRUSTED_ORIGINS", "")
 
 # --- Servers ----------------------------------------------------------------------------------------------------------
-DATABASE_URL = env.text("DATABASE_URL")
-REDIS_URL = env.text("REDIS_URL")
+DATABASE_URL, REDIS_URL = (env.server_url(name, PAPERTRADE_VAR) for name in env.SERVERS)
 if not DATABASE_URL or not REDIS_URL:
-    raise env.BadSetting("DATABASE_URL and REDIS_URL must be set. `make run` starts both servers and sets them.")
+    raise env.BadSetting(
+        f"DATABASE_URL and REDIS_URL are not both set, and no server runs on {PAPERTRADE_VAR}. `make run` starts both; "
+        "while it runs, manage.py finds them in that folder."
+    )
 
 
 def _database(url: str) -> dict[str, object]:

@@ -1,151 +1,109 @@
 """The whole server under one command: database, broker, web, feed, worker and beat, in the foreground.
 
-`python -m papertrade.stack` (what `make run` calls). No Django in here: the children have it. A child that dies is started
-again; Ctrl-C or SIGTERM stops everything in order, and the next start goes on where this one stopped.
+`python -m papertrade.stack` (what `make run` calls). Arguments are a command of manage.py that is run before the processes
+start: `python -m papertrade.stack seed_demo`. No Django in here: the children have it. What dies is started again; Ctrl-C
+or SIGTERM stops everything in order, and the next start goes on where this one stopped.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from papertrade import embedded, env
+from papertrade.supervision import Child, Watch, say
 
 READY_SECONDS = 60
 STOP_SECONDS = 10
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 15.0
-STEADY_SECONDS = 30.0  # a child that ran this long starts anew without delay
+STATUS_SECONDS = 5
 POLL_SECONDS = 0.1
-NAME_WIDTH = 6
 PROJECT = Path(__file__).resolve().parent.parent
 GRANIAN_LOG_LEVEL = "warning"
-
-
-def say(name: str, line: str) -> None:
-    """One readable line, with who says it in front."""
-    print(f"{name:>{NAME_WIDTH}} | {line}", flush=True)
-
-
-@dataclass
-class Child:
-    """A process of the server, started again when it dies."""
-
-    name: str
-    command: list[str]
-    environment: dict[str, str]
-    process: subprocess.Popen[str] | None = None
-    started: float = 0.0
-    backoff: float = FIRST_BACKOFF_SECONDS
-    retry_at: float = field(default=0.0)
-
-    def start(self) -> None:
-        """Start it, with its output on ours."""
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command, env=self.environment, cwd=PROJECT, text=True, errors="replace", bufsize=1,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            preexec_fn=_end_with_parent,
-        )  # fmt: skip
-        threading.Thread(target=self._relay, args=(self.process,), daemon=True).start()
-
-    def _relay(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            if line.strip():
-                say(self.name, line.rstrip())
-
-    def watch(self, now: float) -> None:
-        """Start it again where it died, later and later while it keeps dying."""
-        if self.process is not None and self.process.poll() is not None:
-            if now - self.started > STEADY_SECONDS:
-                self.backoff = FIRST_BACKOFF_SECONDS
-            say(self.name, f"ended with status {self.process.returncode}; starts again in {self.backoff:g} s")
-            self.process, self.retry_at = None, now + self.backoff
-            self.backoff = min(2 * self.backoff, LONGEST_BACKOFF_SECONDS)
-        if self.process is None and now >= self.retry_at:
-            self.start()
-
-    def signal(self, sign: signal.Signals) -> None:
-        """Signal it and whatever it started."""
-        if self.process is not None and self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, sign)
-
-
-def _end_with_parent() -> None:
-    """Linux: a killed supervisor takes its children along."""
-    if embedded.LINUX:
-        ctypes.CDLL(None).prctl(embedded.PR_SET_PDEATHSIG, signal.SIGTERM)
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Trading needs these two; the others wait for them, so that four processes do not load at once on two cores.
+FIRST_TO_START = ("web", "feed")
 
 
 class Stack:
     """One server on one var folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: list[str]) -> None:
+        self.before = before
         self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
         self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
         self.web_workers = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
         self.web_threads = env.whole("PAPERTRADE_WEB_THREADS", 2, low=1, high=64)
         self.workers = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
-        self.stopping = threading.Event()
+        # The health check speaks as the proxy would: it must be let in under production settings too.
+        host = env.words("PAPERTRADE_ALLOWED_HOSTS", embedded.LOOPBACK)[0].lstrip(".").replace("*", embedded.LOOPBACK)
+        self.health_check = urllib.request.Request(
+            f"http://{embedded.LOOPBACK}:{self.port}/v1/status/", headers={"Host": host, "X-Forwarded-Proto": "https"}
+        )
+        self.stopping = False
         self.children: list[Child] = []
+        self.watches: list[Watch] = []
 
     def run(self) -> int:
-        """Run until told to stop; the exit status."""
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(sign, lambda *_: self.stopping.set())
+        """Run until told to stop; the exit status. Raises EmbeddedError."""
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sign, self._be_told_to_stop)
         started = time.monotonic()
-        with self._servers() as environment:
-            if not self._prepare(environment):
-                return 1
-            self.children = [Child(name, command, environment) for name, command in self._commands().items()]
+        with self._owned() as folder, self._servers(folder) as environment:
             try:
-                for child in self.children:
-                    child.start()
-                if self._await_ready():
-                    self._announce(time.monotonic() - started)
-                while not self.stopping.wait(POLL_SECONDS):
-                    for child in self.children:
-                        child.watch(time.monotonic())
+                for command in (["prepare"], self.before):
+                    if command and not self._manage(command, environment):
+                        return 0 if self.stopping else 1
+                self._start_processes(environment, started)
+                while not self.stopping:
+                    self._look()
             finally:
-                self._stop()
-        say("stack", "stopped; everything is kept in " + str(self.var))
+                say("stack", "stopping")
+                self._stop_children()
+        say("stack", f"stopped; everything is kept in {self.var}")
         return 0
 
+    def _be_told_to_stop(self, *_: object) -> None:
+        self.stopping = True  # no lock in a signal handler: what it interrupts may hold it
+
     @contextlib.contextmanager
-    def _servers(self) -> Iterator[dict[str, str]]:
-        """The environment of the children; embedded servers where no others are named."""
-        self.var.mkdir(parents=True, exist_ok=True)
+    def _owned(self) -> Iterator[embedded.Folder]:
+        """The var folder, as ours alone, with a free port and a secret."""
+        folder = embedded.own(self.var)
         self._refuse_taken_port()
-        environment = dict(os.environ, DJANGO_SETTINGS_MODULE="papertrade.settings", PAPERTRADE_VAR=str(self.var))
-        environment["PYTHONUNBUFFERED"] = "1"
-        if not environment.get("PAPERTRADE_SECRET_KEY") and not (self.var / "secret_key").exists():
-            embedded.private_file(self.var / "secret_key", secrets.token_urlsafe(50))
-        if environment.get("DATABASE_URL") and environment.get("REDIS_URL"):
-            lock = embedded.own(self.var)
-            say("stack", "uses the servers of DATABASE_URL and REDIS_URL")
-            yield environment
-            lock.close()
-            return
-        servers = embedded.start(self.var)
-        say("stack", "PostgreSQL and Valkey are up")
-        environment.setdefault("DATABASE_URL", servers.database_url)
-        environment.setdefault("REDIS_URL", servers.redis_url)
+        secret_file = self.var / "secret_key"
+        if not os.environ.get("PAPERTRADE_SECRET_KEY") and not secret_file.exists():
+            embedded.private_file(secret_file, secrets.token_urlsafe(50))
         try:
-            yield environment
+            yield folder
         finally:
+            folder.release()
+
+    @contextlib.contextmanager
+    def _servers(self, folder: embedded.Folder) -> Iterator[dict[str, str]]:
+        """The environment of the children; embedded servers where no others are named."""
+        urls = {name: os.environ.get(name, "").strip() for name in env.SERVERS}
+        servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
+        urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
+        urls["REDIS_URL"] = urls["REDIS_URL"] or servers.redis_url
+        state_file = self.var / env.SERVERS_FILE
+        embedded.private_file(state_file, json.dumps(urls))
+        self.watches = [Watch(server, time.monotonic()) for server in servers.running]
+        say("stack", f"{' and '.join(server.name for server in servers.running) or 'no server'} started here")
+        try:
+            yield {
+                **os.environ, **urls, "PAPERTRADE_VAR": str(self.var), "PYTHONUNBUFFERED": "1",
+                "DJANGO_SETTINGS_MODULE": "papertrade.settings",
+            }  # fmt: skip
+        finally:
+            state_file.unlink(missing_ok=True)
             servers.stop()
 
     def _refuse_taken_port(self) -> None:
@@ -158,18 +116,32 @@ class Stack:
                     f"Port {self.port} is taken. Stop what uses it, or choose another: PAPERTRADE_PORT=8001 make run"
                 ) from None
 
-    def _prepare(self, environment: dict[str, str]) -> bool:
-        done = subprocess.run(
-            [sys.executable, "manage.py", "prepare"],
-            env=environment,
-            cwd=PROJECT,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        for line in (done.stdout + done.stderr).splitlines():
-            say("setup", line)
-        return done.returncode == 0
+    def _manage(self, command: list[str], environment: dict[str, str]) -> bool:
+        """Run a command of manage.py to its end; whether it went well. A stop ends it."""
+        child = Child("setup", [sys.executable, "manage.py", *command], environment, PROJECT)
+        child.start()
+        self.children = [child]
+        while child.status() is None and not self.stopping:
+            time.sleep(POLL_SECONDS)
+        went_well = child.status() == 0
+        self._stop_children()
+        return went_well
+
+    def _start_processes(self, environment: dict[str, str], started: float) -> None:
+        """Start them all and say so; they go on trying where one of them cannot."""
+        commands = self._commands()
+        self._start({name: commands[name] for name in FIRST_TO_START}, environment)
+        if self._await_ready():
+            self._announce(time.monotonic() - started)
+        if not self.stopping:
+            self._start({name: commands[name] for name in commands if name not in FIRST_TO_START}, environment)
+
+    def _start(self, commands: dict[str, list[str]], environment: dict[str, str]) -> None:
+        for name, command in commands.items():
+            child = Child(name, command, environment, PROJECT)
+            self.children.append(child)
+            child.start()
+            self.watches.append(Watch(child, time.monotonic()))
 
     def _commands(self) -> dict[str, list[str]]:
         python = [sys.executable, "-m"]
@@ -188,22 +160,26 @@ class Stack:
             "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", str(self.var / "beat"), "--pidfile="],
         }  # fmt: skip
 
+    def _look(self) -> None:
+        for watch in self.watches:
+            watch.look()
+        time.sleep(POLL_SECONDS)
+
     def _await_ready(self) -> bool:
-        """Wait until web and feed answer; False where told to stop before."""
+        """Wait until web and feed answer; False where told to stop before, or where they take too long."""
         deadline = time.monotonic() + READY_SECONDS
-        while not self.stopping.wait(POLL_SECONDS):
+        while not self.stopping:
             if self._healthy():
                 return True
-            for child in self.children:
-                child.watch(time.monotonic())
             if time.monotonic() > deadline:
                 say("stack", f"not ready after {READY_SECONDS} s; the lines above say why. It goes on trying.")
                 return False
+            self._look()
         return False
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{embedded.LOOPBACK}:{self.port}/v1/status/", timeout=5) as answer:
+            with NO_PROXY.open(self.health_check, timeout=STATUS_SECONDS) as answer:
                 return json.load(answer)["status"] == "ok"
         except (urllib.error.URLError, OSError, ValueError):
             return False
@@ -220,24 +196,19 @@ class Stack:
         ):
             say("stack", line)
 
-    def _stop(self) -> None:
-        say("stack", "stopping")
+    def _stop_children(self) -> None:
         for child in self.children:
-            child.signal(signal.SIGTERM)
+            child.ask_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
         for child in self.children:
-            if child.process is not None:
-                try:
-                    child.process.wait(max(0.1, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    say(child.name, "does not stop; killed")
-                child.signal(signal.SIGKILL)
+            child.await_stopped(deadline - time.monotonic())
+        self.children = []
 
 
 def main() -> int:
     """Run the server; an error that the user can mend is one line."""
     try:
-        return Stack().run()
+        return Stack(sys.argv[1:]).run()
     except embedded.EmbeddedError as error:
         say("stack", str(error))
         return 1

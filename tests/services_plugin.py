@@ -15,18 +15,14 @@ import pytest
 from papertrade import embedded
 
 _servers: embedded.Servers | None = None
-_folder: Path | None = None
+_folder: embedded.Folder | None = None
 
 
 @pytest.hookimpl(wrapper=True)  # a wrapper goes before pytest-django's own, which is marked to go first
 def pytest_load_initial_conftests() -> Generator[None]:
     """Runs in the controller and in each xdist worker; workers inherit the controller's environment."""
-    global _servers, _folder
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
-    if "DATABASE_URL" not in os.environ:
-        _folder = Path(tempfile.mkdtemp(prefix="papertrade-tests-"))
-        _servers = embedded.start(_folder)
-        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = _servers.database_url, _servers.redis_url
+    _start_missing_servers()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         # A Valkey database of its own for each worker, as pytest-django gives each a PostgreSQL one.
@@ -35,8 +31,21 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 
 def pytest_unconfigure() -> None:
-    global _servers
-    if _servers is not None:
+    global _servers, _folder
+    if _servers is not None and _folder is not None:
         _servers.stop()
-        _servers = None
-        shutil.rmtree(_folder, ignore_errors=True)
+        _folder.release()
+        shutil.rmtree(_folder.path, ignore_errors=True)
+        _servers = _folder = None
+
+
+def _start_missing_servers() -> None:
+    global _servers, _folder
+    postgres, valkey = not os.environ.get("DATABASE_URL"), not os.environ.get("REDIS_URL")
+    if not postgres and not valkey:
+        return
+    _folder = embedded.own(Path(tempfile.mkdtemp(prefix="papertrade-tests-")))
+    _servers = embedded.start(_folder, postgres=postgres, valkey=valkey)
+    for name, url in (("DATABASE_URL", _servers.database_url), ("REDIS_URL", _servers.redis_url)):
+        if url:
+            os.environ[name] = url

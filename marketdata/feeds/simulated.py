@@ -21,6 +21,8 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Session, calendar
 
 TICK = timedelta(seconds=4)
+REQUOTE = 8 * TICK  # so often the makers of an option may shift their quote a step
+INSTANT = timedelta(microseconds=1)
 # Quotes of a session begin this long before it; one more is stamped at the open itself.
 BEFORE_OPEN = timedelta(minutes=5)
 SESSION_SECONDS = 23_400.0
@@ -28,10 +30,12 @@ SESSIONS_PER_YEAR = 252
 LONGEST_LAYER_SESSIONS = 256
 SHORTEST_LAYER_SECONDS = 2 * TICK.total_seconds()
 LAYER_STRENGTH = 0.85  # makes the layers' sum about as volatile as the ticker says
+BID, ASK = 0, 1  # places of the two sides
 CENT = Decimal("0.01")
 NICKEL = Decimal("0.05")
 NICKEL_FROM = 3.0  # USD: option prices from here on move by five cents
 MASK = (1 << 64) - 1
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class SimulatedFeed:
@@ -58,14 +62,14 @@ class SimulatedFeed:
 
     def quote_at(self, symbol: str, at: datetime) -> Quote | None:
         """The latest quote stamped at or before the instant, or None where the symbol has none yet or does not exist."""
-        tick = self._tick_at(symbol, at) if self.exists(symbol) else None
+        tick = self._tick_at(symbol, min(at, _last_instant(symbol))) if self.exists(symbol) else None
         return None if tick is None else self._quote(symbol, *tick)
 
     def ticks(self, symbol: str, after: datetime, to: datetime) -> Iterator[tuple[datetime, str, Session]]:
         """When the symbol ticks in (after, to]."""
         if not self.exists(symbol):
             return
-        phase, days = self._phase(symbol), calendar()
+        phase, days, to = self._phase(symbol), calendar(), min(to, _last_instant(symbol))
         for session in days.between((after - timedelta(days=7)).date(), to.date() + timedelta(days=1)):
             first = session.open - BEFORE_OPEN + phase
             stamp = first + TICK * max(0, (after - first) // TICK + 1)
@@ -86,7 +90,7 @@ class SimulatedFeed:
             if session is None:
                 return None
         first = session.open - BEFORE_OPEN + phase
-        end = min(at, session.close - timedelta(microseconds=1))
+        end = min(at, session.close - INSTANT)
         stamp = first + TICK * ((end - first) // TICK)
         return (session.open if stamp < session.open <= at else stamp), session
 
@@ -96,22 +100,22 @@ class SimulatedFeed:
         if known is not None and known.quoted_at == stamp:
             return known
         first = session.open - BEFORE_OPEN + self._phase(symbol)
-        bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
-        since = {"bid": stamp, "ask": stamp}
-        standing = {"bid": bid, "ask": ask}
-        back = stamp
+        *prices, bid_size, ask_size = self._sides(symbol, stamp, session)
+        since, back = [stamp, stamp], stamp
+        # An absent side shows no supply, so it matters not since when; the ticks back are few, as prices rarely stand.
+        standing = [side for side in (BID, ASK) if prices[side] is not None]
         while standing and back > first:
             back = _tick_before(back, session, first)
             if known is not None and known.quoted_at == back:
-                then = {"bid": known.bid, "ask": known.ask}
-                for side in [side for side in standing if then[side] == standing[side]]:
-                    since[side] = known.bid_since if side == "bid" else known.ask_since
+                for side in standing:
+                    if prices[side] == (known.bid, known.ask)[side]:
+                        since[side] = (known.bid_since, known.ask_since)[side]
                 break
-            bid_then, ask_then, _, _ = self._sides(symbol, back, session)
-            then = {"bid": bid_then, "ask": ask_then}
-            standing = {side: price for side, price in standing.items() if then[side] == price}
-            since |= dict.fromkeys(standing, back)
-        quote = Quote(symbol, bid, ask, bid_size, ask_size, stamp, self.name, since["bid"], since["ask"])
+            then = self._sides(symbol, back, session)
+            standing = [side for side in standing if prices[side] == then[side]]
+            for side in standing:
+                since[side] = back
+        quote = Quote(symbol, *prices, bid_size, ask_size, stamp, self.name, *since)
         self._last[symbol] = quote
         return quote
 
@@ -137,21 +141,22 @@ class SimulatedFeed:
     def _option_sides(
         self, instrument: Instrument, stamp: datetime, session: Session
     ) -> tuple[Decimal | None, Decimal, Decimal, Decimal]:
-        value = self.option_value(instrument, stamp, session)
-        noise = self._hash(instrument.symbol, "book", _microseconds(stamp))
-        width = max(0.02, 0.03 * value + 0.0004 * self.spot(instrument.underlying, stamp, session))
+        spot = self.spot(instrument.underlying, stamp, session)
+        value = self._option_value(instrument, spot, stamp)
+        width = max(0.02, 0.03 * value + 0.0004 * spot)
         step = NICKEL if value >= NICKEL_FROM else CENT
+        shift = self._hash(instrument.symbol, "requote", _microseconds(stamp) // (REQUOTE // INSTANT)) % 3 - 1
         low, high = value - width / 2.0, value + width / 2.0
-        bid = step * math.floor(low / float(step)) if low > 0 else Decimal(0)
-        ask = max(step * math.ceil(high / float(step)), bid + step)
+        bid = step * (math.floor(low / float(step)) + shift)
+        ask = step * max(math.ceil(high / float(step)) + shift, 1)
+        noise = self._hash(instrument.symbol, "book", _microseconds(stamp))
         size = Decimal(1 + noise % 60)
         if bid <= 0:
             return None, ask, Decimal(0), size
-        return bid, ask, Decimal(1 + (noise >> 8) % 60), size
+        return bid, max(ask, bid + step), Decimal(1 + (noise >> 8) % 60), size
 
-    def option_value(self, instrument: Instrument, stamp: datetime, session: Session) -> float:
-        """What the contract is worth at a tick, USD per share."""
-        spot = self.spot(instrument.underlying, stamp, session)
+    def _option_value(self, instrument: Instrument, spot: float, stamp: datetime) -> float:
+        """What the contract is worth at an instant, USD per share."""
         return black_scholes(
             spot=spot,
             strike=float(instrument.strike),
@@ -193,7 +198,7 @@ class SimulatedFeed:
     @lru_cache(maxsize=10_000)  # noqa: B019 - a feed lives as long as its process
     def _phase(self, symbol: str) -> timedelta:
         """Where in the tick grid the symbol ticks: each at its own microsecond, so that two rarely meet."""
-        return timedelta(microseconds=self._hash(symbol, "phase", 0) % (TICK // timedelta(microseconds=1)))
+        return timedelta(microseconds=self._hash(symbol, "phase", 0) % (TICK // INSTANT))
 
     def _hash(self, symbol: str, kind: str | int, place: int) -> int:
         return mix(_name(self.seed, symbol, kind) + place * 0x9E3779B97F4A7C15)
@@ -225,7 +230,7 @@ class SimulatedCursor:
 def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:
     """The tick before this one: the grid, and one at the open."""
     if stamp == session.open:
-        return first + TICK * ((stamp - first - timedelta(microseconds=1)) // TICK)
+        return first + TICK * ((stamp - first - INSTANT) // TICK)
     back = stamp - TICK
     return session.open if back < session.open < stamp else back
 
@@ -263,11 +268,17 @@ def _name(seed: int, symbol: str, kind: str | int) -> int:
 
 @lru_cache(maxsize=10_000)
 def _expiry_close(expiry: date) -> datetime:
-    """An option may expire past the calendar's end, where the usual hours are assumed."""
+    """An option may expire beyond either end of the calendar, where the usual hours are assumed."""
     days = calendar()
-    if days.sessions and expiry <= days.sessions[-1].date:
+    if days.sessions and days.sessions[0].date <= expiry <= days.sessions[-1].date:
         return days.last_on_or_before(expiry).close
     return datetime(expiry.year, expiry.month, expiry.day, 21, tzinfo=UTC)
+
+
+def _last_instant(symbol: str) -> datetime:
+    """The last instant at which the symbol is quoted: an option's is in its last session."""
+    expiry = parse_symbol(symbol).expiry
+    return END_OF_TIME if expiry is None else _expiry_close(expiry) - INSTANT
 
 
 def _trading_seconds(stamp: datetime, session: Session) -> float:
@@ -286,4 +297,4 @@ def _lots(ticker: Ticker, noise: int) -> Decimal:
 
 
 def _microseconds(stamp: datetime) -> int:
-    return (stamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (stamp - datetime(1970, 1, 1, tzinfo=UTC)) // INSTANT

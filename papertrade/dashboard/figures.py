@@ -156,7 +156,9 @@ def _figure(value: Decimal | None, wire: str, text: str) -> SafeString:
 def _signed(value: Decimal | None, wire: str, text: str) -> SafeString:
     if value is None:
         return _figure(value, wire, text)
+    visible = any(digit in text for digit in "123456789")
     kind, sign = ("up", "+") if value > 0 else ("down", MINUS) if value < 0 else ("flat", "")
+    sign = sign if visible else ""
     return format_html('<data class="{0}" value="{1}" title="{1}">{2}{3}</data>', kind, wire.format(value), sign, text)
 
 

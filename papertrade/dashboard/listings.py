@@ -73,6 +73,7 @@ POSITIONS = TableSpec(
     search=_held_by_symbol,
     search_label="Symbol",
     empty="No open positions.",
+    glance=("symbol", "qty", "avg_entry_price", "market_price", "market_value", "unrealized_pl", "unrealized_plpc"),
     row_action="close",
 )
 
@@ -127,6 +128,7 @@ ORDERS = TableSpec(
     empty="No orders.",
     row_action="cancel",
     arrange=OpenFirst,
+    glance=("number", "symbol", "side", "qty", "filled_qty", "limit_price", "status", "reason"),
 )
 
 FILLS = TableSpec(
@@ -140,17 +142,18 @@ FILLS = TableSpec(
         _column("price", "Price", "price"),
         _column("gross_amount", "Amount", "money"),
         _column("realized_pl", "Realized P/L", "signed"),
+        _column("order_id", "Order", "order_link", sortable=False),
         _column("bid", "Bid then", "price", of="quote.bid"),
         _column("ask", "Ask then", "price", of="quote.ask"),
         _column("bid_size", "Bid size", "quantity", of="quote.bid_size"),
         _column("ask_size", "Ask size", "quantity", of="quote.ask_size"),
         _column("quoted_at", "Quoted", "when", of="quote.quoted_at"),
-        _column("order_id", "Order", "order_link", sortable=False),
     ),
     search=_by_symbol,
     search_label="Symbol",
     choices=(Choice("side", "Side", SIDES, _by_side),),
     empty="No fills.",
+    glance=("created_at", "symbol", "side", "qty", "price", "gross_amount", "realized_pl", "order_id"),
 )
 
 LEDGER = TableSpec(

@@ -13,8 +13,8 @@ from portfolio.models import Book, EquitySnapshot
 from portfolio.selectors import Summary, books_of, history, summaries
 from portfolio.valuation import ratio
 
-# (generations no older than this, timeframe of their sparkline): a hundred points or so, however old.
-SPARK_TIMEFRAMES = ((timedelta(days=2), "5Min"), (timedelta(days=14), "1H"))
+# (generations no older than this, timeframe of their sparkline): a hundred points or two, however old.
+SPARK_TIMEFRAMES = ((timedelta(days=2), "5Min"), (timedelta(days=40), "1H"))
 SPARK_LONGEST_TIMEFRAME = "1D"
 SPARK_POINTS = 260
 JUST_BEFORE = timedelta(microseconds=1)

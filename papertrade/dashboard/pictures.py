@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_PADDING = 240.0, 56.0, 3.0
-SCALE_WIDTH, SCALE_PADDING = 520.0, 70.0
-LEAST_SPAN_SHARE = 0.0005  # of the price: a quote of one price still gets a scale
+SCALE_WIDTH, SCALE_PADDING = 340.0, 78.0
+LEAST_SPAN_SHARE = 0.0005  # of the price: a locked quote still gets a scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def price_scale(*, bid: Decimal | None, ask: Decimal | None, limit: Decimal | No
     if not known:
         return None
     low, high = min(known), max(known)
-    if high - low < LEAST_SPAN_SHARE * high:
-        low, high = low - LEAST_SPAN_SHARE * high, high + LEAST_SPAN_SHARE * high
+    around = 0.0 if limit is not None and high > low else (high - low) or LEAST_SPAN_SHARE * high
+    low, high = low - around, high + around
     usable = SCALE_WIDTH - 2 * SCALE_PADDING
 
     def place(price: Decimal | None) -> float | None:

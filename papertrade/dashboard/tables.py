@@ -6,7 +6,7 @@ counting, so that a page costs the same in an account of a million orders.
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -63,6 +63,11 @@ class TableSpec:
     empty: str = "Nothing here yet."
     row_action: str = ""
     arrange: Callable[[Any], Any] | None = None  # the order of a query set that nobody sorted
+    glance: Sequence[str] = ()  # the columns that a short look shows
+
+    def at_a_glance(self) -> "TableSpec":
+        """The same table with the columns of a short look."""
+        return replace(self, columns=[column for column in self.columns if column.name in self.glance])
 
 
 @dataclass

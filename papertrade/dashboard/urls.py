@@ -1,6 +1,8 @@
 """Addresses of the dashboard."""
 
+from django.templatetags.static import static
 from django.urls import path, register_converter
+from django.views.generic import RedirectView
 
 from papertrade.dashboard.listings import TABLES
 from papertrade.dashboard.views import account, accounts, keys, lookup, manage, orders, session
@@ -37,6 +39,7 @@ urlpatterns = [
     path("keys/<str:key_id>/revoke/", keys.revoke, name="revoke_key"),
     path("lookup/symbols/", lookup.symbols, name="symbols"),
     path("lookup/chain/<str:underlying>/", lookup.chain, name="chain"),
+    path("favicon.ico", RedirectView.as_view(url=static("dashboard/icon.svg"))),
     path("login/", session.SignIn.as_view(), name="sign_in"),
     path("logout/", session.SignOut.as_view(), name="sign_out"),
     path("password/", session.ChangePassword.as_view(), name="password"),

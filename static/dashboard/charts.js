@@ -10,6 +10,7 @@ const FILL_PAGES = 1;
 const TICKS_WIDE = 7;
 const TICKS_NARROW = 4;
 const NARROW_PX = 520;
+const EDGE_SHARE = 0.02; // of the points: room for the marks at both ends
 const MINUTE_MS = 60_000;
 const SPAN_OF_DAYS_MS = 30 * 3_600_000;
 
@@ -101,7 +102,8 @@ function timeAxis(times) {
   const places = Array.from({ length: count }, (_, number) => Math.round((number * (times.length - 1)) / Math.max(1, count - 1)));
   const span = times.length ? times.at(-1) - times[0] : 0;
   const format = span > SPAN_OF_DAYS_MS ? dayStamp : timeStamp;
-  return { tickvals: places, ticktext: places.map((place) => format.format(times[place])) };
+  const edge = Math.max(0.5, EDGE_SHARE * times.length);
+  return { range: [-edge, times.length - 1 + edge], tickvals: places, ticktext: places.map((place) => format.format(times[place])) };
 }
 
 function plot(name, traces, axis, more = {}) {

@@ -137,11 +137,11 @@ async function send(event) {
     form.elements.client_order_id.value = `web-${crypto.randomUUID()}`;
     done(order);
     await refresh();
+    previewSoon();
   } catch (refusal) {
     showErrors(refusal);
   }
   button.disabled = false;
-  previewSoon();
 }
 
 function done(order) {
@@ -190,6 +190,7 @@ export function start() {
   document.addEventListener("visibilitychange", () => document.hidden || showQuote());
   label();
   if (symbol()) symbolChanged();
+  form.dataset.ready = "";
 }
 
 function symbolChangedAndLabel() {

@@ -91,7 +91,7 @@ BODIES: list[tuple[str, str, dict[str, Any], str]] = [
     *[("PATCH", "{id}/", {}, field) for field in ("name", "unknown")],
     *[("POST", "{id}/reset/", RESET, field) for field in ("confirm", "initial_cash", "reason", "policy", "unknown")],
     *[("POST", "{id}/orders/", ORDER, field) for field in ORDER_FIELDS],
-    *[("POST", "{id}/orders/preview/", ORDER, field) for field in ORDER_FIELDS],
+    *[("POST", "{id}/orders/preview/", ORDER, field) for field in ("symbol", "qty", "client_order_id")],
     *[("POST", ADVANCE, {}, field) for field in ("to", "seconds", "unknown")],
     *[("POST", QUOTES, {}, "quotes")],
 ]
@@ -203,11 +203,13 @@ def test_a_whole_body(market_api: Api, account_id: str, method: str, path: str) 
 
 
 TEXTS = [
-    "\x00", "%00", "NaN", "-1", "1e400", "９", "'; DROP TABLE orders_order; --", "<script>", "../../etc/passwd", "x" * 5_000,
-    "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "\u202e", "\r\nX: y", "9" * 4_000, "null", "[]", "{}", "+",
-    " ",
+    "\x00", "%00", "NaN", "-1", "1e400", "９", "'; DROP TABLE orders_order; --", "<script>", "x" * 5_000,
+    "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "\r\nX: y", "9" * 4_000, "{}", " ",
 ]  # fmt: skip
-COMMON = ["generation", "limit", "cursor", "unknown"]
+PARTS = [
+    "\x00", "%00", "x" * 3_000, "'", "%27", "..%2f", "%F0%28%8C%28", "＿", "00000000-0000-0000-0000-000000000000", "%20",
+]  # fmt: skip
+COMMON = ["generation", "limit", "cursor"]
 PARAMETERS = {
     "accounts/": ["include_archived"],
     "orders/": ["status", "symbol", "side", "asset_class", "after", "until"],
@@ -240,7 +242,7 @@ def test_a_parameter(api: Api, account_id: str, address: str) -> None:
     )
     before = stored()
     own = next((names for ending, names in PARAMETERS.items() if address.endswith(ending)), [])
-    for parameter in COMMON + own:
+    for parameter in (*COMMON, *own):
         for text in TEXTS:
             response = api.get(path, **{parameter: text})
             what = (path, parameter, text[:20], response.status_code, response.content[:200])
@@ -254,25 +256,12 @@ def test_a_parameter(api: Api, account_id: str, address: str) -> None:
 @pytest.mark.parametrize("address", [path for path in addresses() if "<" in path])
 def test_a_part_of_a_path(market_api: Api, account_id: str, address: str) -> None:
     before = stored()
-    for text in [
-        "\x00",
-        "%00",
-        "x" * 3_000,
-        "'",
-        "%27",
-        "..%2f",
-        "%F0%28%8C%28",
-        "＿",
-        "00000000-0000-0000-0000-000000000000",
-        "%20",
-    ]:
-        for method in ("GET", "DELETE", "POST"):
+    for text in PARTS:
+        for method in ("GET", "DELETE"):
             path = address.replace("<str:order_id>", text).replace("<str:symbol>", text)
             if path == address:
                 path = address.replace("<str:account_id>", text)
-            response = market_api.request(
-                method, path.replace("<str:account_id>", account_id), {} if method == "POST" else None
-            )
+            response = market_api.request(method, path.replace("<str:account_id>", account_id), None)
             assert 400 <= response.status_code < 500, (method, path[-80:], response.status_code, response.content[:200])
             is_error(response, response.status_code, response.json()["error"]["code"])
     assert stored() == before

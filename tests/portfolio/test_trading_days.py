@@ -36,7 +36,7 @@ START = OPENS[0] - timedelta(seconds=40)
 MAX_AGE = timedelta(seconds=15)
 CASH = 500_000  # cents
 EXAMPLES = int(
-    os.environ.get("TRADING_DAYS", "5")
+    os.environ.get("TRADING_DAYS", "10")
 )  # more of them: TRADING_DAYS=1000 pytest tests/portfolio/test_trading_days.py
 
 

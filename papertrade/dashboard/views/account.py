@@ -18,7 +18,7 @@ from orders.states import OPEN
 from papertrade.dashboard import words
 from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
 from papertrade.dashboard.overview import Standing, standings
-from papertrade.dashboard.tables import csv_response, read_table, select
+from papertrade.dashboard.tables import Table, TableSpec, csv_response, read_table, select
 from papertrade.errors import NotFound
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
@@ -32,6 +32,7 @@ TABS = {
     LEDGER.name: LEDGER.title,
     "generations": "Generations",
 }
+TABS_WITHOUT_TICKET = {"generations", "manage"}
 GLANCE_ROWS = 5
 MAX_GENERATION_DIGITS = 9
 PERIODS = {"1D": "1 day", "1W": "1 week", "1M": "1 month", "3M": "3 months", "1A": "1 year", "all": "All"}
@@ -81,6 +82,11 @@ class AccountPage:
         return not self.is_past and not self.account.is_archived
 
     @property
+    def shows_ticket(self) -> bool:
+        """Whether the order ticket stands beside the content."""
+        return self.can_trade and self.tab not in TABS_WITHOUT_TICKET
+
+    @property
     def version(self) -> str:
         """Changes when the charts have something new to show."""
         return f"{self.book.event_seq}.{self.standing.summary.equity}"
@@ -120,9 +126,9 @@ def overview(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     """Figures, charts, and a glance at positions, open orders and fills."""
     page = read_page(request, account, "overview")
 
-    def glance(spec: Any, query: dict[str, str]) -> Any:
+    def glance(spec: TableSpec, query: dict[str, str]) -> Table:
         rows = rows_of(spec.name, account=account, book=page.book)
-        return read_table(spec, rows, query, keep={}, rows_per_page=GLANCE_ROWS)
+        return read_table(spec.at_a_glance(), rows, query, keep={}, rows_per_page=GLANCE_ROWS)
 
     context = page.context(
         periods=PERIODS,

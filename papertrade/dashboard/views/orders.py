@@ -31,6 +31,7 @@ class Step:
     age: timedelta | None
     spread: Decimal | None
     scale: PriceScale | None
+    same_quote: bool  # as the step before, at the same instant: no need to show it twice
 
 
 @account_view
@@ -42,12 +43,13 @@ def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpRes
     page = AccountPage(account, book, list(generations(account=account)), "orders")
     fills = list(fills_of(account=account, generation=book.generation_number).filter(order=row))
     by_id = {fill.pk: fill for fill in fills}
-    steps = [step(row, event, by_id) for event in events_of_order(order=row)[:MAX_EVENTS]]
+    events = list(events_of_order(order=row)[:MAX_EVENTS])
+    steps = [step(row, event, by_id, before) for event, before in zip(events, [None, *events], strict=False)]
     context = page.context(order=row, steps=steps, policy=book.generation.policy, verdict=verdict(row))
     return render(request, "dashboard/order.html", context)
 
 
-def step(order: Order, event: AccountEvent, fills: dict[object, Fill]) -> Step:
+def step(order: Order, event: AccountEvent, fills: dict[object, Fill], before: AccountEvent | None) -> Step:
     """An event with its quote as it was at that instant."""
     quote = event.quote
     spread = quote.ask - quote.bid if quote and quote.bid is not None and quote.ask is not None else None
@@ -59,6 +61,7 @@ def step(order: Order, event: AccountEvent, fills: dict[object, Fill]) -> Step:
         age=event.at - quote.quoted_at if quote else None,
         spread=spread,
         scale=price_scale(bid=quote.bid, ask=quote.ask, limit=order.limit_price) if quote else None,
+        same_quote=before is not None and (before.quote_id, before.at) == (event.quote_id, event.at),
     )
 
 

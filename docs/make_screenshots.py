@@ -1,0 +1,116 @@
+"""Screenshots of every page of a running server, light and dark, at 1440 and 390 pixels.
+
+    make demo                                            # in one terminal
+    .venv/bin/python docs/make_screenshots.py var docs/screenshots
+
+The first argument is the server's var folder (its credentials.json says where it is and who may sign in), the second
+where the pictures go. `--readme` takes only the few that the README shows. Needs Debian's chromium.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+WIDTHS = {1440: 900, 390: 844}
+THEMES = ("light", "dark")
+README = {"accounts", "overview", "order"}
+README_WIDTH = 1440
+SETTLE_MS = 600
+TABS = ("positions", "orders", "fills", "ledger", "generations", "manage")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("var", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--readme", action="store_true", help="only the pictures of the README")
+    options = parser.parse_args()
+    known = json.loads((options.var / "credentials.json").read_text())
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        for theme in THEMES:
+            for width, height in WIDTHS.items():
+                if not options.readme or width == README_WIDTH:
+                    Camera(browser, known, options, theme, width, height).tour()
+        browser.close()
+
+
+class Camera:
+    """One signed-in browser window of one size and theme."""
+
+    def __init__(
+        self, browser: Browser, known: dict[str, str], options: argparse.Namespace, theme: str, width: int, height: int
+    ) -> None:
+        parts = urlsplit(known["base_url"])
+        self.base = f"{parts.scheme}://{parts.netloc}"
+        self.known, self.options = known, options
+        self.suffix = theme if options.readme else f"{theme}-{width}"
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, timezone_id="America/New_York"
+        )
+        self.page: Page = context.new_page()
+
+    def tour(self) -> None:
+        """Every page, in the order in which a trader meets them."""
+        page = self.page
+        self.shoot("login", "/login/")
+        page.fill("[name=username]", self.known["dashboard_user"])
+        page.fill("[name=password]", self.known["dashboard_password"])
+        page.click("main button[type=submit]")
+        page.wait_for_url(f"{self.base}/")
+        self.shoot("accounts", "/?show=archived")
+        account = self._address_of(".card h2 a")
+        self.shoot("overview", account)
+        for tab in TABS:
+            self.shoot(tab, f"{account}{tab}/")
+        self.shoot("past", f"{account}?generation=1")
+        page.goto(f"{self.base}{account}orders/")
+        self.shoot("order", self._address_of("td[data-column=number] a"))
+        self._ticket(account)
+        for name, path in {"new-account": "/accounts/new/", "keys": "/keys/", "password": "/password/"}.items():
+            self.shoot(name, path)
+        page.context.close()
+
+    def _address_of(self, selector: str) -> str:
+        return self.page.locator(selector).first.get_attribute("href") or ""
+
+    def _ticket(self, account: str) -> None:
+        """The ticket filled in, and the option chain."""
+        page = self.page
+        page.goto(f"{self.base}{account}")
+        page.fill("#ticket-symbol", "AAPL")
+        page.keyboard.press("Tab")
+        page.fill("#ticket-qty", "20000")
+        page.wait_for_timeout(2 * SETTLE_MS)
+        page.locator("#ticket").scroll_into_view_if_needed()
+        self._save("ticket", full_page=False)
+        page.click("#open-chain")
+        page.wait_for_timeout(2 * SETTLE_MS)
+        self._save("chain", full_page=False)
+
+    def shoot(self, name: str, path: str) -> None:
+        """Go there, wait until it is drawn, and take the picture."""
+        if self.options.readme and name not in README and not re.search("login", name):
+            return
+        self.page.goto(f"{self.base}{path}")
+        if self.page.locator("#charts").count():
+            self.page.wait_for_selector("#charts[data-points]")
+        self.page.wait_for_timeout(SETTLE_MS)
+        self._save(name, full_page=not self.options.readme)
+
+    def _save(self, name: str, *, full_page: bool) -> None:
+        if not self.options.readme or name in README:
+            self.page.screenshot(path=self.options.folder / f"{name}-{self.suffix}.png", full_page=full_page)
+
+
+if __name__ == "__main__":
+    main()

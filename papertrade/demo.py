@@ -1,0 +1,228 @@
+"""Demonstration data: a few simple strategies trade past sessions of the simulated market through the real services.
+
+Nothing is written past the rules: time is moved step by step as the feed does it, and every order is submitted, held,
+filled or refused as anybody's would be. So every chart, reason and ledger row that it leaves is true.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Protocol
+
+from accounts.models import PaperAccount, User
+from marketdata import clock, listing, market
+from marketdata.instruments import OptionRight
+from marketdata.quotes import Quote
+from marketdata.sessions import Session, calendar
+from orders.services import close_position, submit
+from papertrade import lifecycle, trading_day
+from papertrade.errors import PapertradeError
+from portfolio.selectors import book_of, positions
+
+STEP = timedelta(minutes=15)
+FIRST_DECISION = timedelta(minutes=15)  # after the open
+LAST_DECISION = timedelta(minutes=15)  # before the close
+CENT = Decimal("0.01")
+
+Quotes = dict[str, Quote]
+Send = Callable[..., None]
+
+
+class Strategy(Protocol):
+    """Decides at each step from the quotes it watches. `symbols` must not change."""
+
+    name: str
+    initial_cash: str
+    symbols: tuple[str, ...]
+
+    def decide(self, desk: "Desk", now: datetime, session: Session, quotes: Quotes) -> None: ...
+
+
+@dataclass
+class Desk:
+    """One strategy's account, and the ways to act on it. What the rules refuse is passed over, as a bot would."""
+
+    account: PaperAccount
+    orders_sent: int = 0
+
+    def held(self) -> dict[str, Decimal]:
+        """Quantity by symbol."""
+        return {view.symbol: view.qty_available for view in positions(book=book_of(account=self.account))}
+
+    def buy(self, symbol: str, qty: int, **terms: Any) -> None:
+        self._send(symbol=symbol, qty=qty, side="buy", **terms)
+
+    def sell(self, symbol: str, qty: Decimal | int, **terms: Any) -> None:
+        self._send(symbol=symbol, qty=qty, side="sell", **terms)
+
+    def close(self, symbol: str) -> None:
+        """Sell all that is available at the market."""
+        try:
+            close_position(account=self.account, symbol=symbol)
+            self.orders_sent += 1
+        except PapertradeError:
+            return
+
+    def _send(self, **terms: Any) -> None:
+        kind = "limit" if "limit_price" in terms else "market"
+        order = {"type": kind, "time_in_force": "day", **terms}
+        try:
+            submit(account=self.account, payload=order)
+            self.orders_sent += 1
+        except PapertradeError:
+            return
+
+
+@dataclass
+class Trend:
+    """Holds what trades above its own average of the last sessions, and nothing else."""
+
+    name: str = "Trend follower"
+    initial_cash: str = "100000"
+    symbols: tuple[str, ...] = ("NVDA", "TSLA")
+    memory_steps: int = 40
+    stake: Decimal = Decimal(30_000)
+    _past: dict[str, deque[Decimal]] = field(default_factory=dict)
+
+    def decide(self, desk: Desk, now: datetime, session: Session, quotes: Quotes) -> None:
+        held = desk.held()
+        for symbol, quote in quotes.items():
+            past = self._past.setdefault(symbol, deque(maxlen=self.memory_steps))
+            average = sum(past) / len(past) if past else None
+            past.append(quote.mid)
+            if average is None or len(past) < self.memory_steps // 4:
+                continue
+            if quote.mid > average and symbol not in held:
+                desk.buy(symbol, int(self.stake / quote.ask))
+            elif quote.mid < average and symbol in held:
+                desk.close(symbol)
+
+
+@dataclass
+class Reversion:
+    """Bids a little under the market and offers what it bought a little above its price, both for the day."""
+
+    name: str = "Mean reversion"
+    initial_cash: str = "50000"
+    symbols: tuple[str, ...] = ("AAPL", "KO")
+    distance: Decimal = Decimal("0.0025")
+    lots: dict[str, int] = field(default_factory=lambda: {"AAPL": 60, "KO": 220})
+
+    def decide(self, desk: Desk, now: datetime, session: Session, quotes: Quotes) -> None:
+        if now > session.open + FIRST_DECISION and (now - session.open) % timedelta(hours=2) >= STEP:
+            return
+        held = desk.held()
+        for symbol, quote in quotes.items():
+            if held.get(symbol):
+                desk.sell(symbol, held[symbol], limit_price=_cents(quote.ask * (1 + self.distance)))
+            elif symbol not in held:
+                desk.buy(symbol, self.lots[symbol], limit_price=_cents(quote.bid * (1 - self.distance)))
+
+
+@dataclass
+class WeeklyCalls:
+    """Buys calls near the money on the first day of a week and holds them to their expiry."""
+
+    name: str = "Weekly calls"
+    initial_cash: str = "25000"
+    symbols: tuple[str, ...] = ("SPY",)
+    contracts: int = 3
+    _bought_in: tuple[int, int] | None = None
+
+    def decide(self, desk: Desk, now: datetime, session: Session, quotes: Quotes) -> None:
+        week = session.date.isocalendar()[:2]
+        quote = quotes.get("SPY")
+        if week == self._bought_in or quote is None:
+            return
+        self._bought_in = week
+        expiry = next(day for day in listing.expirations("SPY", at=now) if day > session.date)
+        chain = listing.contracts("SPY", expiry, spot=quote.mid, right=OptionRight.CALL)
+        contract = min(chain, key=lambda item: abs((item.strike or 0) - quote.mid))
+        desk.buy(contract.symbol, self.contracts, position_intent="buy_to_open")
+
+
+@dataclass
+class Core:
+    """Buys two funds and keeps them, with a patient bid far below."""
+
+    name: str = "Core holdings"
+    initial_cash: str = "250000"
+    symbols: tuple[str, ...] = ("SPY",)
+    _begun: bool = False
+
+    def decide(self, desk: Desk, now: datetime, session: Session, quotes: Quotes) -> None:
+        if self._begun or "SPY" not in quotes:
+            return
+        self._begun = True
+        desk.buy("SPY", 220)
+        desk.buy("SPY", 40, limit_price=_cents(quotes["SPY"].bid * Decimal("0.9")), time_in_force="gtc")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the seeding is."""
+
+    done: int
+    total: int
+    session: Session
+
+
+@dataclass
+class Seeder:
+    """Plays the strategies over past sessions, up to where the server's clock would have started."""
+
+    user: User
+    sessions: int
+    desks: list[tuple[Strategy, Desk]] = field(default_factory=list)
+
+    def run(self) -> Iterator[Progress]:
+        """Yields after each session. The server must be empty, and nothing else may move its market."""
+        days = self._days()
+        start = days[0].open - STEP
+        current = market.current()
+        clock.forget()
+        clock.start(market=current.name, feed=current.feed.name, at=start, speed=Decimal(0), ends_at=None)
+        self.desks = [(strategy, self._open(strategy)) for strategy in (Trend(), Reversion(), WeeklyCalls(), Core())]
+        archived = self._open(Core(name="First try", initial_cash="10000"))
+        for number, session in enumerate(days, start=1):
+            self._play(session)
+            if number == 2:
+                lifecycle.archive_account(account=archived.account)
+            if number == max(2, len(days) // 3):
+                self._start_over(session)
+            yield Progress(number, len(days), session)
+        self._move(current.first_at())
+
+    def _days(self) -> list[Session]:
+        """The sessions before the one that the market starts in."""
+        before = [day for day in calendar().sessions if day.close <= market.current().first_at()]
+        return before[-self.sessions :]
+
+    def _open(self, strategy: Strategy) -> Desk:
+        return Desk(lifecycle.open_account(user=self.user, name=strategy.name, initial_cash=strategy.initial_cash))
+
+    def _play(self, session: Session) -> None:
+        at = session.open + FIRST_DECISION
+        while at <= session.close - LAST_DECISION:
+            self._move(at)
+            for strategy, desk in self.desks:
+                quotes = market.current().latest(strategy.symbols, at=at)
+                strategy.decide(desk, at, session, quotes)
+            at += STEP
+        self._move(session.close)
+
+    def _start_over(self, session: Session) -> None:
+        """The trend follower's first run ends, so that there is an earlier generation to look at."""
+        _, desk = self.desks[0]
+        lifecycle.reset_account(account=desk.account, confirm=True, reason="Longer memory after a first trial")
+        self.desks[0] = (Trend(memory_steps=2 * Trend.memory_steps), desk)
+
+    def _move(self, to: datetime) -> None:
+        with trading_day.moving():
+            trading_day.the_mover().step(to)
+
+
+def _cents(price: Decimal) -> Decimal:
+    return price.quantize(CENT, rounding=ROUND_HALF_EVEN)
