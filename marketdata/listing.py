@@ -77,6 +77,20 @@ def contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRigh
     return sorted(nearest, key=lambda contract: contract.strike or 0)
 
 
+def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
+    """Every listed contract of the underlying that still trades, by symbol."""
+    if market.current().has_book:
+        trading_until = calendar().upcoming(at).date
+        return [item for item in _book_contracts(underlying) if item.expiry and item.expiry >= trading_until]
+    found = [
+        contract
+        for expiry in expirations(underlying, at=at)
+        for right in OptionRight
+        for contract in contracts(underlying, expiry, spot=spot, right=right)
+    ]
+    return sorted(found, key=lambda contract: contract.symbol)
+
+
 def _stocks() -> Iterator[Listed]:
     if not market.current().has_book:
         yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())

@@ -4,7 +4,7 @@ The same path for one order and for a hundred thousand. A use case locks the boo
 `Engine`, places, evaluates or ends orders in order of their number, and calls `write`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -320,9 +320,18 @@ def supply_of(book_id: int, side: str, quote: Quote) -> Supply:
     return (book_id, quote.symbol, str(side), since, price)
 
 
-def load_taken(cursor: psycopg.Cursor, keys: Collection[Supply]) -> dict[Supply, Decimal]:
-    """What generations took of displayed prices since they were set, shares or contracts."""
-    priced = [key for key in keys if key[-1] is not None]
+def load_taken(
+    cursor: psycopg.Cursor, books: Mapping[int, OpenBook], keys: Collection[Supply]
+) -> dict[Supply, Decimal]:
+    """What locked books took of displayed prices since they were set, shares or contracts.
+
+    A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it.
+    """
+    priced = [
+        (book_id, symbol, side, since, price)
+        for book_id, symbol, side, since, price in keys
+        if price is not None and since <= books[book_id].last_at
+    ]
     if not priced:
         return {}
     rows = cursor.execute(

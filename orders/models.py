@@ -11,7 +11,7 @@ from marketdata.models import QuoteRecord
 from orders.admission import Intent, OrderType, TimeInForce
 from orders.matching import Side
 from orders.states import OPEN, Status
-from portfolio.models import Book, LedgerTransaction, money_field, price_field, qty_field
+from portfolio.models import CHECKED_BY_STATEMENT, Book, LedgerTransaction, money_field, price_field, qty_field
 
 
 def choices(words: type) -> list[tuple[str, str]]:
@@ -124,10 +124,13 @@ class Order(models.Model):
 
 
 class Fill(models.Model):
-    """One execution. `seq` is the number of its event; `price_since` is since when the price of the side it took had stood."""
+    """One execution. `seq` is the number of its event; `price_since` is since when the price of the side it took had stood.
+
+    That its order, quote and ledger transaction exist is checked by statement (portfolio.models.CHECKED_BY_STATEMENT).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills", db_constraint=False)
     account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="fills", **COPY)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="fills", **COPY)
     seq = models.PositiveBigIntegerField()
@@ -138,10 +141,10 @@ class Fill(models.Model):
     price = price_field()
     gross_amount = money_field()
     realized_pl = money_field()
-    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, related_name="+", db_index=False)
+    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, related_name="+", **CHECKED_BY_STATEMENT)
     price_since = models.DateTimeField()
     ledger_transaction = models.OneToOneField(
-        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="fill"
+        LedgerTransaction, on_delete=models.PROTECT, null=True, related_name="fill", db_constraint=False
     )
     created_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())

@@ -23,7 +23,7 @@ from marketdata.sessions import Session, calendar
 from orders.engine import Engine, load_taken, supply_of
 from orders.models import IS_OPEN, Order, SessionRun, SessionRunChunk
 from orders.states import Status
-from papertrade.postgres import raw_cursor
+from papertrade.postgres import fetch, raw_cursor
 from portfolio.books import OpenBook
 from portfolio.models import Position
 from portfolio.services import settle_option
@@ -31,7 +31,6 @@ from portfolio.store import lock_books
 
 CHUNK_ORDERS = 1000  # about a third of a second under lock
 POLL_SECONDS = 0.02
-_NOT_NEEDED = ("submitted_at", "accepted_at", "recorded_at")  # times are dear to read, and decide nothing here
 
 
 def due_at_open(session: Session) -> QuerySet[Order]:
@@ -144,7 +143,7 @@ def _open_chunk(cursor: psycopg.Cursor, run: SessionRun, chunk: SessionRunChunk)
     session, quotes = _session(run), _pinned(run.pk)
     books, orders = _lock_due(cursor, due_at_open(session), chunk)
     keys = {supply_of(o.book_id, o.side, quotes[o.symbol]) for o in orders if o.symbol in quotes}
-    engine = Engine(taken=load_taken(cursor, keys))
+    engine = Engine(taken=load_taken(cursor, books, keys))
     for order in orders:
         book = books[order.book_id]
         engine.evaluate(book, order, quotes.get(order.symbol), book.time(run.at), session)
@@ -184,8 +183,7 @@ def _lock_due(
     due = _in_chunk(due, chunk)
     wanted = {*due.order_by().values_list("book_id", flat=True), *also}
     books = {book.id: book for book in lock_books(cursor, sorted(wanted))}
-    due = due.filter(book_id__in=list(books)).defer(*_NOT_NEEDED).order_by("book_id", "number")
-    return books, list(due)
+    return books, fetch(cursor, due.filter(book_id__in=list(books)).order_by("book_id", "number"))
 
 
 def _in_chunk(rows: QuerySet, chunk: SessionRunChunk) -> QuerySet:

@@ -265,7 +265,7 @@ def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
 def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
     sent = _submission(unit.now, request, calendar())
     if quote is not None and sent.in_session:
-        engine.taken = load_taken(unit.cursor, [supply_of(book.id, request.side, quote)])
+        engine.taken = load_taken(unit.cursor, {book.id: book}, [supply_of(book.id, request.side, quote)])
     return engine.place(book, request, sent, quote)
 
 

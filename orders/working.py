@@ -17,7 +17,7 @@ from marketdata.sessions import Session
 from orders.engine import Engine, load_taken, supply_of
 from orders.matching import Side
 from orders.models import IS_OPEN, Order
-from papertrade.postgres import raw_cursor
+from papertrade.postgres import fetch, raw_cursor
 from portfolio.store import lock_books
 
 
@@ -99,8 +99,9 @@ def put(cursor: psycopg.Cursor, quote: Quote, *, at: datetime, session: Session)
     if not book_ids:
         return False
     books = {book.id: book for book in lock_books(cursor, sorted(book_ids))}
-    orders = list(near.filter(book_id__in=list(books)).order_by("book_id", "number"))
-    engine = Engine(taken=load_taken(cursor, {supply_of(order.book_id, order.side, quote) for order in orders}))
+    orders = fetch(cursor, near.filter(book_id__in=list(books)).order_by("book_id", "number"))
+    keys = {supply_of(order.book_id, order.side, quote) for order in orders}
+    engine = Engine(taken=load_taken(cursor, books, keys))
     changed = False
     for order in orders:
         book = books[order.book_id]

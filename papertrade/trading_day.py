@@ -77,7 +77,7 @@ class Mover:
         self.cursor = current.feed.cursor()
         self.valid: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
         self.held: list[str] = []
-        self.reaches: dict[str, working.Reach] = {}
+        self.reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
         self.kept: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
 
     def step(self, to: datetime) -> None:
@@ -109,7 +109,7 @@ class Mover:
             return
         with transaction.atomic(), raw_cursor() as cursor:
             if working.put(cursor, quote, at=quote.quoted_at, session=session):
-                self._look_again()
+                self._look_again_at(quote.symbol)
                 clock.commit_position(*self.cursor.position)
 
     def _do_due(self, instant: datetime) -> None:
@@ -150,13 +150,18 @@ class Mover:
 
     def _look_again(self) -> None:
         """Orders and positions may have changed: forget what was known of them."""
-        self.reaches.clear()
+        self.reaches = None
+        self.held = held_symbols()
+
+    def _look_again_at(self, symbol: str) -> None:
+        """A fill changes the orders of its own symbol only, and nobody sends others while the gate is closed."""
+        self.reaches |= working.reaches([symbol])
         self.held = held_symbols()
 
     def _reach(self, symbol: str) -> working.Reach:
-        if symbol not in self.reaches:
-            self.reaches |= working.reaches([symbol])
-        return self.reaches[symbol]
+        if self.reaches is None:
+            self.reaches = working.reaches(working.symbols_with_open_orders())
+        return self.reaches.get(symbol, working.NO_REACH)
 
     def _in_use(self) -> list[str]:
         return sorted({*self.held, *working.symbols_with_open_orders()})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from portfolio.money import MONEY_DECIMALS, PRICE_DECIMALS, QTY_DECIMALS, ZERO
 
@@ -108,6 +109,7 @@ def chain_hash(previous_hash: str, transaction: Transaction) -> str:
     return hashlib.sha256(f"{previous_hash}\n{canonical(transaction)}".encode()).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def instant(at: datetime) -> str:
     """An exchange time in the one spelling that is hashed: UTC, microseconds, Z."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,7 +1,8 @@
 """The books: cash, positions, the double-entry ledger, equity snapshots and the event log.
 
 The database guards them, also against SQL that skips the ORM: constraints here, triggers in the migrations (a ledger
-transaction seals its entries balanced and at least two; ledger, events and snapshots only ever grow).
+transaction seals its entries balanced and at least two; ledger, events and snapshots only ever grow; what grows with
+every order points at rows that exist).
 """
 
 from django.db import models
@@ -28,6 +29,12 @@ def qty_field(**options: object) -> models.DecimalField:
 def price_field(**options: object) -> models.DecimalField:
     """USD per share with 6 decimals."""
     return models.DecimalField(max_digits=18, decimal_places=6, **options)
+
+
+# Of a table that grows with every order: a foreign key that one trigger checks for a whole statement (migration
+# 0003_references). PostgreSQL's own constraint checks row by row and locks the row pointed at, which may be a quote that
+# every worker points at. What is pointed at is never deleted, so checking at the insert is enough.
+CHECKED_BY_STATEMENT: dict[str, bool] = {"db_index": False, "db_constraint": False}
 
 
 class Book(models.Model):
@@ -78,7 +85,7 @@ class Position(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="positions", db_index=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="positions", **CHECKED_BY_STATEMENT)
     symbol = models.CharField(max_length=32)
     asset_class = models.CharField(max_length=16, choices=[(kind.value, kind.name) for kind in AssetClass])
     multiplier = models.PositiveSmallIntegerField()
@@ -141,7 +148,7 @@ class LedgerTransaction(models.Model):
     """A balanced group of entries, chained to the one before. Inserted after its entries, which it seals."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="ledger_transactions", db_index=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="ledger_transactions", **CHECKED_BY_STATEMENT)
     sequence = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=16, choices=[(kind.value, kind.name) for kind in ledger.LedgerKind])
     at = models.DateTimeField()
@@ -150,7 +157,9 @@ class LedgerTransaction(models.Model):
     symbol = models.CharField(max_length=32, blank=True)
     qty = qty_field(null=True)
     price = price_field(null=True)
-    quote = models.ForeignKey(QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    quote = models.ForeignKey(
+        QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", **CHECKED_BY_STATEMENT
+    )
     description = models.CharField(max_length=200, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
@@ -190,7 +199,7 @@ class LedgerEntry(models.Model):
 class EquitySnapshot(models.Model):
     """What a book was worth at an instant; of several at one instant the one written last counts."""
 
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="snapshots", **CHECKED_BY_STATEMENT)
     at = models.DateTimeField()
     equity = money_field()
     cash = money_field()
@@ -234,7 +243,7 @@ class AccountEvent(models.Model):
     account = models.ForeignKey(
         PaperAccount, on_delete=models.PROTECT, related_name="events", db_index=False, db_constraint=False
     )
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="events", db_index=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="events", **CHECKED_BY_STATEMENT)
     seq = models.PositiveBigIntegerField()
     type = models.CharField(max_length=24, choices=EventType.choices)
     at = models.DateTimeField()

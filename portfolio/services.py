@@ -92,11 +92,12 @@ def keep_marks(marks: dict[str, Mark]) -> None:
         )
 
 
+# Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.
 _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
     WHERE b.id > %(after)s AND b.closed_at IS NULL
-      AND EXISTS (SELECT FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0)
-      AND NOT EXISTS (SELECT FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at >= %(at)s)
+      AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
+      AND coalesce((SELECT max(s.at) FROM portfolio_equitysnapshot s WHERE s.book_id = b.id) < %(at)s, true)
     ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
 """
 

@@ -12,6 +12,7 @@ SMILE_SLOPE = -0.10  # puts below the stock's price cost more than calls above i
 SMILE_CURVE = 0.25
 MIN_VOLATILITY = 0.05
 MAX_VOLATILITY = 2.5
+IMPLIED_FROM, IMPLIED_TO, IMPLIED_PRECISION = 0.001, 10.0, 1e-6
 
 
 def black_scholes(*, spot: float, strike: float, years: float, volatility: float, is_call: bool) -> float:
@@ -41,6 +42,23 @@ def greeks(*, spot: float, strike: float, years: float, volatility: float, is_ca
         "vega": spot * density * math.sqrt(years) / 100.0,
         "rho": sign * discounted * years * normal_cdf(sign * d2) / 100.0,
     }
+
+
+def implied_volatility(*, price: float, spot: float, strike: float, years: float, is_call: bool) -> float | None:
+    """The volatility at which Black-Scholes gives the price, USD per share; None where no volatility does."""
+    if years <= 0.0:
+        return None
+    low, high = IMPLIED_FROM, IMPLIED_TO
+
+    def value(volatility: float) -> float:
+        return black_scholes(spot=spot, strike=strike, years=years, volatility=volatility, is_call=is_call)
+
+    if not value(low) < price < value(high):
+        return None
+    while high - low > IMPLIED_PRECISION:  # the value only grows with volatility, so halving finds it
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if value(middle) < price else (low, middle)
+    return (low + high) / 2.0
 
 
 def smile(*, spot: float, strike: float, years: float, at_the_money: float) -> float:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from papertrade.api import accounts, market, orders, portfolio, status
+from papertrade.api import accounts, hosted, market, orders, portfolio, status
 from papertrade.api.schema import openapi
 
 ACCOUNT = "paper/accounts/<str:account_id>/"
@@ -30,6 +30,12 @@ urlpatterns = [
     path("market/clock/advance/", market.Advance.as_view()),
     path("market/calendar/", market.TradingCalendar.as_view()),
     path("market/quotes/", market.Quotes.as_view()),
+    path("stocks/quotes/<str:symbol>/last/", hosted.LastStockQuotes.as_view()),
+    path("stocks/snapshot/<str:symbol>/", hosted.StockSnapshots.as_view()),
+    path("options/chain/<str:symbol>/", hosted.Chain.as_view()),
+    path("options/snapshot/<str:underlying>/<str:symbol>/", hosted.ContractSnapshots.as_view()),
+    path("tickers/search/", hosted.Search.as_view()),
+    path("tickers/expirations/<str:symbol>/", hosted.Expirations.as_view()),
     path("status/", status.Status.as_view()),
     path("openapi.json", openapi, name="openapi"),
 ]

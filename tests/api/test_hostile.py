@@ -258,7 +258,9 @@ def test_a_part_of_a_path(market_api: Api, account_id: str, address: str) -> Non
     before = stored()
     for text in PARTS:
         for method in ("GET", "DELETE"):
-            path = address.replace("<str:order_id>", text).replace("<str:symbol>", text)
+            path = (
+                address.replace("<str:order_id>", text).replace("<str:symbol>", text).replace("<str:underlying>", "IBM")
+            )
             if path == address:
                 path = address.replace("<str:account_id>", text)
             response = market_api.request(method, path.replace("<str:account_id>", account_id), None)

@@ -24,7 +24,7 @@ def real(open_market: Any, market_api: TruthfulApi) -> dict[str, str]:
     """What the trader has, by the name of the path's parameter."""
     account = market_api.open_account()
     order = market_api.buy(account, limit_price="90", type="limit")
-    return {"account_id": account, "order_id": order["id"], "symbol": "IBM"}
+    return {"account_id": account, "order_id": order["id"], "symbol": "IBM", "underlying": "IBM"}
 
 
 @pytest.mark.slow

@@ -127,3 +127,39 @@ def test_a_sequence_is_used_once(desk: Desk) -> None:
 )
 def test_books_and_orders_that_cannot_be_are_refused(change: str) -> None:
     refused((change, []))
+
+
+@pytest.mark.parametrize("table", ["portfolio_book", "orders_order"])
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET id = DEFAULT", "TRUNCATE {} CASCADE"])
+def test_what_others_point_at_is_kept(table: str, change: str) -> None:
+    refused((change.format(table), []))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "nowhere"),
+    [
+        ("portfolio_accountevent", "book_id", 0),
+        ("portfolio_equitysnapshot", "book_id", 0),
+        ("portfolio_position", "book_id", 0),
+        ("portfolio_ledgertransaction", "book_id", 0),
+        ("portfolio_ledgertransaction", "quote_id", uuid4()),
+        ("orders_fill", "order_id", uuid4()),
+        ("orders_fill", "quote_id", uuid4()),
+        ("orders_fill", "ledger_transaction_id", uuid4()),
+    ],
+)
+def test_a_row_that_points_at_nothing_is_refused(table: str, column: str, nowhere: object) -> None:
+    """A copy of a real row, pointed elsewhere: what else is wrong with it is found later than this, or by name."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} LIMIT 1")
+        names = [described.name for described in cursor.description]
+        row = dict(zip(names, cursor.fetchone(), strict=True)) | {column: nowhere}
+        if "id" in row:
+            row["id"] = uuid4() if not isinstance(row["id"], int) else 10**9
+    marks = ", ".join(["%s"] * len(row))
+    fresh = {"seq": 999, "sequence": 999, "ledger_transaction_id": None, "symbol": "ZZZ"}
+    row |= {name: value for name, value in fresh.items() if name in row and name != column}
+    if table == "orders_fill":
+        row |= {"gross_amount": 0, "realized_pl": 0}
+    message = refused((f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())))
+    assert f"{table}.{column} points at no row" in message
