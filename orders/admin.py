@@ -1,5 +1,7 @@
 """Orders in the admin, with their fills and the session runs that decided them."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -24,6 +26,11 @@ def _reason(order: Order) -> str:
     return order.rejected_reason or order.cancel_reason or order.no_fill_reason or cells.NOTHING
 
 
+def _limit(order: Order) -> Any:
+    price = order.limit_price
+    return "market" if price is None else cells.figure(price, cells.MIN_MONEY_DECIMALS)
+
+
 def _spread(fill: Fill) -> str:
     quote = fill.quote
     return cells.NOTHING if quote.bid is None or quote.ask is None else cells.fixed(quote.ask - quote.bid, 2)
@@ -37,7 +44,7 @@ class OrderAdmin(HistoryAdmin):
     date_field = "submitted_at"
     list_display = (
         cells.cell("number", lambda row: f"#{row.number}", label="order"),
-        *book_cells(), "side", cells.quantity("qty"), "symbol", "type", cells.money("limit_price", label="limit"), "status",
+        *book_cells(), "side", cells.quantity("qty"), "symbol", cells.cell("limit", _limit), "status",
         cells.quantity("filled_qty", label="filled"), cells.money("average_fill_price", label="average"),
         cells.cell("reason", _reason), cells.when("submitted_at"),
     )  # fmt: skip
@@ -46,7 +53,7 @@ class OrderAdmin(HistoryAdmin):
     search_fields = ("id", "client_order_id")
     search_help_text = "An order's id or its client_order_id, whole. Use the filters for accounts and symbols."
     page_fields = (
-        "id", "client_order_id", *list_display, "time_in_force", "asset_class", "position_intent", "extended_hours",
+        "id", "client_order_id", *list_display, "type", "time_in_force", "asset_class", "position_intent", "extended_hours",
         cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
         cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",
         cells.when("accepted_at"), cells.when("filled_at"), cells.when("canceled_at"), cells.when("expired_at"),

@@ -104,7 +104,7 @@ class EntryInline(admin.TabularInline):
 class LedgerTransactionAdmin(HistoryAdmin):
     """The double-entry ledger: each transaction with its entries and its place in the chain of hashes."""
 
-    keys = Keys(in_scope=("book_id", "sequence"))
+    keys = Keys(in_scope=("book_id", "sequence"), by_time=("at", "pk"))
     date_field = "at"
     list_display = (
         cells.cell("sequence", lambda row: f"#{row.sequence}"),
@@ -162,7 +162,7 @@ class EquitySnapshotAdmin(HistoryAdmin):
 class AccountEventAdmin(HistoryAdmin):
     """Everything that happened to every account, with the quote that it was decided on."""
 
-    keys = Keys(in_scope=("account_id", "seq"), by_time=("at", "pk"))
+    keys = Keys(in_scope=("account_id", "seq"), by_symbol=("at", "pk"), by_time=("at", "pk"))
     date_field = "at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
