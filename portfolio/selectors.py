@@ -19,7 +19,7 @@ from marketdata.quotes import Quote
 from papertrade.errors import NotFound
 from portfolio import valuation
 from portfolio.books import OpenBook
-from portfolio.models import AccountEvent, Book, LedgerTransaction, Mark
+from portfolio.models import AccountEvent, Book, LedgerTransaction, Mark, Position
 from portfolio.money import ZERO_MONEY
 
 
@@ -166,6 +166,12 @@ def position(*, book: Book, symbol: str) -> PositionView:
         for _, view in _views("p.book_id = %s AND p.qty > 0 AND p.symbol = %s", [book.pk, symbol]):
             return view
     raise NotFound("There is no such position.")
+
+
+def unsettled_positions() -> QuerySet[Position]:
+    """Expired options of open books that no quote could settle, for operators; `manage.py settle` ends one."""
+    held = Position.objects.filter(unsettled=True, qty__gt=0, book__closed_at__isnull=True)
+    return held.select_related("book").order_by("expires_on", "symbol", "book_id")
 
 
 # The mark of a closed book is the one frozen in its positions.

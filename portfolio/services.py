@@ -21,10 +21,11 @@ from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer, write_all
 from portfolio.models import Book, EventType, Position
-from portfolio.money import ZERO, ZERO_MONEY, round_money
+from portfolio.money import PRICE_DECIMALS, ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books
 
 SNAPSHOT_CHUNK_BOOKS = 1000
+MAX_SETTLEMENT_PRICE = Decimal(10) ** 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,10 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
     row = Position.objects.filter(pk=position_id, unsettled=True, qty__gt=0).first()
     if row is None:
         raise NotFound("There is no such unsettled position.")
-    if price < 0 or not reason.strip():
-        raise BadRequest("Say a price of at least 0 and a reason.", price="must be at least 0", reason="is required")
+    if not 0 <= price < MAX_SETTLEMENT_PRICE or round(price, PRICE_DECIMALS) != price:
+        raise BadRequest("The price must be at least 0, with at most 6 decimals.", price="is not such a price")
+    if not reason.strip():
+        raise BadRequest("Say a reason.", reason="is required")
     with transaction.atomic(), raw_cursor() as cursor:
         books = lock_books(cursor, [row.book_id])
         position = books[0].positions.get(row.symbol) if books else None

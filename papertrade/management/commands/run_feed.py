@@ -1,7 +1,7 @@
 """`manage.py run_feed`: the feed process. One is active, the others stand by."""
 
 import signal
-import threading
+import time
 from typing import Any
 
 import structlog
@@ -16,21 +16,22 @@ from papertrade.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
+NAP_SECONDS = 0.2
 
 
 class Command(BaseCommand):
     help = "Start the market and move it: quotes to the book and to the orders, opens, closes and snapshots."
     requires_system_checks: tuple[str, ...] = ()  # they load the whole API, and the gate has run them
+    stopping = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stopping = threading.Event()
         for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, lambda *_: self.stopping.set())
+            signal.signal(sign, self._be_told_to_stop)
         try:
             market.current()
         except (market.MarketError, RecordingError) as error:
             raise CommandError(str(error)) from None
-        while not self.stopping.is_set():
+        while not self.stopping:
             try:
                 self._lead()
             except (OperationalError, Unavailable) as error:
@@ -38,17 +39,27 @@ class Command(BaseCommand):
                 log.warning("feed_interrupted", error=str(error).strip())
                 close_old_connections()
                 connection.close()
-                self.stopping.wait(RETRY_SECONDS)
+                self._pause(RETRY_SECONDS)
+
+    def _be_told_to_stop(self, *_: object) -> None:
+        self.stopping = True  # no lock in a signal handler: what it interrupts may hold it
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, in short naps, since a signal does not end a sleep."""
+        until = time.monotonic() + seconds
+        while not self.stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, NAP_SECONDS))
 
     def _lead(self) -> None:
         while not gate.try_lock(gate.FEED):
-            if self.stopping.wait(RETRY_SECONDS):
+            self._pause(RETRY_SECONDS)
+            if self.stopping:
                 return
         market.current().start()
         heart = trading_day.Heart()
         with trading_day.moving():
             heart.mover.publish()
         log.info("feed_started", market=market.current().name, feed=market.current().feed.name)
-        while not self.stopping.is_set():
-            self.stopping.wait(heart.beat())
+        while not self.stopping:
+            self._pause(heart.beat())
         gate.unlock(gate.FEED)

@@ -1,0 +1,102 @@
+"""`manage.py trading_day`: how far each open and close is, and `trading_day work`: help with one from another machine."""
+
+import sys
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
+
+from marketdata import clock
+from orders import runs
+from orders.models import SessionRun
+from orders.progress import RunProgress, progress_of, progress_of_runs
+from portfolio.selectors import unsettled_positions
+
+DEFAULT_RUNS = 10
+WATCH_SECONDS = 1.0
+PENDING = 1  # exit status where a run is not finished
+ROW = "{run:>6}  {kind:5}  {session:10}  {at:19}  {state:8}  {chunks:>9}  {orders:>15}  {elapsed:>8}  {workers}"
+HEADINGS = {
+    "run": "run", "kind": "kind", "session": "session", "at": "exchange time (UTC)", "state": "state", "chunks": "chunks",
+    "orders": "orders", "elapsed": "took", "workers": "by (chunks)",
+}  # fmt: skip
+
+
+class Command(BaseCommand):
+    help = (
+        "Show each open and close of a session: how far it is, since when, and who works on it. Ends with status 1 while "
+        "one is not finished. `trading_day work` does free chunks of unfinished ones until none is left."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", nargs="?", choices=["show", "work"], default="show")
+        parser.add_argument("--run", type=int, help="work: only this run")
+        parser.add_argument("--last", type=int, default=DEFAULT_RUNS, help=f"show: how many runs ({DEFAULT_RUNS})")
+        parser.add_argument("--watch", action="store_true", help="go on every second, until Ctrl-C")
+
+    def handle(self, *args: Any, action: str, watch: bool, **options: Any) -> None:
+        do = self._work if action == "work" else self._show
+        try:
+            status = do(**options)
+            while watch:
+                time.sleep(WATCH_SECONDS)
+                status = do(**options)
+        except KeyboardInterrupt:
+            self.stdout.write("")
+            return
+        if status:
+            sys.exit(status)
+
+    def _show(self, *, last: int, **_: Any) -> int:
+        found = progress_of_runs(limit=last)
+        self.stdout.write(f"Exchange time {_exchange_time()}, {unsettled_positions().count()} positions unsettled")
+        self.stdout.write(ROW.format(**HEADINGS))
+        for progress in found:
+            line = ROW.format(**_cells(progress)).rstrip()
+            self.stdout.write(line if progress.finished else self.style.WARNING(line))
+        return 0 if all(progress.finished for progress in found) else PENDING
+
+    def _work(self, *, run: int | None, **_: Any) -> int:
+        for one in _unfinished(run):
+            mine = 0
+            while runs.work(one):
+                mine += 1
+                at = progress_of(run_id=one.pk)
+                self.stdout.write(f"{one}: {at.chunks_done} of {at.chunks} chunks done, {mine} of them here")
+            # Others may still hold chunks. Should they die, this one takes them over.
+            runs.finish(one)
+            self.stdout.write(self.style.SUCCESS(f"{one}: finished, {mine} chunks here"))
+        return 0
+
+
+def _unfinished(run_id: int | None) -> QuerySet[SessionRun]:
+    found = SessionRun.objects.order_by("at", "pk")
+    if run_id is None:
+        return found.filter(finished_at__isnull=True)
+    if not found.filter(pk=run_id).exists():
+        raise CommandError(f"There is no run {run_id}; `manage.py trading_day` lists them.")
+    return found.filter(pk=run_id)
+
+
+def _exchange_time() -> str:
+    try:
+        return f"{clock.read().now:%Y-%m-%d %H:%M:%S} UTC"
+    except clock.ClockNotStarted:
+        return "not started"
+
+
+def _cells(progress: RunProgress) -> dict[str, str]:
+    run = progress.run
+    workers = ", ".join(f"{name} ({chunks})" for name, chunks in progress.chunks_by_worker.items())
+    return {
+        "run": str(run.pk),
+        "kind": run.kind,
+        "session": str(run.session_date),
+        "at": f"{run.at:%Y-%m-%d %H:%M:%S}",
+        "state": "finished" if progress.finished else "running",
+        "chunks": f"{progress.chunks_done}/{progress.chunks}",
+        "orders": f"{progress.orders_done}/{progress.orders}",
+        "elapsed": f"{progress.elapsed.total_seconds():.1f} s",
+        "workers": workers,
+    }

@@ -1,0 +1,33 @@
+"""A session's open that waits for workers: many books with orders in small chunks, and nobody who has begun."""
+
+from typing import Any
+
+import pytest
+
+from marketdata import market
+from marketdata.sessions import calendar
+from orders import runs
+from orders.models import SessionRun
+from papertrade import trading_day
+from tests.desk import Desk
+from tests.market_kit import MarketKit, at
+
+
+def run_of_many_chunks(
+    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch, trader: Any, *, books: int, orders_a_book: int
+) -> SessionRun:
+    """The open of DAY, made as the mover makes it: a chunk for each book, every order to be filled at 100.10."""
+    monkeypatch.setattr(runs, "CHUNK_ORDERS", orders_a_book)
+    market_kit.play("13:30:00 IBM 100.00 100.10", start="13:00:00")
+    for _ in range(books):
+        desk = Desk(trader)
+        for _ in range(orders_a_book):
+            desk.buy("1")
+    mover = trading_day.the_mover()
+    mover.cursor.seek(at("13:30:00"), None)
+    quotes = market.current().latest_of(mover.cursor, ["IBM"], at("13:30:00"))
+    run = runs.begin(
+        SessionRun.Kind.OPEN, calendar().session_at(at("13:30:00")), at=at("13:30:00"), quotes=quotes.values()
+    )
+    assert run is not None and run.chunks.count() == books
+    return run
