@@ -122,7 +122,8 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         "portfolio_accountevent": [
             *scoped, *days, *symbols, ("a page in the middle", {"p": f"older~{event.pk}"}),
             ("of an order", {"order_id": str(middle.pk)}), ("by order id", {"q": str(middle.pk)}),
-            ("a type without rows", {"type": "position_settled"}), on_quote,
+            ("a type without rows", {"type": "position_settled"}),
+            ("on an old quote", {"symbol": "S1", "quote": old_quote}),
         ],
         "orders_fill": [*scoped, *days, *symbols, on_quote, ("of an order", {"order": middle.pk})],
         "portfolio_ledgertransaction": [*scoped, *days, *symbols, on_quote],

@@ -104,7 +104,8 @@ class Order(models.Model):
             models.Index(fields=["book", "number"], name="order_open_of_book", condition=IS_OPEN),
             models.Index(fields=["expires_at"], name="order_expiring", condition=IS_OPEN),
             models.Index(fields=["book", "symbol", "-number"], name="order_book_symbol"),
-            # For the admin: those that ended without being filled are few, and looked for among all accounts.
+            # For the admin, over all accounts: a range of dates, and the few that ended without being filled.
+            models.Index(fields=["submitted_at"], name="order_submitted"),
             models.Index(fields=["status", "id"], name="order_unfilled", condition=Q(status__in=UNFILLED)),
         ]
 

@@ -108,9 +108,9 @@ class LedgerTransactionAdmin(HistoryAdmin):
     date_field = "at"
     list_display = (
         cells.cell("sequence", lambda row: f"#{row.sequence}"),
-        "kind", *book_cells(), "symbol", cells.quantity("qty"), cells.money("price"),
+        cells.text("kind"), *book_cells(), "symbol", cells.quantity("qty"), cells.money("price"),
         cells.cell("entries", lambda row: " · ".join(_entry(entry) for entry in row.entries.all())),
-        cells.when("at"), cells.digest("hash"),
+        cells.when("at"),
     )  # fmt: skip
     list_select_related = (BOOK,)
     list_prefetch = ("entries",)
@@ -119,7 +119,7 @@ class LedgerTransactionAdmin(HistoryAdmin):
     search_help_text = "A transaction's id. Use the filters for accounts and symbols."
     inlines = (EntryInline,)
     page_fields = (
-        "id", cells.cell("sequence", lambda row: f"#{row.sequence}"), "kind", *book_cells(), cells.when("at"),
+        "id", cells.cell("sequence", lambda row: f"#{row.sequence}"), cells.text("kind"), *book_cells(), cells.when("at"),
         cells.wall("recorded_at"), "order_number", "symbol", cells.quantity("qty"), cells.money("price"), *quote_cells(),
         cells.text("description"), "previous_hash", "hash",
     )  # fmt: skip
@@ -166,14 +166,14 @@ class AccountEventAdmin(HistoryAdmin):
     date_field = "at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
-        "type", *book_cells(), "symbol", "order_status", cells.text("reason"), *quote_cells()[1:], cells.when("at"),
+        cells.text("type"), *book_cells(), "symbol", "order_status", cells.text("reason"), *quote_cells()[1:], cells.when("at"),
     )  # fmt: skip
     list_select_related = (BOOK, "quote")
     list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter)
     search_fields = ("id", "order_id")
     search_help_text = "An event's or an order's id. Use the filters for accounts and symbols."
     page_fields = (
-        cells.cell("seq", lambda row: f"#{row.seq}", label="event"), "type", *book_cells(), cells.when("at"),
+        cells.cell("seq", lambda row: f"#{row.seq}", label="event"), cells.text("type"), *book_cells(), cells.when("at"),
         cells.wall("recorded_at"), "symbol", "order_status", cells.text("reason"), *quote_cells(),
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),

@@ -1,4 +1,4 @@
-"""An index for the admin's lists of canceled, expired and rejected orders; a filled order never enters it."""
+"""Indexes for the admin's lists of orders over all accounts: by time, and those that ended without being filled."""
 
 from django.db import migrations, models
 
@@ -7,6 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("orders", "0003_references")]
 
     operations = [
+        migrations.AddIndex("order", models.Index(fields=["submitted_at"], name="order_submitted")),
         migrations.AddIndex(
             "order",
             models.Index(
