@@ -91,7 +91,7 @@ class FillAdmin(HistoryAdmin):
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="fill"), *book_cells(), "side", cells.quantity("qty"), "symbol",
         cells.money("price"), cells.money("gross_amount"), cells.money("realized_pl", label="realized P/L"),
-        *quote_cells()[1:], cells.when("created_at", label="filled at"),
+        *quote_cells()[1:3], cells.age("created_at", label="quote age"), cells.when("created_at", label="filled at"),
     )  # fmt: skip
     list_select_related = (BOOK, "quote")
     list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
@@ -102,7 +102,7 @@ class FillAdmin(HistoryAdmin):
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
         cells.text("quote.feed", label="feed"),
-        cells.cell("age", lambda row: str(row.created_at - row.quote.quoted_at), label="quote age"),
+        cells.age("created_at", label="quote age"),
         cells.cell("spread", _spread),
         cells.when("price_since", label="price stood since"), cells.when("created_at", label="filled at"),
         cells.wall("recorded_at"), cells.link("order"), cells.link("ledger_transaction"),

@@ -89,7 +89,7 @@ class EntryInline(admin.TabularInline):
     """The debits and credits of a ledger transaction."""
 
     model = LedgerEntry
-    fields = readonly_fields = ("line", "account", cells.money("debit"), cells.money("credit"))
+    fields = readonly_fields = ("line", cells.text("account"), cells.money("debit"), cells.money("credit"))
     verbose_name_plural = "entries"
     can_delete = False
     extra = 0
@@ -166,7 +166,8 @@ class AccountEventAdmin(HistoryAdmin):
     date_field = "at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
-        cells.text("type"), *book_cells(), "symbol", "order_status", cells.text("reason"), *quote_cells()[1:], cells.when("at"),
+        cells.text("type"), *book_cells(), "symbol", cells.text("order_status", label="status"),
+        cells.text("reason"), *quote_cells()[1:3], cells.age("at", label="quote age"), cells.when("at"),
     )  # fmt: skip
     list_select_related = (BOOK, "quote")
     list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter)
@@ -177,7 +178,7 @@ class AccountEventAdmin(HistoryAdmin):
         cells.wall("recorded_at"), "symbol", "order_status", cells.text("reason"), *quote_cells(),
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
-        cells.cell("age", lambda row: f"{row.at - row.quote.quoted_at}" if row.quote else cells.NOTHING, label="quote age"),
+        cells.age("at", label="quote age"),
     )  # fmt: skip
     export_extra = ("book__generation_number", "quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size",
                     "quote__quoted_at", "quote__feed")  # fmt: skip

@@ -4,7 +4,7 @@ Figures keep every decimal that says something: an auditor compares them with th
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -70,6 +70,18 @@ def wall(path: str, *, label: str = "") -> Cell:
 def link(path: str, *, label: str = "") -> Cell:
     """The row that a foreign key points at, as a link to its page."""
     return of(path, page_link, label=label)
+
+
+def age(path: str, *, label: str) -> Cell:
+    """How old the quote of a row was at the instant at that path."""
+
+    def between(row: Any) -> str:
+        if row.quote is None:
+            return NOTHING
+        seconds = Decimal((getattr(row, path) - row.quote.quoted_at) // timedelta(microseconds=1)) / 1_000_000
+        return f"{fixed(seconds, 0)} s"
+
+    return cell("age", between, label=label)
 
 
 def fixed(value: Decimal, at_least: int) -> str:
