@@ -12,7 +12,7 @@ from accounts.models import AccountStatus, ApiKey, Generation, User
 from accounts.services import revoke_key
 from papertrade.admin_kit import cells
 from papertrade.admin_kit.actions import with_reason
-from papertrade.admin_kit.filters import DateRangeFilter
+from papertrade.admin_kit.filters import DateRangeFilter, presence
 from papertrade.admin_kit.history import HistoryAdmin, Links
 from papertrade.admin_kit.paging import Keys
 
@@ -61,7 +61,7 @@ class ApiKeyAdmin(HistoryAdmin):
         cells.wall("revoked_at"),
     )  # fmt: skip
     list_select_related = ("user",)
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    list_filter = (presence("revoked_at", title="state", present="revoked", absent="live"), DateRangeFilter)
     date_field = "created_at"
     search_fields = ("id", "prefix", "name", "user__username")
     search_help_text = "A key's id, prefix (what follows cm_) or name, or its user's name."
@@ -101,7 +101,11 @@ class GenerationAdmin(HistoryAdmin):
         cells.text("reason"),
     )
     list_select_related = ("account__user",)
-    list_filter = (AccountFilter, ("closed_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    list_filter = (
+        AccountFilter,
+        presence("closed_at", title="state", present="closed", absent="open"),
+        DateRangeFilter,
+    )
     search_fields = ("id", "account", "account__name")
     search_help_text = "A generation's or account's id, or an account's name."
     page_fields = (

@@ -47,7 +47,7 @@ INSERT INTO orders_order (id, account_id, book_id, number, client_order_id, symb
 SELECT uuidv7(), b.account_id, b.id, n, 'bench-' || n, CASE WHEN n <= 20 THEN 'RARE' ELSE 'S' || n % {SYMBOLS} END,
     'us_equity', 1, 'buy', 'market', 'day', '', false, 10, s, CASE WHEN s = 'filled' THEN 10 ELSE 0 END, 1001, 1001, 0, 0,
     CASE WHEN s = 'rejected' THEN 'insufficient_buying_power' ELSE '' END, '', '', at::date, at + interval '5 h', at, at,
-    CASE WHEN s = 'filled' THEN at END, md5((n / 5)::text)::uuid
+    CASE WHEN s = 'filled' THEN at END, md5((n / 500 * 100 + n % 100)::text)::uuid
 FROM (SELECT n, timestamptz '2025-01-02 14:30Z' + n * interval '6 s' AS at, {BOOK_OF} AS book,
              CASE WHEN n <= 1000 AND n % 2 = 0 THEN 'rejected' ELSE 'filled' END AS s
       FROM generate_series(1, {ORDERS} - 1) n) o JOIN portfolio_book b ON b.id = o.book ORDER BY n;
@@ -138,7 +138,7 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
 
 
 def measure() -> bool:
-    """Ask for every page as a signed-in superuser, print p50 and the slowest; whether all are within the bar."""
+    """Ask for every page as a signed-in superuser, print p50 and the best; whether all are within the bar."""
     from django.test import Client
     from django.urls import reverse
 
@@ -162,7 +162,7 @@ def measure() -> bool:
             p50, rows = statistics.median(times), int(ON_PAGE.search(response.content.decode())[1])
             fine = fine and p50 <= BAR_MS
             verdict = "" if p50 <= BAR_MS else "ABOVE"
-            print(f"{name:<28} {what:<26} {p50:6.0f} ms {max(times):6.0f} ms {rows:3} rows {verdict}", flush=True)
+            print(f"{name:<28} {what:<26} {p50:6.0f} ms  best {min(times):4.0f} ms {rows:3} rows {verdict}", flush=True)
     print(f"load {os.getloadavg()[0]:.2f}")
     return fine
 

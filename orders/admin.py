@@ -12,7 +12,7 @@ from orders.models import Fill, Order, SessionRun, SessionRunChunk
 from orders.services import cancel
 from papertrade.admin_kit import cells
 from papertrade.admin_kit.actions import with_reason
-from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
+from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter, presence
 from papertrade.admin_kit.history import HistoryAdmin, Links
 from papertrade.admin_kit.paging import Keys
 from portfolio.admin import BOOK, book_cells, book_links, quote_cells, quote_links
@@ -118,7 +118,7 @@ class FillAdmin(HistoryAdmin):
 
 def _took(run: SessionRun) -> str:
     """How long it took, or how long it has been going on."""
-    return str((run.finished_at or wall_now()) - run.created_at)
+    return cells.seconds((run.finished_at or wall_now()) - run.created_at)
 
 
 def _workers(run: SessionRun) -> str:
@@ -150,12 +150,15 @@ class SessionRunAdmin(HistoryAdmin):
         "kind", "session_date", "round", cells.when("at"),
         cells.cell("progress", lambda run: f"{run.orders_done:,} of {run.orders:,}", label="done, orders and positions"),
         cells.cell("chunks", lambda run: f"{run.chunks_done:,} of {run.chunk_count:,}"),
-        cells.wall("created_at", label="since"), cells.wall("finished_at"),
-        cells.cell("took", _took),
+        cells.wall("created_at", label="since"), cells.cell("took", _took),
     )  # fmt: skip
-    list_filter = ("kind", ("finished_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    list_filter = (
+        "kind",
+        presence("finished_at", title="state", present="finished", absent="going on"),
+        DateRangeFilter,
+    )
     page_fields = (
-        *list_display, cells.cell("workers", _workers),
+        *list_display, cells.wall("finished_at"), cells.cell("workers", _workers),
         cells.cell("symbols", lambda run: f"{len(run.quotes):,}", label="quotes pinned"),
     )  # fmt: skip
     inlines = (ChunkInline,)

@@ -78,10 +78,14 @@ def age(path: str, *, label: str) -> Cell:
     def between(row: Any) -> str:
         if row.quote is None:
             return NOTHING
-        seconds = Decimal((getattr(row, path) - row.quote.quoted_at) // timedelta(microseconds=1)) / 1_000_000
-        return f"{fixed(seconds, 0)} s"
+        return seconds(getattr(row, path) - row.quote.quoted_at)
 
     return cell("age", between, label=label)
+
+
+def seconds(length: timedelta) -> str:
+    """A length of time to the millisecond."""
+    return f"{fixed(Decimal(length // timedelta(milliseconds=1)) / 1000, 0)} s"
 
 
 def fixed(value: Decimal, at_least: int) -> str:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import ListFilter, ModelAdmin
+from django.contrib.admin import ListFilter, ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
@@ -106,6 +106,23 @@ class DateRangeFilter(InputFilter):
         except ValueError:
             messages.error(request, f"{typed!r} is not a date; write it as 2026-11-23.")
             return None
+
+
+def presence(field: str, *, title: str, present: str, absent: str) -> type[SimpleListFilter]:
+    """A filter for rows that have a value in a field, or have none, in words."""
+
+    class PresenceFilter(SimpleListFilter):
+        parameter_name = f"has_{field}"
+
+        def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+            return [("yes", present), ("no", absent)]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+            chosen = self.value()
+            return queryset.filter(**{f"{field}__isnull": chosen == "no"}) if chosen in ("yes", "no") else queryset
+
+    PresenceFilter.title = title
+    return PresenceFilter
 
 
 def _midnight(day: date) -> datetime:

@@ -11,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import PaperAccount
+from accounts.models import ApiKey, PaperAccount
+from accounts.services import revoke_key
 from orders.models import Order
 from papertrade.admin_kit.export import csv_value
 from papertrade.admin_kit.history import ROWS_PER_PAGE
@@ -197,3 +198,13 @@ class TestExport:
         with CaptureQueriesContext(connection) as caught:
             exported(auditor, "orders_order")
         assert any("orders_order" in q["sql"] and "DECLARE" in q["sql"] for q in caught.captured_queries)
+
+
+def test_keys_by_state(auditor: Client, trader: Any) -> None:
+    TokenFactory(user=trader, name="live")
+    TokenFactory(user=trader, name="old")
+    old = ApiKey.objects.get(name="old")
+    revoke_key(user=trader, key_id=old.pk)
+    names = {state: [key.name for key in listed(auditor, "accounts_apikey", has_revoked_at=state).result_list]
+             for state in ("yes", "no")}  # fmt: skip
+    assert names == {"yes": ["old"], "no": ["live"]}
