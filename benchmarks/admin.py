@@ -6,6 +6,7 @@ that a list which reads backwards until it has found a page would read everythin
 
 import os
 import re
+import resource
 import shutil
 import statistics
 import sys
@@ -68,12 +69,16 @@ INSERT INTO orders_fill (id, order_id, account_id, book_id, seq, symbol, asset_c
 SELECT uuidv7(), o.id, o.account_id, o.book_id, o.number * {EVENTS_PER_ORDER} + 2, o.symbol, 'us_equity', 'buy', 10, 100.1,
        1001, 0, o.quote_id, o.submitted_at, t.id, o.submitted_at
 FROM orders_order o JOIN portfolio_ledgertransaction t ON t.book_id = o.book_id AND t.sequence = o.number ORDER BY o.number;
+INSERT INTO portfolio_position (id, book_id, symbol, asset_class, multiplier, qty, held_qty, cost_basis, realized_pl, trade_pl,
+    mark_price, mark_at, unsettled, updated_at)
+SELECT uuidv7(), book_id, symbol, 'us_equity', 1, sum(qty), 0, sum(gross_amount), 0, 0, 100, max(created_at), false, max(created_at)
+FROM orders_fill GROUP BY book_id, symbol;
 INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
 SELECT book_id, created_at, 99999, 98999, 1000, 0, -1, 0.00001 FROM orders_fill ORDER BY seq;
 """
 TABLES = [
     "accounts_paperaccount", "accounts_generation", "portfolio_book", "marketdata_quoterecord", "orders_order",
-    "portfolio_accountevent", "portfolio_ledgertransaction", "portfolio_ledgerentry", "orders_fill", "portfolio_equitysnapshot",
+    "portfolio_accountevent", "portfolio_ledgertransaction", "portfolio_ledgerentry", "orders_fill", "portfolio_position", "portfolio_equitysnapshot",
 ]  # fmt: skip
 GUARDED = [table for table in TABLES if table.startswith(("orders", "portfolio"))]
 
@@ -128,7 +133,7 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         "orders_fill": [*scoped, *days, *symbols, on_quote, ("of an order", {"order": middle.pk})],
         "portfolio_ledgertransaction": [*scoped, *days, *symbols, on_quote],
         "portfolio_equitysnapshot": [*scoped, *days],
-        "portfolio_position": scoped,
+        "portfolio_position": [*scoped, *days, *symbols],
         "marketdata_quoterecord": [*scoped[:2], *days, *symbols, ("by id", {"q": old_quote})],
         "accounts_paperaccount": [
             *scoped[:2], ("part of a name", {"q": "bench 99"}), ("archived", {"status": "archived"}),
@@ -167,6 +172,23 @@ def measure() -> bool:
     return fine
 
 
+def export() -> None:
+    """All orders as CSV: how long, and by how much the process grows."""
+    from django.test import Client
+    from django.urls import reverse
+
+    from accounts.models import User
+
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get(username="bench admin"))
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    size = sum(len(line) for line in client.get(reverse("admin:orders_order_export")).streaming_content)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"CSV of all orders: {size / 1e6:.0f} MB in {time.perf_counter() - started:.0f} s, {grown:.0f} MB more memory"
+    )
+
+
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="papertrade-bench-"))
     folder.chmod(0o755)
@@ -176,7 +198,9 @@ def main() -> int:
 
         market.current().start()
         make_rows()
-        return 0 if measure() else 1
+        fine = measure()
+        export()
+        return 0 if fine else 1
     finally:
         servers.stop()
         shutil.rmtree(folder, ignore_errors=True)
