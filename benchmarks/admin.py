@@ -71,14 +71,16 @@ SELECT uuidv7(), o.id, o.account_id, o.book_id, o.number * {EVENTS_PER_ORDER} + 
 FROM orders_order o JOIN portfolio_ledgertransaction t ON t.book_id = o.book_id AND t.sequence = o.number ORDER BY o.number;
 INSERT INTO portfolio_position (id, book_id, symbol, asset_class, multiplier, qty, held_qty, cost_basis, realized_pl, trade_pl,
     mark_price, mark_at, unsettled, updated_at)
-SELECT uuidv7(), book_id, symbol, 'us_equity', 1, sum(qty), 0, sum(gross_amount), 0, 0, 100, max(created_at), false, max(created_at)
+SELECT uuidv7(), book_id, symbol, 'us_equity', 1, sum(qty), 0, sum(gross_amount), 0, 0, 100,
+       max(created_at), false, max(created_at)
 FROM orders_fill GROUP BY book_id, symbol;
 INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
 SELECT book_id, created_at, 99999, 98999, 1000, 0, -1, 0.00001 FROM orders_fill ORDER BY seq;
 """
 TABLES = [
     "accounts_paperaccount", "accounts_generation", "portfolio_book", "marketdata_quoterecord", "orders_order",
-    "portfolio_accountevent", "portfolio_ledgertransaction", "portfolio_ledgerentry", "orders_fill", "portfolio_position", "portfolio_equitysnapshot",
+    "portfolio_accountevent", "portfolio_ledgertransaction", "portfolio_ledgerentry", "orders_fill",
+    "portfolio_position", "portfolio_equitysnapshot",
 ]  # fmt: skip
 GUARDED = [table for table in TABLES if table.startswith(("orders", "portfolio"))]
 

@@ -22,7 +22,7 @@ class ReasonForm(forms.Form):
 
     reason = forms.CharField(
         max_length=REASON_MAX_LENGTH,
-        help_text="Kept with the rows and in the operators' log. The owner of the account can read it.",
+        help_text="Kept in the operators' log with your name; an account's owner reads it in the account's events.",
         widget=forms.TextInput(attrs={"size": 80, "autofocus": True}),
     )
 
