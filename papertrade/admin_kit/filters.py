@@ -13,6 +13,8 @@ from django.http import HttpRequest
 
 from papertrade.admin_kit.cells import EXCHANGE_ZONE
 
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+
 
 @dataclass(frozen=True)
 class Input:
@@ -101,11 +103,16 @@ class DateRangeFilter(InputFilter):
 
     def _day(self, request: HttpRequest, name: str) -> date | None:
         typed = self.typed(name)
-        try:
-            return date.fromisoformat(typed) if typed else None
-        except ValueError:
-            messages.error(request, f"{typed!r} is not a date; write it as 2026-11-23.")
+        if not typed:
             return None
+        try:
+            day = date.fromisoformat(typed)
+        except ValueError:
+            day = date.min
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            messages.error(request, f"{typed!r} is not a day that can be looked for; write it as 2026-11-23.")
+            return None
+        return day
 
 
 def presence(field: str, *, title: str, present: str, absent: str) -> type[SimpleListFilter]:

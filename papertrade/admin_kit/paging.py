@@ -91,10 +91,16 @@ def _values(model: type[Model], names: tuple[str, ...], place: str) -> tuple[Any
     parts = place.split(SEPARATOR) if place else []
     if len(parts) != len(names):
         return ()
-    fields = [model._meta.pk if name == "pk" else model._meta.get_field(name.removesuffix("_id")) for name in names]
     try:
-        values = tuple(field.target_field.to_python(part) if field.is_relation else field.to_python(part)
-                       for field, part in zip(fields, parts, strict=True))  # fmt: skip
+        return tuple(_value(model, name, part) for name, part in zip(names, parts, strict=True))
     except (ValidationError, ValueError):
         return ()
-    return values
+
+
+def _value(model: type[Model], name: str, text: str) -> Any:
+    field = model._meta.pk if name == "pk" else model._meta.get_field(name.removesuffix("_id"))
+    if field.is_relation:
+        field = field.target_field
+    value = field.to_python(text)
+    field.run_validators(value)  # a number that the column cannot hold
+    return value
