@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -57,6 +57,8 @@ def with_reason(
                 admin.log_change(request, row, f"{done}: {reason}")
         except PapertradeError as refusal:
             admin.message_user(request, f"{row}: {refusal}", messages.WARNING)
+        except OperationalError:  # a lock that was waited for in vain
+            admin.message_user(request, f"{row}: the account is busy. Nothing was done; try again.", messages.WARNING)
         else:
             count += 1
     if count:

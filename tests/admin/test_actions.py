@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -51,10 +52,19 @@ class TestCancel:
         assert traded.state(resting)[0] == "canceled"
         assert LogEntry.objects.count() == 1
 
-    @pytest.mark.parametrize("who", ["auditor"])
-    def test_an_auditor_may_not(self, request: Any, traded: Desk, who: str) -> None:
+    def test_a_busy_account_is_said(self, operator: Client, traded: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        def busy(**values: Any) -> None:
+            raise OperationalError("canceling statement due to lock timeout")
+
         order = traded.buy("1", limit="90")
-        act(request.getfixturevalue(who), "orders_order", "cancel", order)
+        monkeypatch.setattr("orders.admin.cancel", busy)
+        page = act(operator, "orders_order", "cancel", order)
+        assert "busy. Nothing was done; try again." in page.content.decode()
+        assert not LogEntry.objects.exists()
+
+    def test_an_auditor_may_not(self, auditor: Client, traded: Desk) -> None:
+        order = traded.buy("1", limit="90")
+        act(auditor, "orders_order", "cancel", order)
         assert traded.state(order)[0] == "new"
         assert not LogEntry.objects.exists()
 
