@@ -121,8 +121,10 @@ class Engine:
             self._fill(book, order, decision, at, quote)
         return True
 
-    def end(self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "") -> None:
-        """Cancel or expire an open order and release what it holds."""
+    def end(
+        self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "", note: str = ""
+    ) -> None:
+        """Cancel or expire an open order and release what it holds; a `note` says more than the reason in its event."""
         self.books[book.id] = book
         order.status = move(Status(order.status), status)
         if status == Status.CANCELED:
@@ -133,7 +135,7 @@ class Engine:
         order.no_fill_reason, order.no_fill_at = "", None
         self._hold(book, order, ZERO, at)
         self._touch(order, at)
-        book.record(event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=reason)
+        book.record(event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=note or reason)
 
     def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
         """Write every order, fill and book that was touched."""

@@ -68,8 +68,11 @@ def submit(*, account: PaperAccount, payload: object) -> Submitted:
     return _with_book(account, lambda unit: _submit(unit, account, request))
 
 
-def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
-    """Cancel an open order. Raises NotFound, and Conflict `order_not_cancelable` where it is not open any more."""
+def cancel(*, account: PaperAccount, order_id: UUID | str, note: str = "") -> Order:
+    """Cancel an open order; an operator's `note` goes into its event.
+
+    Raises NotFound, and Conflict `order_not_cancelable` where it is not open any more.
+    """
     wanted = as_uuid(order_id, "order")
 
     def run(unit: Unit) -> Order:
@@ -80,7 +83,7 @@ def cancel(*, account: PaperAccount, order_id: UUID | str) -> Order:
             raise NotFound("There is no such order.")
         if unit.book is None or order.status not in OPEN:
             raise Conflict(f"The order is {order.status}, not open.", code="order_not_cancelable", status=order.status)
-        _cancel(unit, unit.book, [order])
+        _cancel(unit, unit.book, [order], note)
         return order
 
     return _with_book(account, run)
@@ -279,10 +282,10 @@ def _latest(unit: Unit, request: OrderRequest) -> Quote | None:
     return market.current().latest([symbol], at=unit.now).get(symbol)
 
 
-def _cancel(unit: Unit, book: OpenBook, orders: list[Order]) -> None:
+def _cancel(unit: Unit, book: OpenBook, orders: list[Order], note: str = "") -> None:
     engine = Engine()
     for order in orders:
-        engine.end(book, order, Status.CANCELED, unit.now, reason=CancelReason.REQUESTED)
+        engine.end(book, order, Status.CANCELED, unit.now, reason=CancelReason.REQUESTED, note=note)
     engine.write(unit.cursor)
 
 

@@ -1,13 +1,26 @@
-"""The project as an app: its commands, its tasks, and the Celery application that every process shares."""
+"""The project as an app: its commands, its tasks, its groups, its admin site, and the Celery application of every process."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
+
+
+class AdminConfig(admin_apps.AdminConfig):
+    """Django's admin on the project's own site."""
+
+    default = False
+    default_site = "papertrade.admin_site.Site"
 
 
 class PapertradeConfig(AppConfig):
+    default = True
     name = "papertrade"
 
     def ready(self) -> None:
         # Without it tasks sent from web or feed would go to Celery's default broker instead of ours.
         from papertrade.celery import app
+        from papertrade.groups import make_groups
 
         app.set_default()
+        # The last app with tables: by its turn the permissions of all others exist.
+        post_migrate.connect(make_groups, sender=apps.get_app_config("orders"), dispatch_uid="papertrade.groups")

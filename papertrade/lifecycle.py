@@ -75,15 +75,19 @@ def rename_account(*, account: PaperAccount, name: object) -> PaperAccount:
     return account
 
 
-def archive_account(*, account: PaperAccount) -> None:
-    """Cancel what is open, close the books and take the account off the list; once more changes nothing."""
+def archive_account(*, account: PaperAccount, reason: object = "") -> None:
+    """Cancel what is open, close the books and take the account off the list; once more changes nothing.
+
+    Raises BadRequest for a reason that cannot be kept.
+    """
+    why = _read_reason(reason)
     with transaction.atomic(), raw_cursor() as cursor:
         pass_gate(cursor)
         account, book = _lock(cursor, account)
         if book is None:
             return
         at = book.time(clock.read().now)
-        _close(cursor, account, book, CancelReason.ARCHIVED, EventType.ACCOUNT_ARCHIVED)
+        _close(cursor, account, book, CancelReason.ARCHIVED, EventType.ACCOUNT_ARCHIVED, why)
         accounts.mark_archived(account=account, at=at)
 
 
@@ -178,13 +182,18 @@ def _lock(cursor: psycopg.Cursor, account: PaperAccount) -> tuple[PaperAccount, 
 
 
 def _close(
-    cursor: psycopg.Cursor, account: PaperAccount, book: OpenBook, reason: CancelReason, event: EventType | None
+    cursor: psycopg.Cursor,
+    account: PaperAccount,
+    book: OpenBook,
+    reason: CancelReason,
+    event: EventType | None,
+    why: str = "",
 ) -> None:
     """Cancel the open orders of a locked book, close it, and freeze what the generation came to."""
     at = book.last_at
     engine = cancel_open(book, reason, at)
     if event is not None:
-        book.record(event, at)
+        book.record(event, at, reason=why)
     book.snapshot(at)
     book.close(at)
     engine.write(cursor)

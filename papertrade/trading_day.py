@@ -88,8 +88,10 @@ class Mover:
         for instant in _instants(reading.through, to):
             for quote in self.cursor.until(instant, self._in_use):
                 self._apply(quote)
-            self._do_due(instant)
-            clock.commit_position(instant, None)
+            # Between open and close there is nothing to do in a minute for which nobody holds anything.
+            if self.held or instant == to or not _within_session(instant):
+                self._do_due(instant)
+                clock.commit_position(instant, None)
         self.market.publish(self.cursor)
 
     def publish(self) -> None:
@@ -183,6 +185,11 @@ def _instants(after: datetime, to: datetime) -> Iterator[datetime]:
             following = min(session.open + SNAPSHOT_EVERY * ((at - session.open) // SNAPSHOT_EVERY + 1), session.close)
         at = min(following, to)
         yield at
+
+
+def _within_session(at: datetime) -> bool:
+    session = calendar().session_at(at)
+    return session is not None and session.open != at
 
 
 def finish_runs() -> int:

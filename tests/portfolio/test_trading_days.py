@@ -1,15 +1,17 @@
 """Whole trading days by chance, against a small model that shares no code with the engine.
 
-Hypothesis makes up a recording of one stock over two sessions, then submits, cancels, advances, resets and retries. The model
-below keeps the same books in whole cents; after each step the two must agree on cash, holds, position and every order, and
+Hypothesis makes up a recording of one stock over two sessions, then submits, retries, cancels, advances, crashes on the way,
+resets and archives. The model below keeps the same books in whole cents; after each step the two must agree on cash, holds, position and every order, and
 every invariant of trading-rules.md section 7 must hold (tests/invariants.py).
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,8 +25,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orders.models import Order
+from marketdata import market
+from orders.models import IS_OPEN, Order
 from orders.services import cancel, submit
+from papertrade import trading_day
+from papertrade.errors import Conflict
+from papertrade.lifecycle import archive_account
 from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.invariants import check_account
@@ -32,12 +38,13 @@ from tests.market_kit import NEXT_DAY, MarketKit, at
 
 OPENS = [at("13:30:00"), at("13:30:00", NEXT_DAY)]
 CLOSES = [at("20:00:00"), at("20:00:00", NEXT_DAY)]
-START = OPENS[0] - timedelta(seconds=40)
+START = OPENS[0] - timedelta(seconds=4)
+END = CLOSES[1] + timedelta(hours=1)
+CRASHES = ["keep_marks", "snapshot_books", "held_symbols"]  # what the market's mover calls on its way
 MAX_AGE = timedelta(seconds=15)
 CASH = 500_000  # cents
-EXAMPLES = int(
-    os.environ.get("TRADING_DAYS", "10")
-)  # more of them: TRADING_DAYS=1000 pytest tests/portfolio/test_trading_days.py
+# More of them: TRADING_DAYS=1000 pytest tests/portfolio/test_trading_days.py
+EXAMPLES = int(os.environ.get("TRADING_DAYS", "15"))
 
 
 @dataclass
@@ -177,19 +184,29 @@ class Model:
 
 PRICES = st.integers(9_999, 10_001)  # few, so that prices stand, lock and cross
 SIDE_QUOTE = st.tuples(st.one_of(PRICES, PRICES, PRICES, st.none()), st.integers(1, 4))
-MOMENTS = st.one_of(st.integers(-30, 90), st.integers(23_300, 23_460), st.integers(86_380, 86_500))
-QUOTES = st.lists(st.tuples(MOMENTS, SIDE_QUOTE, SIDE_QUOTE), min_size=3, max_size=25)
+# Bursts of quotes, seconds apart, around the first open, the close and the next open: there things happen.
+BURSTS = (-3, 23_370, 86_397)
+BURST = st.lists(st.tuples(st.integers(0, 6), SIDE_QUOTE, SIDE_QUOTE), min_size=8, max_size=20)
+SECONDS = st.one_of(st.integers(1, 9), st.integers(10, 60), st.sampled_from([23_330, 63_000]))
+RARELY = st.integers(0, 5).map(lambda number: number == 0)
 KIT: dict[str, MarketKit] = {}
+
+ANY_ORDER = {"symbol": "IBM", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+
+
+class Crash(Exception):
+    """The end of a process, as far as a test in one process can have it."""
 
 
 class TradingDays(RuleBasedStateMachine):
-    @initialize(quotes=QUOTES)
-    def start(self, quotes: list[Any]) -> None:
-        quotes.sort(key=lambda row: row[0])
-        made = [
-            ModelQuote(OPENS[0] + timedelta(seconds=second), bid, ask, bid_size if bid else 0, ask_size if ask else 0)
-            for second, (bid, bid_size), (ask, ask_size) in quotes
-        ]
+    @initialize(bursts=st.tuples(BURST, BURST, BURST))
+    def start(self, bursts: tuple[list[Any], ...]) -> None:
+        made = []
+        for second, burst in zip(BURSTS, bursts, strict=True):
+            for gap, (bid, bid_size), (ask, ask_size) in burst:
+                second += gap
+                when = OPENS[0] + timedelta(seconds=second)
+                made.append(ModelQuote(when, bid, ask, bid_size if bid else 0, ask_size if ask else 0))
         self.model = Model(made)
         lines = [f"{q.at:%Y-%m-%dT%H:%M:%SZ} IBM {cents(q.bid)} {cents(q.ask)} {q.bid_size} {q.ask_size}" for q in made]
         KIT["market"].play(*lines, start=START.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -198,12 +215,14 @@ class TradingDays(RuleBasedStateMachine):
 
     @rule(
         side=st.sampled_from(["buy", "buy", "sell"]),
-        qty=st.integers(1, 30),
+        qty=st.integers(1, 9),
         limit=st.one_of(st.none(), PRICES),
         gtc=st.booleans(),
         again=st.booleans(),
+        pause=st.integers(0, 4),
     )
-    def submit(self, side: str, qty: int, limit: int | None, gtc: bool, again: bool) -> None:
+    def submit(self, side: str, qty: int, limit: int | None, gtc: bool, again: bool, pause: int) -> None:
+        self.advance(pause)
         self.sent += 1
         order = {"symbol": "IBM", "qty": str(qty), "side": side, "time_in_force": "gtc" if gtc else "day",
                  "client_order_id": str(self.sent), "type": "limit" if limit else "market"}  # fmt: skip
@@ -222,16 +241,31 @@ class TradingDays(RuleBasedStateMachine):
         cancel(account=self.desk.account, order_id=self.stored()[number].pk)
         self.model.orders[number].status, self.model.orders[number].hold = "canceled", 0
 
-    @rule(seconds=st.one_of(st.integers(1, 60), st.sampled_from([23_300, 23_400, 63_000])))
+    @rule(seconds=SECONDS, crash=st.one_of(st.none(), st.sampled_from(CRASHES)))
+    def wait(self, seconds: int, crash: str | None) -> None:
+        if crash:
+            self.crash_while_advancing(seconds, crash)
+        self.advance(seconds)
+
+    def crash_while_advancing(self, seconds: int, where: str) -> None:
+        """The process that moves the market dies in the middle of it; another one will start over."""
+        to = self.model.now + timedelta(seconds=seconds)
+        if to < END:
+            with patch.object(trading_day, where, side_effect=Crash), suppress(Crash):
+                KIT["market"].advance(to)
+            market.forget()
+
     def advance(self, seconds: int) -> None:
         to = self.model.now + timedelta(seconds=seconds)
-        if to < CLOSES[1] + timedelta(hours=1):
+        if to < END:
             KIT["market"].advance(to)
             self.model.advance(to)
 
     @precondition(lambda self: self.model.orders)
-    @rule()
-    def reset(self) -> None:
+    @rule(sure=RARELY)
+    def reset(self, sure: bool) -> None:
+        if not sure:
+            return
         self.desk.reset()
         self.model.cash, self.model.shares, self.model.orders = CASH, 0, []
         self.model.taken = {"buy": 0, "sell": 0}
@@ -247,8 +281,14 @@ class TradingDays(RuleBasedStateMachine):
         assert mine == [(order.status, order.filled) for order in model.orders]
 
     def teardown(self) -> None:
-        if hasattr(self, "desk"):
-            check_account(self.desk.account)
+        if not hasattr(self, "desk"):
+            return
+        check_account(self.desk.account)
+        archive_account(account=self.desk.account)
+        check_account(self.desk.account)
+        assert not Order.objects.filter(IS_OPEN, account=self.desk.account).exists()
+        with pytest.raises(Conflict, match="archived"):
+            submit(account=self.desk.account, payload={**ANY_ORDER, "client_order_id": "too late"})
 
     def stored(self) -> list[Order]:
         return list(Order.objects.filter(book=self.desk.book).order_by("number"))
@@ -264,7 +304,7 @@ def test_trading_days_by_chance(market_kit: MarketKit) -> None:
     run_state_machine_as_test(
         TradingDays,
         settings=settings(
-            max_examples=60,
+            max_examples=EXAMPLES,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

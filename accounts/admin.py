@@ -1,0 +1,123 @@
+"""Users, keys and generations in the admin. Accounts, whose page spans apps, are in `papertrade.admin`."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts.filters import AccountFilter
+from accounts.models import AccountStatus, ApiKey, Generation, User
+from accounts.services import revoke_key
+from papertrade.admin_kit import cells
+from papertrade.admin_kit.actions import with_reason
+from papertrade.admin_kit.filters import DateRangeFilter
+from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.admin_kit.paging import Keys
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    """Who may sign in. A superuser adds people and ends their access; a user with a history is never deleted."""
+
+    list_display = (
+        "username", "email", "is_active", "is_staff", "is_superuser", cells.quantity("accounts", label="active accounts"),
+        cells.quantity("keys", label="live keys"), cells.wall("last_login"), cells.wall("date_joined"),
+    )  # fmt: skip
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        active = Q(paper_accounts__status=AccountStatus.ACTIVE)
+        live = Q(api_keys__revoked_at=None, api_keys__isnull=False)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                accounts=Count("paper_accounts", filter=active, distinct=True),
+                keys=Count("api_keys", filter=live, distinct=True),
+            )
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Without the password, even hashed, for whoever cannot change it."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return sets
+        return [(title, {**options, "fields": [f for f in options["fields"] if f not in ("password", "usable_password")]})
+                for title, options in sets]  # fmt: skip
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(HistoryAdmin):
+    """Bearer keys. The secret is shown once, when a key is made, and never here: not even its hash."""
+
+    list_display = (
+        "name", "prefix", cells.link("user"), "scopes", cells.wall("created_at"), cells.wall("last_used_at"),
+        cells.wall("revoked_at"),
+    )  # fmt: skip
+    list_select_related = ("user",)
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    date_field = "created_at"
+    search_fields = ("id", "prefix", "name", "user__username")
+    search_help_text = "A key's id, prefix (what follows cm_) or name, or its user's name."
+    page_fields = ("id", *list_display)
+    export_without = ("secret_sha256",)
+    export_extra = ("user__username",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["operate"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        return with_reason(
+            self, request, queryset, title="Revoke keys", done="revoked",
+            do=lambda key, reason: revoke_key(user=key.user, key_id=key.pk),
+        )  # fmt: skip
+
+    def offers(self, action: str, row: ApiKey) -> bool:
+        return row.revoked_at is None
+
+    def related(self, row: ApiKey) -> Links:
+        return [("User", cells.page_of(User, row.user_id))]
+
+
+@admin.register(Generation)
+class GenerationAdmin(HistoryAdmin):
+    """The runs of every account, with the policy that each was frozen with and what it came to."""
+
+    keys = Keys(in_scope=("account_id", "number"))
+    date_field = "opened_at"
+    list_display = (
+        cells.cell("number", lambda row: f"#{row.number}", label="generation"),
+        cells.link("account"),
+        cells.link("account.user", label="user"),
+        cells.money("initial_cash"),
+        cells.when("opened_at"),
+        cells.when("closed_at"),
+        cells.cell("equity", lambda row: (row.summary or {}).get("equity", cells.NOTHING), label="final equity"),
+        cells.text("reason"),
+    )
+    list_select_related = ("account__user",)
+    list_filter = (AccountFilter, ("closed_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    search_fields = ("id", "account", "account__name")
+    search_help_text = "A generation's or account's id, or an account's name."
+    page_fields = (
+        "id", *list_display[:6], cells.text("reason"), "feed", "engine_version", cells.pairs("policy"),
+        cells.pairs("summary", label="final summary"),
+    )  # fmt: skip
+    export_extra = ("account__name", "account__user__username")
+
+    def related(self, row: Generation) -> Links:
+        scope = {"account": row.account_id, "generation": row.number}
+        return [
+            ("Account", f"{cells.page_of(type(row.account), row.account_id)}?generation={row.number}"),
+            ("Orders", cells.list_of("orders_order", **scope)),
+            ("Fills", cells.list_of("orders_fill", **scope)),
+            ("Positions", cells.list_of("portfolio_position", **scope)),
+            ("Events", cells.list_of("portfolio_accountevent", **scope)),
+            ("Ledger", cells.list_of("portfolio_ledgertransaction", **scope)),
+            ("Snapshots", cells.list_of("portfolio_equitysnapshot", **scope)),
+        ]

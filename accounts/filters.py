@@ -1,0 +1,31 @@
+"""The admin's filter by account, for every app whose rows belong to one."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import PaperAccount
+from papertrade.admin_kit.filters import Input, InputFilter
+
+MAX_NAMESAKES = 100  # accounts of one name
+
+
+class AccountFilter(InputFilter):
+    """Rows with an `account` of that id or name. Ids are looked up first, so that the database sees constants."""
+
+    title = "account"
+    inputs = (Input("account", "Account id, or its whole name"),)
+    scopes = True
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(account_id__in=self.account_ids()) if self.typed("account") else queryset
+
+    def account_ids(self) -> list[UUID]:
+        """The accounts that were named, archived ones too."""
+        typed = self.typed("account")
+        try:
+            return [UUID(typed)]
+        except ValueError:
+            named = PaperAccount.objects.filter(name=typed).order_by()
+            return list(named.values_list("pk", flat=True)[:MAX_NAMESAKES])

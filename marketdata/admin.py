@@ -1,0 +1,66 @@
+"""The market in the admin: quotes kept as evidence, trading sessions, and the clock."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from marketdata.models import MarketClock, QuoteRecord, TradingSession
+from papertrade.admin_kit import cells
+from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
+from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.admin_kit.paging import Keys
+
+QUOTE_CELLS = (
+    cells.money("bid"),
+    cells.money("ask"),
+    cells.quantity("bid_size"),
+    cells.quantity("ask_size"),
+    cells.when("quoted_at"),
+    "feed",
+)
+
+
+@admin.register(QuoteRecord)
+class QuoteAdmin(HistoryAdmin):
+    """A quote that a decision used, named by its contents."""
+
+    keys = Keys(newest=("symbol", "quoted_at", "pk"))
+    date_field = "quoted_at"
+    list_display = ("symbol", *QUOTE_CELLS, cells.wall("recorded_at"))
+    list_filter = (SymbolFilter, DateRangeFilter)
+    search_fields = ("id",)
+    search_help_text = "A quote's id. Use the filter for symbols."
+    page_fields = ("id", *list_display)
+
+    def related(self, row: Any) -> Links:
+        return [
+            ("Fills on this quote", cells.list_of("orders_fill", quote=row.pk)),
+            ("Ledger transactions on it", cells.list_of("portfolio_ledgertransaction", quote=row.pk)),
+            ("Events that saw it", cells.list_of("portfolio_accountevent", quote=row.pk)),
+            (f"All quotes of {row.symbol}", cells.list_of("marketdata_quoterecord", symbol=row.symbol)),
+        ]
+
+
+@admin.register(TradingSession)
+class TradingSessionAdmin(HistoryAdmin):
+    """Regular hours of a trading day, as the exchange publishes them."""
+
+    date_field = "date"
+    list_display = ("date", cells.when("open"), cells.when("close"))
+    list_filter = (DateRangeFilter,)
+    page_fields = list_display
+
+    def related(self, row: Any) -> Links:
+        return [("Session runs", cells.list_of("orders_sessionrun", session_date=row.pk))]
+
+
+@admin.register(MarketClock)
+class MarketClockAdmin(HistoryAdmin):
+    """Exchange time of the recorded or simulated market."""
+
+    list_display = (
+        "market", "feed", cells.quantity("speed"), cells.when("through", label="done through"), cells.wall("heartbeat_at"),
+    )  # fmt: skip
+    page_fields = (
+        *list_display, "through_rows", cells.when("anchor_at"), cells.wall("anchor_wall"), cells.when("ends_at"),
+    )  # fmt: skip

@@ -1,0 +1,169 @@
+"""Orders in the admin, with their fills and the session runs that decided them."""
+
+from django.contrib import admin
+from django.db.models import Count, Model, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+
+from marketdata.clock import wall_now
+from orders.models import Fill, Order, SessionRun, SessionRunChunk
+from orders.services import cancel
+from papertrade.admin_kit import cells
+from papertrade.admin_kit.actions import with_reason
+from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
+from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.admin_kit.paging import Keys
+from portfolio.admin import BOOK, book_cells, book_links, quote_cells, quote_links
+from portfolio.filters import BookFilter
+from portfolio.models import LedgerTransaction
+
+QUOTE_COLUMNS = ("quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size", "quote__quoted_at", "quote__feed")
+
+
+def _reason(order: Order) -> str:
+    return order.rejected_reason or order.cancel_reason or order.no_fill_reason or cells.NOTHING
+
+
+def _spread(fill: Fill) -> str:
+    quote = fill.quote
+    return cells.NOTHING if quote.bid is None or quote.ask is None else cells.fixed(quote.ask - quote.bid, 2)
+
+
+@admin.register(Order)
+class OrderAdmin(HistoryAdmin):
+    """Every order of every account and generation."""
+
+    keys = Keys(in_scope=("book_id", "number"), by_time=("submitted_at", "pk"))
+    date_field = "submitted_at"
+    list_display = (
+        cells.cell("number", lambda row: f"#{row.number}", label="order"),
+        *book_cells(), "side", cells.quantity("qty"), "symbol", "type", cells.money("limit_price", label="limit"), "status",
+        cells.quantity("filled_qty", label="filled"), cells.money("average_fill_price", label="average"),
+        cells.cell("reason", _reason), cells.when("submitted_at"),
+    )  # fmt: skip
+    list_select_related = (BOOK,)
+    list_filter = (BookFilter, SymbolFilter, "status", DateRangeFilter, "side", "asset_class")
+    search_fields = ("id", "client_order_id")
+    search_help_text = "An order's id or its client_order_id, whole. Use the filters for accounts and symbols."
+    page_fields = (
+        "id", "client_order_id", *list_display, "time_in_force", "asset_class", "position_intent", "extended_hours",
+        cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
+        cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",
+        cells.when("accepted_at"), cells.when("filled_at"), cells.when("canceled_at"), cells.when("expired_at"),
+        cells.when("rejected_at"), cells.when("updated_at"), cells.wall("recorded_at"), *quote_cells(),
+    )  # fmt: skip
+    export_extra = ("book__generation_number", *QUOTE_COLUMNS)
+    actions = ("cancel",)
+
+    @admin.action(description="Cancel", permissions=["operate"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        rows = queryset.select_related("account").order_by("book_id", "number")
+        return with_reason(
+            self, request, rows, title="Cancel orders", done="canceled",
+            do=lambda order, reason: cancel(account=order.account, order_id=order.pk, note=reason),
+        )  # fmt: skip
+
+    def offers(self, action: str, row: Order) -> bool:
+        return row.is_open
+
+    def related(self, row: Order) -> Links:
+        return [
+            *book_links(row.book),
+            ("Events", cells.list_of("portfolio_accountevent", order_id=row.pk)),
+            ("Fills", cells.list_of("orders_fill", order=row.pk)),
+            *quote_links(row),
+        ]
+
+
+@admin.register(Fill)
+class FillAdmin(HistoryAdmin):
+    """Every execution, with the quote that it was made on."""
+
+    keys = Keys(in_scope=("book_id", "seq"), by_time=("created_at", "pk"))
+    date_field = "created_at"
+    list_display = (
+        cells.cell("seq", lambda row: f"#{row.seq}", label="fill"), *book_cells(), "side", cells.quantity("qty"), "symbol",
+        cells.money("price"), cells.money("gross_amount"), cells.money("realized_pl", label="realized P/L"),
+        *quote_cells()[1:], cells.when("created_at", label="filled at"),
+    )  # fmt: skip
+    list_select_related = (BOOK, "quote")
+    list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
+    search_fields = ("id", "order")
+    search_help_text = "A fill's or an order's id. Use the filters for accounts and symbols."
+    page_fields = (
+        "id", cells.cell("seq", lambda row: f"#{row.seq}", label="event"), *list_display[1:9], *quote_cells(),
+        cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
+        cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
+        cells.text("quote.feed", label="feed"),
+        cells.cell("age", lambda row: str(row.created_at - row.quote.quoted_at), label="quote age"),
+        cells.cell("spread", _spread),
+        cells.when("price_since", label="price stood since"), cells.when("created_at", label="filled at"),
+        cells.wall("recorded_at"), cells.link("order"), cells.link("ledger_transaction"),
+    )  # fmt: skip
+    export_extra = ("book__generation_number", *QUOTE_COLUMNS)
+
+    def related(self, row: Fill) -> Links:
+        links = [*book_links(row.book), ("Order", cells.page_of(Order, row.order_id)), *quote_links(row)]
+        if row.ledger_transaction_id:
+            links.append(("Ledger transaction", cells.page_of(LedgerTransaction, row.ledger_transaction_id)))
+        return links
+
+
+def _took(run: SessionRun) -> str:
+    """How long it took, or how long it has been going on."""
+    return str((run.finished_at or wall_now()) - run.created_at)
+
+
+def _workers(run: SessionRun) -> str:
+    names = run.chunks.exclude(worker="").order_by("worker").values_list("worker", flat=True).distinct()
+    return ", ".join(names) or cells.NOTHING
+
+
+class ChunkInline(admin.TabularInline):
+    """Who did which part of a run."""
+
+    model = SessionRunChunk
+    fields = readonly_fields = ("number", "first_book_id", "last_book_id", "orders", "worker", cells.wall("done_at"))
+    verbose_name_plural = "chunks"
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    has_change_permission = has_add_permission
+
+
+@admin.register(SessionRun)
+class SessionRunAdmin(HistoryAdmin):
+    """The passages over the books at open and close: how far each is, since when, and who works on it."""
+
+    date_field = "session_date"
+    list_display = (
+        "kind", "session_date", "round", cells.when("at"),
+        cells.cell("progress", lambda run: f"{run.orders_done:,} of {run.orders:,}", label="done, orders and positions"),
+        cells.cell("chunks", lambda run: f"{run.chunks_done:,} of {run.chunk_count:,}"),
+        cells.wall("created_at", label="since"), cells.wall("finished_at"),
+        cells.cell("took", _took),
+    )  # fmt: skip
+    list_filter = ("kind", ("finished_at", admin.EmptyFieldListFilter), DateRangeFilter)
+    page_fields = (
+        *list_display, cells.cell("workers", _workers),
+        cells.cell("symbols", lambda run: f"{len(run.quotes):,}", label="quotes pinned"),
+    )  # fmt: skip
+    inlines = (ChunkInline,)
+    export_without = ("quotes",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SessionRun]:
+        done = Q(chunks__done_at__isnull=False)
+        return (
+            super()
+            .get_queryset(request)
+            .defer("quotes")
+            .annotate(
+                orders=Coalesce(Sum("chunks__orders"), 0),
+                orders_done=Coalesce(Sum("chunks__orders", filter=done), 0),
+                chunk_count=Count("chunks"),
+                chunks_done=Count("chunks", filter=done),
+            )
+        )

@@ -1,0 +1,168 @@
+"""Accounts in the admin, whose page spans apps (figures, charts, audit, archive), and the operators' log."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from accounts.models import Generation, PaperAccount, User
+from orders.audit import audit_books
+from papertrade.admin_kit import cells
+from papertrade.admin_kit.actions import with_reason
+from papertrade.admin_kit.filters import DateRangeFilter
+from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.errors import NotFound
+from papertrade.lifecycle import archive_account
+from portfolio.models import Book
+from portfolio.selectors import HistoryPoint, book_of, generations, history, summary
+
+MAX_GENERATION_DIGITS = 9
+MAX_POINTS = 1_000
+# What a chart of that length can show: a few hundred points.
+TIMEFRAME_UP_TO = [(timedelta(days=2), "1Min"), (timedelta(days=8), "15Min"), (timedelta(days=40), "1H")]
+LONGEST_TIMEFRAME = "1D"
+
+
+@admin.register(PaperAccount)
+class PaperAccountAdmin(HistoryAdmin):
+    """Every account, active and archived: where an audit begins."""
+
+    date_field = "created_at"
+    list_display = (
+        cells.cell("name", lambda row: row.name), cells.link("user"), "status", cells.when("created_at"),
+        cells.when("reset_at"), cells.when("archived_at"), cells.cell("id", lambda row: str(row.pk)),
+    )  # fmt: skip
+    list_select_related = ("user",)
+    list_filter = ("status", DateRangeFilter)
+    search_fields = ("id", "name__icontains", "user__username")
+    search_help_text = "An account's id, part of its name, or its user's name."
+    page_fields = (*list_display[:3], "currency", *list_display[3:6], cells.when("updated_at"), "id")
+    export_extra = ("user__username",)
+    change_form_template = "admin/account_page.html"
+    actions = ("archive",)
+
+    @admin.action(description="Archive", permissions=["operate"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[PaperAccount]) -> HttpResponse | None:
+        return with_reason(
+            self, request, queryset, title="Archive accounts", done="archived",
+            do=lambda account, reason: archive_account(account=account, reason=reason),
+        )  # fmt: skip
+
+    def offers(self, action: str, row: PaperAccount) -> bool:
+        return not row.is_archived
+
+    def related(self, row: PaperAccount) -> Links:
+        scope = {"account": row.pk}
+        return [
+            ("User", cells.page_of(User, row.user_id)),
+            ("Keys of the user", cells.list_of("accounts_apikey", user=row.user_id)),
+            ("Orders", cells.list_of("orders_order", **scope)),
+            ("Fills", cells.list_of("orders_fill", **scope)),
+            ("Positions", cells.list_of("portfolio_position", **scope)),
+            ("Events", cells.list_of("portfolio_accountevent", **scope)),
+            ("Ledger", cells.list_of("portfolio_ledgertransaction", **scope)),
+            ("Snapshots", cells.list_of("portfolio_equitysnapshot", **scope)),
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        check = path("<uuid:account_id>/audit/", self.admin_site.admin_view(self.audit), name="account_audit")
+        return [check, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        more = _standing(request, account) if account is not None and self.has_view_permission(request, account) else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def audit(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
+        """The books of all the account's generations, checked now."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        account = get_object_or_404(PaperAccount, pk=account_id)
+        books = Book.objects.filter(account=account).order_by("pk")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Audit of {account}", "opts": self.opts, "original": account, "books": books.count(),
+            "differences": list(audit_books(books=books)),
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/audit.html", context)
+
+
+def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
+    """Figures and charts of the generation that the query names, by default the latest, and all generations."""
+    asked = request.GET.get("generation", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MAX_GENERATION_DIGITS else None
+    try:
+        book = book_of(account=account, generation=number)
+    except NotFound as missing:
+        raise Http404(missing.message) from None
+    figures = book.generation.summary or summary(book=book).as_json()
+    return {
+        "generation": book.generation,
+        "figures": {name.replace("_", " "): value for name, value in figures.items()},
+        "chart": _chart(book),
+        "runs": [_run(generation) for generation in generations(account=account)],
+        "audit_url": reverse("admin:account_audit", args=[account.pk]),
+    }
+
+
+def _run(generation: Generation) -> dict[str, Any]:
+    """A line of the table of generations."""
+    final = (generation.summary or {}).get("equity")
+    return {
+        "number": generation.number,
+        "link": cells.page_link(generation, f"#{generation.number}"),
+        "opened": cells.exchange_time(generation.opened_at),
+        "closed": cells.exchange_time(generation.closed_at) if generation.closed_at else cells.NOTHING,
+        "initial_cash": cells.figure(generation.initial_cash, cells.MIN_MONEY_DECIMALS),
+        "equity": cells.figure(Decimal(final), cells.MIN_MONEY_DECIMALS) if final else cells.NOTHING,
+        "reason": generation.reason or cells.NOTHING,
+    }
+
+
+def _chart(book: Book) -> dict[str, list[Any]]:
+    """Equity in USD and drawdown in per cent over the life of a book; floats are right, they are places on the screen."""
+    points: list[HistoryPoint] = []
+    last = book.snapshots.order_by("-at").first()
+    if last is not None:
+        opened: datetime = book.generation.opened_at - timedelta(microseconds=1)
+        length = last.at - opened
+        timeframe = next((name for limit, name in TIMEFRAME_UP_TO if length <= limit), LONGEST_TIMEFRAME)
+        points = history(book=book, timeframe=timeframe, after=opened, until=last.at, limit=MAX_POINTS)
+    return {
+        "at": [f"{point.timestamp.astimezone(cells.EXCHANGE_ZONE):%Y-%m-%d %H:%M:%S}" for point in points],
+        "equity": [float(point.equity) for point in points],
+        "drawdown": [-100 * float(point.drawdown) for point in points],
+    }
+
+
+def _logged_row(entry: LogEntry) -> Any:
+    address = entry.get_admin_url()
+    return cells.anchor(address, entry.object_repr) if address else entry.object_repr
+
+
+@admin.register(LogEntry)
+class OperatorLogAdmin(HistoryAdmin):
+    """What operators did here, to what, when and why."""
+
+    date_field = "action_time"
+    list_display = (
+        cells.wall("action_time", label="when"), cells.link("user"), cells.cell("what", lambda row: row.get_change_message()),
+        cells.cell("row", _logged_row), "content_type",
+    )  # fmt: skip
+    list_select_related = ("user", "content_type")
+    list_filter = ("content_type", DateRangeFilter)
+    search_fields = ("object_id", "user__username", "change_message__icontains")
+    search_help_text = "A row's id, an operator's name, or a word of the reason."
+    page_fields = list_display
+    export_extra = ("user__username",)

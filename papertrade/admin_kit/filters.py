@@ -1,0 +1,109 @@
+"""Filters with a field to type in: dates and symbols here, accounts where accounts are known."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ListFilter, ModelAdmin
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.db.models import DateTimeField, Model, QuerySet
+from django.http import HttpRequest
+
+from papertrade.admin_kit.cells import EXCHANGE_ZONE
+
+
+@dataclass(frozen=True)
+class Input:
+    """One field of a filter."""
+
+    name: str
+    label: str
+    type: str = "text"
+
+
+class InputFilter(ListFilter):
+    """A filter whose values are typed. Subclasses name their inputs and narrow the rows; `scopes` and `ranges` choose
+    the order of a keyset list."""
+
+    template = "admin/input_filter.html"
+    inputs: tuple[Input, ...] = ()
+    scopes = ranges = False
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in self.expected_parameters():
+            if name in params:
+                self.used_parameters[name] = params.pop(name)[-1].replace("\x00", "").strip()
+
+    @property
+    def active(self) -> bool:
+        """Whether anything was typed."""
+        return any(self.used_parameters.values())
+
+    def typed(self, name: str) -> str:
+        """What was typed, without surrounding space."""
+        return self.used_parameters.get(name, "")
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str]:
+        return [field.name for field in self.inputs]
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        names = self.expected_parameters()
+        yield {
+            "inputs": [{"name": i.name, "label": i.label, "type": i.type, "value": self.typed(i.name)} for i in self.inputs],
+            "keep": [(name, value) for name, value in changelist.params.items() if name not in names],
+            "clear": changelist.get_query_string(remove=[*names, PAGE_VAR]) if self.active else "",
+        }  # fmt: skip
+
+
+class SymbolFilter(InputFilter):
+    """A ticker or an OCC symbol, whole."""
+
+    title = "symbol"
+    inputs = (Input("symbol", "Symbol, such as AAPL"),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        symbol = self.typed("symbol").upper()
+        return queryset.filter(symbol=symbol) if symbol else queryset
+
+
+class DateRangeFilter(InputFilter):
+    """From one day to another, both included, in New York's days. The admin's `date_field` says of what."""
+
+    title = "date (New York)"
+    inputs = (Input("since", "From", "date"), Input("until", "To", "date"))
+    ranges = True
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.date_field: str = model_admin.date_field
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        name = self.date_field
+        since, until = (self._day(request, field) for field in ("since", "until"))
+        if isinstance(queryset.model._meta.get_field(name), DateTimeField):
+            since = since and _midnight(since)
+            until = until and _midnight(until + timedelta(days=1)) - timedelta(microseconds=1)
+        bounds = {f"{name}__gte": since, f"{name}__lte": until}
+        return queryset.filter(**{lookup: bound for lookup, bound in bounds.items() if bound})
+
+    def _day(self, request: HttpRequest, name: str) -> date | None:
+        typed = self.typed(name)
+        try:
+            return date.fromisoformat(typed) if typed else None
+        except ValueError:
+            messages.error(request, f"{typed!r} is not a date; write it as 2026-11-23.")
+            return None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=EXCHANGE_ZONE)

@@ -1,0 +1,47 @@
+"""The admin site: its name, the order of its lists, and what stands above every page (exchange time, warnings)."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+
+from marketdata import clock
+from papertrade.admin_kit.cells import exchange_time
+
+# The walk of an audit first; what an app has beside it follows by name.
+APPS = ["accounts", "orders", "portfolio", "marketdata"]
+MODELS = [
+    "User", "PaperAccount", "Generation", "ApiKey", "Order", "Fill", "SessionRun", "AccountEvent", "Position",
+    "LedgerTransaction", "EquitySnapshot", "QuoteRecord", "TradingSession", "MarketClock",
+]  # fmt: skip
+
+
+class Site(AdminSite):
+    site_header = "papertrade operations"
+    site_title = "papertrade"
+    index_title = "Accounts, orders and books"
+    enable_nav_sidebar = True
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        if self.has_permission(request):
+            context["exchange_time"] = _exchange_time()
+        return context
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda model: (_place(MODELS, model["object_name"]), model["name"]))
+        return sorted(apps, key=lambda app: (_place(APPS, app["app_label"]), app["name"]))
+
+
+def _place(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _exchange_time() -> str:
+    """What the exchange's clock shows; empty before the market's first start."""
+    try:
+        return exchange_time(clock.read().now.replace(microsecond=0))
+    except clock.ClockNotStarted:
+        return ""
