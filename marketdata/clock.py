@@ -11,9 +11,14 @@ from decimal import Decimal
 from django.conf import settings
 
 from marketdata.models import MarketClock
+from marketdata.sessions import calendar
 from papertrade.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
+MAX_LEAD = timedelta(
+    seconds=5
+)  # exchange time that it may be ahead, at any speed: the quotes are no newer than what is done
+JUST_BEFORE = timedelta(microseconds=1)
 
 
 class ClockNotStarted(RuntimeError):
@@ -22,9 +27,13 @@ class ClockNotStarted(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One look at the clock. `now` is exchange time; `through` and `through_rows` say what has been applied by then."""
+    """One look at the clock. `now` is exchange time; `through` and `through_rows` say what has been applied by then.
+
+    `due` is where the wall clock has got to: the mover steps to it, everyone else sees `now`.
+    """
 
     now: datetime
+    due: datetime
     through: datetime
     through_rows: int | None
     speed: Decimal
@@ -40,17 +49,20 @@ def read() -> ClockReading:
     """Exchange time now; read it once per use case and pass it down."""
     if settings.PAPERTRADE_MARKET == "live":
         now = wall_now()
-        return ClockReading(now, now, None, Decimal(1), "live")
+        return ClockReading(now, now, now, None, Decimal(1), "live")
     with raw_cursor() as cursor:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
     market, speed, anchor_at, anchor_wall, through, through_rows, ends_at = row
-    now = through
+    now = due = through
     if speed:
-        now = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
-        now = min(now, ends_at) if ends_at is not None else now
-    return ClockReading(now, through, through_rows, speed, market)
+        due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
+        due = min(due, ends_at) if ends_at is not None else due
+        # Until the open has been done nobody trades in the session: an order sent meanwhile waits for it with the others.
+        undone = calendar().next_open(through).open - JUST_BEFORE
+        now = min(due, through + MAX_LEAD, max(through, undone))
+    return ClockReading(now, due, through, through_rows, speed, market)
 
 
 _READ = """
@@ -70,7 +82,7 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: date
     """
     wall = wall_now()
     row = MarketClock.objects.filter(market=market, feed=feed).first()
-    stood = read().now if row is not None else at
+    stood = read().due if row is not None else at
     MarketClock.objects.update_or_create(
         id=MarketClock.ONLY_ID,
         defaults={

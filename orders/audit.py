@@ -7,6 +7,7 @@ from django.db.models import QuerySet, Sum
 
 from orders.matching import Side
 from orders.models import IS_OPEN, Fill, Order
+from papertrade.postgres import one_instant
 from portfolio.audit import Difference, audit_book
 from portfolio.ledger import LedgerKind
 from portfolio.models import Book
@@ -16,13 +17,21 @@ from portfolio.money import ZERO
 def audit_books(
     *, books: QuerySet[Book] | None = None, progress: Callable[[int], None] | None = None
 ) -> Iterator[Difference]:
-    """Every difference in the books, by default all of them; `progress` is told how many were done."""
-    for done, book in enumerate((books if books is not None else Book.objects.order_by("pk")).iterator(), start=1):
-        yield from audit_book(book=book)
-        yield from _against_fills(book)
-        yield from _against_open_orders(book)
+    """Every difference in the books, by default all of them; `progress` is told how many were done.
+
+    Each book is read as of one instant: the market goes on meanwhile.
+    """
+    wanted = books if books is not None else Book.objects.order_by("pk")
+    for done, book_id in enumerate(list(wanted.values_list("pk", flat=True)), start=1):
+        with one_instant():
+            differences = _differences(Book.objects.get(pk=book_id))
+        yield from differences
         if progress:
             progress(done)
+
+
+def _differences(book: Book) -> list[Difference]:
+    return [*audit_book(book=book), *_against_fills(book), *_against_open_orders(book)]
 
 
 def _against_fills(book: Book) -> Iterator[Difference]:

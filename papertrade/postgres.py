@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
 Row = TypeVar("Row", bound=Model)
@@ -23,6 +23,17 @@ def raw_cursor() -> Iterator[psycopg.Cursor]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
+
+
+@contextmanager
+def one_instant() -> Iterator[None]:
+    """Read several statements as of one instant, while others write. Inside an open transaction its own rules hold."""
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with raw_cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:

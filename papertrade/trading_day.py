@@ -225,9 +225,9 @@ class Heart:
         return STEP_SECONDS
 
     def _step(self) -> None:
-        now = clock.read().now
-        self.mover.step(now)
-        waiting_from = self.market.skip(now)
+        due = clock.read().due
+        self.mover.step(due)
+        waiting_from = self.market.skip(due)
         if waiting_from is not None:
             self.mover.step(waiting_from)
             clock.jump(waiting_from)

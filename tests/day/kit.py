@@ -1,7 +1,5 @@
 """A session's open that waits for workers: many books with orders in small chunks, and nobody who has begun."""
 
-from typing import Any
-
 import pytest
 
 from marketdata import market
@@ -10,17 +8,18 @@ from orders import runs
 from orders.models import SessionRun
 from papertrade import trading_day
 from tests.desk import Desk
+from tests.factories import UserFactory
 from tests.market_kit import MarketKit, at
 
 
 def run_of_many_chunks(
-    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch, trader: Any, *, books: int, orders_a_book: int
+    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch, *, books: int, orders_a_book: int
 ) -> SessionRun:
     """The open of DAY, made as the mover makes it: a chunk for each book, every order to be filled at 100.10."""
     monkeypatch.setattr(runs, "CHUNK_ORDERS", orders_a_book)
     market_kit.play("13:30:00 IBM 100.00 100.10", start="13:00:00")
     for _ in range(books):
-        desk = Desk(trader)
+        desk = Desk(UserFactory())
         for _ in range(orders_a_book):
             desk.buy("1")
     mover = trading_day.the_mover()

@@ -29,9 +29,9 @@ def manage(*arguments: str) -> str:
 
 class TestTradingDay:
     @pytest.fixture
-    def pending(self, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch, trader: Any) -> SessionRun:
+    def pending(self, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> SessionRun:
         """The open of 7 October over four books, a chunk each; nobody has begun."""
-        return run_of_many_chunks(market_kit, monkeypatch, trader, books=4, orders_a_book=2)
+        return run_of_many_chunks(market_kit, monkeypatch, books=4, orders_a_book=2)
 
     def test_it_shows_what_is_pending_and_ends_with_status_1(self, pending: SessionRun) -> None:
         out = StringIO()
