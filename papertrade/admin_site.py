@@ -6,6 +6,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
 from marketdata import clock
+from papertrade import health
 from papertrade.admin_kit.cells import exchange_time
 
 # The walk of an audit first; what an app has beside it follows by name.
@@ -26,6 +27,7 @@ class Site(AdminSite):
         context = super().each_context(request)
         if self.has_permission(request):
             context["exchange_time"] = _exchange_time()
+            context["warnings"] = health.warnings()
         return context
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
