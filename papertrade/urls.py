@@ -19,6 +19,7 @@ urlpatterns = [
     path("llms.txt", TemplateView.as_view(template_name="llms.txt", content_type="text/plain; charset=utf-8")),
     path("healthz", probes.alive, name="alive"),
     path("readyz", probes.ready, name="ready"),
+    path("metrics", probes.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("papertrade.dashboard.urls")),
 ]
