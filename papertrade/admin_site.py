@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from marketdata import clock
 from papertrade import health
 from papertrade.admin_kit.cells import exchange_time
+from papertrade.dashboard.forms import StaffSignInForm
 
 # The walk of an audit first; what an app has beside it follows by name.
 APPS = ["accounts", "orders", "portfolio", "marketdata"]
@@ -21,6 +22,7 @@ class Site(AdminSite):
     site_header = "papertrade operations"
     site_title = "papertrade"
     index_title = "Accounts, orders and books"
+    login_form = StaffSignInForm
     enable_nav_sidebar = False  # its room belongs to the columns
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
