@@ -12,6 +12,7 @@ from operator import attrgetter
 from uuid import UUID
 
 import psycopg
+from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from marketdata.instruments import parse_symbol
@@ -22,6 +23,7 @@ from orders.admission import OrderRequest, OrderType
 from orders.matching import Circumstances, NoFill, Reject, Side, WorkingOrder, evaluate, hold_for
 from orders.models import Fill, Order
 from orders.states import CancelReason, RejectReason, Status, move
+from papertrade import metrics
 from portfolio.books import OpenBook
 from portfolio.bulk import Writer, write_all
 from portfolio.models import EventType
@@ -149,6 +151,12 @@ class Engine:
         )
         orders.insert("orders_fill", _FILL_INSERT, self.fills)
         write_all(cursor, *([extra] if extra else []), books, orders)
+        touched = {order.id: order for order in self.placed} | self.changed
+        outcomes = [
+            (str(order.status), order.rejected_reason or order.cancel_reason or order.no_fill_reason)
+            for order in touched.values()
+        ]
+        transaction.on_commit(lambda: metrics.count_orders(outcomes))
 
     def _leave_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> bool:
         """Remember why it did not fill, as an event where the reason differs from the last one."""

@@ -23,6 +23,7 @@ from marketdata.sessions import Session, calendar
 from orders.engine import Engine, load_taken, supply_of
 from orders.models import IS_OPEN, Order, SessionRun, SessionRunChunk
 from orders.states import Status
+from papertrade import metrics
 from papertrade.postgres import fetch, raw_cursor
 from portfolio.books import OpenBook
 from portfolio.models import Position
@@ -129,7 +130,8 @@ def work(run: SessionRun) -> bool:
         if chunk is None:
             return False
         do = _open_chunk if run.kind == SessionRun.Kind.OPEN else _close_chunk
-        do(cursor, run, chunk)
+        with metrics.CHUNK_SECONDS.labels(run.kind).time():
+            do(cursor, run, chunk)
         SessionRunChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=worker_name())
     return True
 

@@ -28,6 +28,7 @@ from orders.engine import Engine, Submission, load_taken, supply_of
 from orders.matching import Side
 from orders.models import Order
 from orders.states import OPEN, CancelReason, Status
+from papertrade import metrics
 from papertrade.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
 from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook
@@ -200,14 +201,21 @@ def open_orders(book: OpenBook) -> list[Order]:
 def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
+        parts = metrics.Parts()
         with transaction.atomic(), raw_cursor() as cursor:
             with cursor.connection.pipeline():
                 pass_gate(cursor)
                 book = lock_account(cursor, account.id)
-            if book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists():
+            current = book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists()
+            if current:
+                parts.end("lock")
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 now = clock.read().now
-                return run(Unit(cursor, book, book.time(now) if book else now))
+                result = run(Unit(cursor, book, book.time(now) if book else now))
+                parts.end("decide")
+        if current:
+            parts.end("commit")
+            return result
         # A reset closed the book while this waited for it: start over on the one that it opened.
     raise Unavailable("The account is being reset; send the request again.")
 

@@ -6,7 +6,9 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
 from marketdata import clock
+from papertrade import health
 from papertrade.admin_kit.cells import exchange_time
+from papertrade.dashboard.forms import StaffSignInForm
 
 # The walk of an audit first; what an app has beside it follows by name.
 APPS = ["accounts", "orders", "portfolio", "marketdata"]
@@ -20,12 +22,14 @@ class Site(AdminSite):
     site_header = "papertrade operations"
     site_title = "papertrade"
     index_title = "Accounts, orders and books"
+    login_form = StaffSignInForm
     enable_nav_sidebar = False  # its room belongs to the columns
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         if self.has_permission(request):
             context["exchange_time"] = _exchange_time()
+            context["warnings"] = health.warnings()
         return context
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:

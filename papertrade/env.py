@@ -15,6 +15,7 @@ Value = TypeVar("Value")
 
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
+SECRET_CHARACTERS = 24
 SERVERS = ("DATABASE_URL", "REDIS_URL")
 SERVERS_FILE = "servers.json"  # in the var folder while `make run` runs: the urls of its servers by variable
 
@@ -38,6 +39,17 @@ def read(name: str, default: Value, parse: Callable[[str], Value], wanted: str) 
 def text(name: str, default: str = "") -> str:
     """Any text."""
     return read(name, default, str, "text")
+
+
+def secret(name: str) -> str:
+    """Text that nobody guesses; empty where it is unset."""
+
+    def parse(given: str) -> str:
+        if len(given) < SECRET_CHARACTERS or not given.isascii():
+            raise ValueError
+        return given
+
+    return read(name, "", parse, f"at least {SECRET_CHARACTERS} ASCII characters")
 
 
 def whole(name: str, default: int, *, low: int = 0, high: int = 10**9) -> int:

@@ -51,6 +51,7 @@ if not SECRET_KEY:
             "needs 50 random characters in PAPERTRADE_SECRET_KEY."
         )
     SECRET_KEY = secret_file.read_text().strip()
+PAPERTRADE_METRICS_TOKEN = env.secret("PAPERTRADE_METRICS_TOKEN")
 ALLOWED_HOSTS = env.words("PAPERTRADE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("PAPERTRADE_TRUSTED_ORIGINS", "")
 
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
     "papertrade",
 ]
 MIDDLEWARE = [
+    "papertrade.metrics.RequestMetrics",
     "papertrade.api.middleware.ApiMiddleware",
     "papertrade.dashboard.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
@@ -170,6 +172,7 @@ X_FRAME_OPTIONS = "DENY"
 if PAPERTRADE_BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, past the proxy
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -216,6 +219,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # --- Logs -------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("PAPERTRADE_LOG_FORMAT", "line", ("line", "json"))
 LOG_PROCESSORS = [
+    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

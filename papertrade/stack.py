@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ READY_SECONDS = 60
 STOP_SECONDS = 10
 STATUS_SECONDS = 5
 POLL_SECONDS = 0.1
+METRICS_FOLDER = "metrics"
 PROJECT = Path(__file__).resolve().parent.parent
 GRANIAN_LOG_LEVEL = "warning"
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -78,6 +80,7 @@ class Stack:
         """The var folder, as ours alone, with a free port and a secret."""
         folder = embedded.own(self.var)
         self._refuse_taken_port()
+        shutil.rmtree(self.var / METRICS_FOLDER, ignore_errors=True)  # of processes that are gone
         secret_file = self.var / "secret_key"
         if not os.environ.get("PAPERTRADE_SECRET_KEY") and not secret_file.exists():
             embedded.private_file(secret_file, secrets.token_urlsafe(50))

@@ -5,7 +5,7 @@ from celery import shared_task
 
 from marketdata.services import sync_sessions as sync
 from orders.audit import audit_books
-from papertrade import trading_day
+from papertrade import metrics, trading_day
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,7 @@ def audit() -> int:
     count = 0
     for difference in audit_books():
         log.error("books_differ", row=difference.row, problem=difference.problem)
+        metrics.BOOK_ERRORS.labels("audit").inc()
         count += 1
     log.info("books_audited", differences=count)
     return count

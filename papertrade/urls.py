@@ -5,6 +5,8 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from papertrade import probes
+
 urlpatterns = [
     path("v1/", include("papertrade.api.urls")),
     path(
@@ -15,6 +17,9 @@ urlpatterns = [
         name="docs",
     ),
     path("llms.txt", TemplateView.as_view(template_name="llms.txt", content_type="text/plain; charset=utf-8")),
+    path("healthz", probes.alive, name="alive"),
+    path("readyz", probes.ready, name="ready"),
+    path("metrics", probes.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("papertrade.dashboard.urls")),
 ]

@@ -4,11 +4,12 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from papertrade import metrics
 from papertrade.errors import PapertradeError
 
 log = structlog.get_logger(__name__)
@@ -88,7 +89,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         log.warning("database_unavailable", error=str(error).strip(), path=request.path)
         code, message, details = "unavailable", "Busy; nothing was stored. Send the request again.", {}
     else:
-        log.exception("request_failed", path=request.path, request_id=getattr(request, "request_id", ""))
+        if isinstance(error, IntegrityError):
+            metrics.BOOK_ERRORS.labels("database").inc()
+        log.exception("request_failed", path=request.path)
         code, message, details = "internal_error", "Something went wrong here; nothing was stored.", {}
     status = STATUS_OF_CODE.get(code, 400)
     if status == 503:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 from papertrade.api.errors import plain
@@ -22,7 +23,9 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = f"cm_{secrets.token_hex(REQUEST_ID_BYTES)}"
-        response = self.get_response(request)
+        # Whatever is logged on the way to the answer carries its id.
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
+            response = self.get_response(request)
         if request.path.startswith(API_PREFIX) or request.path == API_PREFIX.rstrip("/"):
             if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
                 response = plain(request, response.status_code)

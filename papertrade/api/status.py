@@ -2,22 +2,17 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from django.db import Error, connection
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketdata import book, clock
-from marketdata.models import MarketClock
 from papertrade.api.fields import Text
 from papertrade.api.schema import answers
-from papertrade.errors import PapertradeError
+from papertrade.health import CHECKS, well
 
-FEED_SILENT = timedelta(seconds=15)
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 
@@ -49,27 +44,5 @@ class Status(APIView):
 
 def _timed(check: Callable[[], bool]) -> dict[str, Any]:
     started = time.perf_counter()
-    try:
-        status = OK if check() else DOWN
-    except (Error, PapertradeError, clock.ClockNotStarted):
-        status = DOWN
+    status = OK if well(check) else DOWN
     return {"status": status, "latency_ms": round((time.perf_counter() - started) * 1000, 3)}
-
-
-def _database() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
-
-
-def _quote_book() -> bool:
-    return bool(book.ping())
-
-
-def _feed() -> bool:
-    """Whether the feed process moved the market, or at least its own heart, a moment ago."""
-    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
-    return beat is not None and clock.wall_now() - beat < FEED_SILENT
-
-
-CHECKS: dict[str, Callable[[], bool]] = {"database": _database, "valkey": _quote_book, "feed": _feed}

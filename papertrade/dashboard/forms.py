@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
@@ -16,20 +17,24 @@ Result = TypeVar("Result")
 TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
 
 
-class SignInForm(AuthenticationForm):
-    """Name and password; guessing is throttled."""
+class Throttled:
+    """A sign-in form whose guessing is throttled."""
 
     def clean(self) -> dict[str, Any]:
         throttle = SignInThrottle(self.request, self.cleaned_data.get("username", ""))
-        if throttle.blocked():
+        if not throttle.allows_another():
             raise ValidationError(TOO_MANY, code="throttled")
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            throttle.failed()
-            raise
+        cleaned = super().clean()
         throttle.succeeded()
         return cleaned
+
+
+class SignInForm(Throttled, AuthenticationForm):
+    """Name and password, for the dashboard."""
+
+
+class StaffSignInForm(Throttled, AdminAuthenticationForm):
+    """Name and password, for the admin."""
 
 
 class NewAccountForm(forms.Form):

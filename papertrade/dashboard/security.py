@@ -1,9 +1,12 @@
 """What keeps the pages safe: the content security policy, and a limit on guessing passwords."""
 
+import hashlib
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 
 import redis
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from marketdata.book import client
@@ -32,6 +35,7 @@ HEADER = "; ".join([*(f"{name} {sources}" for name, sources in POLICY.items()), 
 FAILURES_PER_USER = 5
 FAILURES_PER_ADDRESS = 50
 WINDOW_SECONDS = 900
+IPV6_PREFIX = 64
 
 
 class ContentSecurityPolicy:
@@ -47,41 +51,56 @@ class ContentSecurityPolicy:
 
 
 class SignInThrottle:
-    """Counts failed sign-ins in Valkey, by name and address together and by address alone.
+    """Counts sign-ins that have not succeeded in Valkey, by name and address together and by address alone.
 
-    Without Valkey nobody is locked out: passwords are generated or at least ten characters, so that guessing is slow.
+    Never by name alone: a stranger could then lock the account's holder out. An attempt is counted before the password is
+    looked at, so that many at once, on any web process, cannot all pass. Without Valkey nobody is locked out: passwords are
+    generated or at least ten characters, so that guessing is slow.
     """
 
     def __init__(self, request: HttpRequest, username: str) -> None:
-        address = request.META.get("REMOTE_ADDR", "")
+        address = client_network(request)
+        who = hashlib.sha256(username.lower().encode()).hexdigest()  # people type passwords into the wrong field
         self._limits = {
-            f"papertrade:signin:{address}:{username.lower()[:150]}": FAILURES_PER_USER,
+            f"papertrade:signin:{address}:{who}": FAILURES_PER_USER,
             f"papertrade:signin:{address}": FAILURES_PER_ADDRESS,
         }
 
-    def blocked(self) -> bool:
-        """Whether there were too many failures in the last quarter of an hour."""
+    def allows_another(self) -> bool:
+        """Count an attempt; False where there were too many in the last quarter of an hour."""
         try:
-            counts = client().mget(list(self._limits))
-        except redis.RedisError as error:
-            log.warning("sign_in_not_counted", error=str(error))
-            return False
-        return any(int(count or 0) >= limit for count, limit in zip(counts, self._limits.values(), strict=True))
-
-    def failed(self) -> None:
-        """Count one more failure."""
-        try:
-            with client().pipeline(transaction=False) as pipe:
+            with client().pipeline() as pipe:
                 for name in self._limits:
                     pipe.incr(name)
-                    pipe.expire(name, WINDOW_SECONDS)
+                    pipe.expire(name, WINDOW_SECONDS, nx=True)
+                counts = pipe.execute()[::2]
+        except redis.RedisError as error:
+            log.warning("sign_in_not_counted", error=str(error))
+            return True
+        return all(count <= limit for count, limit in zip(counts, self._limits.values(), strict=True))
+
+    def succeeded(self) -> None:
+        """Forget this name's failures, and take this attempt back from the address."""
+        name, address = self._limits
+        try:
+            with client().pipeline() as pipe:
+                pipe.delete(name)
+                pipe.decr(address)
                 pipe.execute()
         except redis.RedisError as error:
             log.warning("sign_in_not_counted", error=str(error))
 
-    def succeeded(self) -> None:
-        """Forget this name's failures."""
-        try:
-            client().delete(next(iter(self._limits)))
-        except redis.RedisError as error:
-            log.warning("sign_in_not_counted", error=str(error))
+
+def client_network(request: HttpRequest) -> str:
+    """Where a request comes from: an IPv4 address, or the /64 that an IPv6 client has to itself.
+
+    Behind the TLS proxy it is the last entry of X-Forwarded-For, which the proxy wrote; those before it anybody can write.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.PAPERTRADE_BEHIND_TLS:
+        address = request.headers.get("X-Forwarded-For", address).rsplit(",", 1)[-1].strip()
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ip_network((place, IPV6_PREFIX), strict=False)) if place.version == 6 else str(place)

@@ -1,0 +1,136 @@
+"""compose.yaml and Dockerfile, without a container engine: what they name exists, and the commands themselves run and trade.
+
+The commands of web, feed, two workers and beat are started as local processes, with the environment that the file gives
+them, against the PostgreSQL and Valkey of the test run. The images themselves are not built here.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from papertrade import env
+from tests.stack.server import free_port, wait_until
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
+PROGRAMS = {"python", "granian", "celery"}
+GIVEN = {
+    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "k" * 60,
+    "PAPERTRADE_METRICS_TOKEN": "m" * 30,
+}  # fmt: skip
+
+
+def filled(text: str) -> str:
+    """A value with its variables in place, as compose does it."""
+    return re.sub(r"\$\{(\w+):\?\}", lambda match: GIVEN[match.group(1)], text)
+
+
+def test_every_process_is_there_and_only_the_proxy_is_reachable() -> None:
+    assert set(COMPOSE["services"]) == {*OURS, "postgres", "valkey", "proxy"}
+    assert set(OURS) == {"prepare", "web", "feed", "worker", "beat"}
+    assert [name for name, service in COMPOSE["services"].items() if "ports" in service] == ["proxy"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_variables_are_settings(name: str) -> None:
+    import papertrade.settings  # noqa: F401
+
+    assert set(OURS[name]["environment"]) <= set(env.SEEN)
+    assert OURS[name]["command"][0] in PROGRAMS
+
+
+def test_no_secret_is_written_into_either_file() -> None:
+    for name, value in OURS["web"]["environment"].items():
+        if any(word in name for word in ("KEY", "TOKEN", "URL")):
+            assert "${" in value, name
+    assert not re.search(r"(?i)(password|secret|token)\s*=", DOCKERFILE)
+
+
+def test_the_image_runs_as_nobody_in_particular_and_holds_all_of_the_code() -> None:
+    assert DOCKERFILE.index("USER papertrade") > DOCKERFILE.rindex("COPY")
+    ignored = (PROJECT / ".dockerignore").read_text()
+    for app in ("papertrade", "accounts", "marketdata", "orders", "portfolio", "templates", "static"):
+        assert f"COPY {app} {app}" in DOCKERFILE
+        assert f"!{app}\n" in ignored
+    last = DOCKERFILE.strip().splitlines()[-1]
+    assert json.loads(last.removeprefix("CMD ")) == OURS["web"]["command"]
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """The url of an empty database beside the tests' own."""
+    whole = os.environ["DATABASE_URL"]
+    server, name = whole.rsplit("/", 1)[0], f"compose_{os.getpid()}"
+    with psycopg.connect(whole, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.slow
+def test_the_commands_run_and_trade(tmp_path: Path, database: str) -> None:
+    port = free_port()
+    own = {name: filled(value) for name, value in OURS["web"]["environment"].items()}
+    broker = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
+    environment = {**os.environ, **own, "DATABASE_URL": database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path),
+                   "DJANGO_SETTINGS_MODULE": "papertrade.settings"}  # fmt: skip
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        command = [
+            part.replace("/var/lib/papertrade", str(tmp_path))
+            .replace("8000", str(port))
+            .replace("0.0.0.0", "127.0.0.1")
+            for part in OURS[name]["command"]
+        ]
+        program = [sys.executable] if command[0] == "python" else [sys.executable, "-m", command[0]]
+        return subprocess.Popen([*program, *command[1:]], cwd=PROJECT, env=environment)
+
+    def ask(method: str, path: str, body: Any = None, token: str = "", host: str = GIVEN["DOMAIN"]) -> Any:
+        headers = {"Host": host, "X-Forwarded-Proto": "https", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}{path}", data, {**headers, "Authorization": f"Bearer {token}"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text = answer.read().decode()
+        return text if path == "/metrics" else json.loads(text)
+
+    def ready() -> bool:
+        try:
+            return (
+                ask("GET", "/readyz", host="localhost")["status"] == "ok"
+                and ask("GET", "/v1/status/")["status"] == "ok"
+            )
+        except (urllib.error.URLError, OSError):
+            return False
+
+    assert start("prepare").wait(120) == 0
+    processes = [start(name) for name in ("web", "feed", "worker", "worker", "beat")]
+    try:
+        wait_until(ready, "web and feed answer")
+        key = json.loads((tmp_path / "credentials.json").read_text())["paper_key"]
+        account = ask("POST", "/v1/paper/accounts/", {}, key)["account"]["id"]
+        order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+        sent = ask("POST", f"/v1/paper/accounts/{account}/orders/", order, key)
+        path = f"/v1/paper/accounts/{account}/orders/{sent['id']}/"
+        wait_until(lambda: ask("GET", path, token=key)["status"] == "filled", "the order is filled")
+        assert 'papertrade_orders_total{reason="",status="filled"} 1.0' in ask("GET", "/metrics", token="m" * 30)
+        assert all(process.poll() is None for process in processes)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(30)

@@ -1,0 +1,103 @@
+"""What the probes answer and what the admin warns of: each fault is made on real servers, and each sentence read."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import redis
+from django.db import OperationalError
+from django.test import Client
+
+from marketdata import book, clock
+from marketdata.models import MarketClock
+from orders.models import SessionRun
+from papertrade import health
+from tests.market_kit import MarketKit, at
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def well(open_market: MarketKit) -> MarketKit:
+    """A market whose feed has just been heard of."""
+    clock.beat()
+    return open_market
+
+
+@pytest.fixture
+def no_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "_client", redis.Redis.from_url(NOWHERE))
+
+
+def silent_for(seconds: int) -> None:
+    MarketClock.objects.update(heartbeat_at=clock.wall_now() - timedelta(seconds=seconds))
+
+
+def test_all_is_well(well: MarketKit) -> None:
+    assert health.warnings() == []
+    assert Client().get("/readyz").json() == {"status": "ok", "reasons": []}
+
+
+def test_alive_asks_nothing_of_the_database() -> None:
+    response = Client().get("/healthz")  # without the fixture `db` any query raises
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_a_silent_feed(well: MarketKit) -> None:
+    silent_for(40)
+    [warning] = health.warnings()
+    assert warning.startswith("Quotes are stale: no feed process has moved the market for 40 s.")
+    assert Client().get("/readyz").status_code == 200
+
+
+def test_no_valkey(well: MarketKit, no_valkey: None) -> None:
+    assert health.warnings()[0].startswith("Valkey does not answer")
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["reasons"][0].startswith("The quote book is not filled")
+
+
+def test_a_lost_quote_book(well: MarketKit) -> None:
+    book.clear()
+    assert Client().get("/readyz").status_code == 503
+
+
+def test_a_market_that_was_never_started(db: None) -> None:
+    MarketClock.objects.all().delete()
+    assert "has not been started" in Client().get("/readyz").json()["reasons"][0]
+
+
+def test_no_database(well: MarketKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(health, "database_answers", away)
+    assert Client().get("/readyz").json()["reasons"] == ["The database does not answer."]
+    assert health.warnings() == ["The database does not answer."]
+
+
+def test_migrations_that_are_missing(well: MarketKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db.migrations.recorder import MigrationRecorder
+
+    monkeypatch.setattr(health, "_is_migrated", False)
+    MigrationRecorder.Migration.objects.filter(app="orders").delete()
+    assert "Migrations are missing" in Client().get("/readyz").json()["reasons"][0]
+
+
+def test_a_clock_that_stands_still(well: MarketKit) -> None:
+    MarketClock.objects.update(speed=Decimal(1), anchor_wall=clock.wall_now() - timedelta(seconds=60))
+    [warning] = health.warnings()
+    assert "stands still" in warning
+
+
+def test_a_run_that_is_late(well: MarketKit) -> None:
+    run = SessionRun.objects.create(kind="open", session_date="2013-10-07", round=1, at=at("13:30:00"), quotes=[])
+    assert health.warnings() == []  # it has only begun
+    SessionRun.objects.update(created_at=clock.wall_now() - timedelta(minutes=5))
+    assert f"The {run} is late" in health.warnings()[0]
+
+
+def test_the_admin_shows_them(well: MarketKit, admin_client: Client) -> None:
+    assert b"Quotes are stale" not in admin_client.get("/admin/").content
+    silent_for(40)
+    assert b"Quotes are stale" in admin_client.get("/admin/").content

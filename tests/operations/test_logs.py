@@ -1,0 +1,89 @@
+"""Logs: one request id from the answer to every line, and never a secret, whatever goes wrong."""
+
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from django.conf import settings as django_settings
+from django.db import IntegrityError
+from django.test import Client
+
+from orders import services
+from tests.api_kit import Api
+from tests.factories import TokenFactory, UserFactory
+from tests.market_kit import MarketKit
+
+PASSWORD = "a very secret passphrase 8472"
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, from DEBUG on, as production writes it: JSON lines."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=django_settings.LOG_PROCESSORS,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield text
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def broken(**_: Any) -> None:
+    raise IntegrityError("the books refuse this")
+
+
+def test_a_failure_is_logged_once_with_the_id_of_its_answer(
+    api: Api, open_market: MarketKit, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id = api.open_account()
+    monkeypatch.setattr(services, "submit", broken)
+    response = api.order(account_id)
+    assert response.status_code == 500
+    [line] = [json.loads(line) for line in log.getvalue().splitlines() if "request_failed" in line]
+    assert line["request_id"] == response.headers["X-Request-ID"] == response.json()["request_id"]
+    assert "the books refuse this" in line["exception"]
+
+
+def test_the_id_of_one_request_is_not_on_the_lines_of_the_next(db: None, log: io.StringIO) -> None:
+    Client().get("/v1/status/")
+    structlog.get_logger("after").warning("later")
+    assert "request_id" not in json.loads(log.getvalue().splitlines()[-1])
+
+
+def test_secrets_are_never_logged(
+    open_market: MarketKit, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = UserFactory(username="walter", password=PASSWORD)
+    token = TokenFactory(user=user)
+    api, browser = Api(token), Client(raise_request_exception=False)
+    account_id = api.open_account()
+    browser.post("/login/", {"username": "walter", "password": "wrong " + PASSWORD})
+    browser.post("/login/", {"username": "walter", "password": PASSWORD})
+    session = browser.cookies["sessionid"].value
+    browser.get("/nowhere")
+    Api(token + "x").get(f"{account_id}/")
+    api.post(f"{account_id}/orders/", "{")
+    monkeypatch.setattr(services, "submit", broken)
+    assert api.order(account_id).status_code == 500
+    monkeypatch.setattr("papertrade.dashboard.views.accounts.index", broken)
+    browser.get("/")
+    assert "request_failed" in log.getvalue()
+    secret_parts = [PASSWORD, token, token[15:], session, django_settings.SECRET_KEY]
+    secret_parts.append(str(django_settings.DATABASES["default"]["PASSWORD"]))
+    for secret in secret_parts:
+        assert secret not in log.getvalue()
