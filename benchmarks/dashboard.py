@@ -1,6 +1,6 @@
-"""`python -m benchmarks.dashboard`: server time of the dashboard's pages on an account with a year of minutes and 100,000 orders.
+"""`python -m benchmarks.dashboard`: server time of pages of an account with a year of minutes and 100,000 orders.
 
-The first request of each page is shown beside the median of the following; the bar is 500 ms. Ends with status 1 above it.
+The first request of each page is shown beside the median of the rest; the bar is 500 ms. Ends with status 1 above it.
 """
 
 import os
