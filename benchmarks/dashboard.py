@@ -81,7 +81,9 @@ def measure(account: str) -> bool:
                 raise AssertionError(f"{address}: {response.status_code}")
         p50 = statistics.median(times[1:])
         fine = fine and p50 <= BAR_MS
-        print(f"{what:<26} first {times[0]:6.0f} ms, then {p50:6.0f} ms{'' if p50 <= BAR_MS else '  ABOVE'}", flush=True)
+        print(
+            f"{what:<26} first {times[0]:6.0f} ms, then {p50:6.0f} ms{'' if p50 <= BAR_MS else '  ABOVE'}", flush=True
+        )
     return fine
 
 
