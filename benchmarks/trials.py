@@ -46,7 +46,7 @@ def _floor_connection() -> "psycopg.Connection[Any]":
     return psycopg.connect(os.environ["DATABASE_URL"])
 
 
-def _simulated(*, seconds_after_open: int) -> None:
+def simulated(*, seconds_after_open: int) -> None:
     """The simulated market at speed 0, that long after the open of a session (negative: before it)."""
     data.forget_everything()
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING = "simulated", ""
@@ -71,7 +71,7 @@ def p1() -> list[Figure]:
     """POST order over HTTP, filled at once: 4 clients, 4 accounts, 2 web workers, all on this machine."""
     with _floor_connection() as plain:
         f1 = floor.f1(plain, P1_ORDERS)
-    _simulated(seconds_after_open=60)
+    simulated(seconds_after_open=60)
     token = issue_key(user=data.user(), name="bench", scopes=["paper"])[1]
     accounts = [
         lifecycle.open_account(
@@ -132,7 +132,7 @@ def p2() -> list[Figure]:
 
 def _sweep(books: int) -> tuple[float, float]:
     """Seconds of the sweep, and the peak of Python's memory in MB in a small run of its own."""
-    _simulated(seconds_after_open=-10)
+    simulated(seconds_after_open=-10)
     per_book = P2_ORDERS // P2_BOOKS
     symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000]
     data.place_orders(data.open_books(books), data.PayloadsOf(symbols, per_book))
@@ -194,7 +194,7 @@ def _quiet_quotes(folder: Path, symbols: list[str], orders: int) -> float:
 
 def p4() -> list[Figure]:
     """Minute snapshot of 10,000 books with 5 positions each."""
-    _simulated(seconds_after_open=60)
+    simulated(seconds_after_open=60)
     at = clock.read().now
     books = data.open_books(P4_BOOKS)
     symbols = sorted(TICKERS)
@@ -222,11 +222,11 @@ def p4() -> list[Figure]:
 
 def p5() -> list[Figure]:
     """A year of minutes as history, and the orders page of an account with 1,000,000 orders."""
-    _simulated(seconds_after_open=60)
+    simulated(seconds_after_open=60)
     book_id = data.open_books(1)[0]
     account = PaperAccount.objects.get(books=book_id)
-    _add_year(book_id)
-    _add_orders(book_id, P5_ORDERS)
+    add_year(book_id)
+    add_orders(book_id, P5_ORDERS)
     call = Client(headers={"Authorization": "Bearer " + issue_key(user=data.user(), name="p5", scopes=["paper"])[1]},
                   SERVER_NAME="127.0.0.1")  # fmt: skip
     figures = []
@@ -250,7 +250,7 @@ def p5() -> list[Figure]:
     return figures
 
 
-def _add_year(book_id: int) -> None:
+def add_year(book_id: int) -> None:
     days = calendar().sessions
     last = [day for day in days if day.close < clock.read().now][-252:]
     minutes = (day.open + timedelta(minutes=minute) for day in last for minute in range(1, 391))
@@ -271,7 +271,7 @@ def _add_year(book_id: int) -> None:
         cursor.execute("ANALYZE portfolio_equitysnapshot")
 
 
-def _add_orders(book_id: int, count: int) -> None:
+def add_orders(book_id: int, count: int) -> None:
     """Copies of one canceled order, by the database itself."""
     account = PaperAccount.objects.get(books=book_id)
     order = services.submit(
@@ -337,12 +337,12 @@ def _replay() -> tuple[float, str]:
 
 def p7() -> list[Figure]:
     """A submit's latency with 1,000,000 orders in the table against an empty one."""
-    _simulated(seconds_after_open=60)
+    simulated(seconds_after_open=60)
     books = data.open_books(2)
     accounts = [PaperAccount.objects.get(books=book) for book in books]
     _latency(accounts[0], 50)
     empty = _latency(accounts[0], P7_CALLS)
-    _add_orders(books[1], P5_ORDERS)
+    add_orders(books[1], P5_ORDERS)
     _latency(accounts[1], 50)
     full = _latency(accounts[1], P7_CALLS)
     say(f"submit takes {empty * 1000:.2f} ms with an empty table, {full * 1000:.2f} ms with 1,000,000 orders in it")

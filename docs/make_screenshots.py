@@ -1,15 +1,15 @@
 """Screenshots of every page of a running server, light and dark, at 1440 and 390 pixels.
 
     make demo                                            # in one terminal
-    .venv/bin/python docs/make_screenshots.py var docs/screenshots
+    .venv/bin/python docs/make_screenshots.py var var/pictures
+    .venv/bin/python docs/make_screenshots.py --readme var docs/images
 
 The first argument is the server's var folder (its credentials.json says where it is and who may sign in), the second
-where the pictures go. `--readme` takes only the few that the README shows. Needs Debian's chromium.
+where the pictures go. `--readme` takes only the few that README and docs/dashboard.md show. Needs Debian's chromium.
 """
 
 import argparse
 import json
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 WIDTHS = {1440: 900, 390: 844}
 THEMES = ("light", "dark")
-README = {"accounts", "overview", "order"}
+README = {("accounts", "dark"), ("overview", "light"), ("order", "light"), ("chain", "dark")}
 README_WIDTH = 1440
 SETTLE_MS = 600
 TABS = ("positions", "orders", "fills", "ledger", "generations", "manage")
@@ -53,6 +53,7 @@ class Camera:
         parts = urlsplit(known["base_url"])
         self.base = f"{parts.scheme}://{parts.netloc}"
         self.known, self.options = known, options
+        self.theme = theme
         self.suffix = theme if options.readme else f"{theme}-{width}"
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, timezone_id="America/New_York"
@@ -69,12 +70,12 @@ class Camera:
         page.wait_for_url(f"{self.base}/")
         self.shoot("accounts", "/?show=archived")
         account = self._address_of(".card h2 a")
+        self.patient = self._address_of(".card h2 a:has-text('Core holdings')")
         self.shoot("overview", account)
         for tab in TABS:
             self.shoot(tab, f"{account}{tab}/")
         self.shoot("past", f"{account}?generation=1")
-        page.goto(f"{self.base}{account}orders/")
-        self.shoot("order", self._address_of("td[data-column=number] a"))
+        self._order_that_waits()
         self._ticket(account)
         for name, path in {"new-account": "/accounts/new/", "keys": "/keys/", "password": "/password/"}.items():
             self.shoot(name, path)
@@ -82,6 +83,11 @@ class Camera:
 
     def _address_of(self, selector: str) -> str:
         return self.page.locator(selector).first.get_attribute("href") or ""
+
+    def _order_that_waits(self) -> None:
+        """An open limit order, whose page says what the market must do."""
+        self.page.goto(f"{self.base}{self.patient}orders/")
+        self.shoot("order", self._address_of("td[data-column=number] a"))
 
     def _ticket(self, account: str) -> None:
         """The ticket filled in, and the option chain."""
@@ -99,8 +105,6 @@ class Camera:
 
     def shoot(self, name: str, path: str) -> None:
         """Go there, wait until it is drawn, and take the picture."""
-        if self.options.readme and name not in README and not re.search("login", name):
-            return
         self.page.goto(f"{self.base}{path}")
         if self.page.locator("#charts").count():
             self.page.wait_for_selector("#charts[data-points]")
@@ -108,7 +112,7 @@ class Camera:
         self._save(name, full_page=not self.options.readme)
 
     def _save(self, name: str, *, full_page: bool) -> None:
-        if not self.options.readme or name in README:
+        if not self.options.readme or (name, self.theme) in README:
             self.page.screenshot(path=self.options.folder / f"{name}-{self.suffix}.png", full_page=full_page)
 
 

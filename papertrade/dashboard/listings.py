@@ -26,9 +26,11 @@ def _field(name: str) -> Callable[[Any], Any]:
     return read
 
 
-def _column(name: str, label: str, kind: str = "text", *, of: str = "", sortable: bool = True) -> Column:
+def _column(
+    name: str, label: str, kind: str = "text", *, of: str = "", sortable: bool = True, only_in_csv: bool = False
+) -> Column:
     path = of or name
-    return Column(name, label, _field(path), kind, path.replace(".", "__") if sortable else "")
+    return Column(name, label, _field(path), kind, path.replace(".", "__") if sortable else "", only_in_csv)
 
 
 def _by_symbol(rows: Rows, text: str) -> Rows:
@@ -106,9 +108,9 @@ ORDERS = TableSpec(
         _column("side", "Side", "side"),
         _column("qty", "Quantity", "quantity"),
         _column("filled_qty", "Filled", "quantity"),
-        _column("type", "Type"),
-        _column("limit_price", "Limit", "price"),
-        Column("average_fill_price", "Average fill", _field("average_fill_price"), "price"),
+        _column("type", "Type", only_in_csv=True),
+        _column("limit_price", "Limit", "limit"),
+        Column("average_fill_price", "Filled at", _field("average_fill_price"), "price"),
         _column("time_in_force", "In force"),
         _column("status", "Status", "order_status"),
         Column("reason", "Reason", _reason_of, "reason"),
@@ -143,11 +145,11 @@ FILLS = TableSpec(
         _column("gross_amount", "Amount", "money"),
         _column("realized_pl", "Realized P/L", "signed"),
         _column("order_id", "Order", "order_link", sortable=False),
-        _column("bid", "Bid then", "price", of="quote.bid"),
-        _column("ask", "Ask then", "price", of="quote.ask"),
-        _column("bid_size", "Bid size", "quantity", of="quote.bid_size"),
-        _column("ask_size", "Ask size", "quantity", of="quote.ask_size"),
-        _column("quoted_at", "Quoted", "when", of="quote.quoted_at"),
+        _column("bid", "Bid then", "bid", of="quote.bid"),
+        _column("ask", "Ask then", "ask", of="quote.ask"),
+        _column("bid_size", "Bid size", of="quote.bid_size", only_in_csv=True),
+        _column("ask_size", "Ask size", of="quote.ask_size", only_in_csv=True),
+        _column("quoted_at", "Quoted", "when", of="quote.quoted_at", only_in_csv=True),
     ),
     search=_by_symbol,
     search_label="Symbol",

@@ -18,7 +18,10 @@ from django.http import StreamingHttpResponse
 PAGE_ROWS = 25
 MAX_PAGE = 10_000
 EXPORT_CHUNK_ROWS = 2_000
-NUMERIC = frozenset({"money", "signed", "percent", "signed_percent", "quantity", "price", "count"})
+NUMERIC = frozenset(
+    {"money", "signed", "percent", "signed_percent", "quantity", "price", "limit", "bid", "ask", "count"}
+)
+PRICES = frozenset({"price", "limit", "bid", "ask"})
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Rows = QuerySet | Sequence[Any]
@@ -34,6 +37,7 @@ class Column:
     value: Callable[[Any], Any]
     kind: str = "text"
     order_by: str = ""
+    only_in_csv: bool = False  # the page shows it within another column, or not at all
 
     @property
     def numeric(self) -> bool:
@@ -64,6 +68,11 @@ class TableSpec:
     row_action: str = ""
     arrange: Callable[[Any], Any] | None = None  # the order of a query set that nobody sorted
     glance: Sequence[str] = ()  # the columns that a short look shows
+
+    @property
+    def shown(self) -> list[Column]:
+        """The columns of the page."""
+        return [column for column in self.columns if not column.only_in_csv]
 
     def at_a_glance(self) -> "TableSpec":
         """The same table with the columns of a short look."""
@@ -97,13 +106,13 @@ class Table:
                 "direction": self._direction(column),
                 "link": self.link(sort=self._following(column), page=1) if column.order_by else "",
             }
-            for column in self.spec.columns
+            for column in self.spec.shown
         ]
 
     @property
     def cells(self) -> list[tuple[Any, list[tuple[Column, Any]]]]:
         """Each row with its columns and values."""
-        return [(row, [(column, column.value(row)) for column in self.spec.columns]) for row in self.rows]
+        return [(row, [(column, column.value(row)) for column in self.spec.shown]) for row in self.rows]
 
     @property
     def previous_link(self) -> str:
@@ -207,7 +216,7 @@ def csv_value(value: Any, kind: str = "text") -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{value:.6f}" if kind == "price" else f"{value:f}"
+        return f"{value:.6f}" if kind in PRICES else f"{value:f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     text = str(value)

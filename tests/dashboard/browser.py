@@ -106,3 +106,24 @@ class Trader:
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+    def layout_shift(self) -> float:
+        """How much the page has moved by itself since it was opened: 0 is not at all, browsers call up to 0.1 good."""
+        return self.page.evaluate(
+            """() => new Promise((found) => {
+                 new PerformanceObserver((list) => found(list.getEntries().reduce((sum, { value }) => sum + value, 0)))
+                   .observe({ type: "layout-shift", buffered: true });
+                 setTimeout(() => found(0), 200);
+               })"""
+        )
+
+    def in_sight(self, selector: str) -> bool:
+        """Whether a press in the middle of the element reaches it: neither scrolled away, cut off nor covered."""
+        return self.page.locator(selector).first.evaluate(
+            """(element) => {
+                 element.scrollIntoView({ block: "center", inline: "nearest" });
+                 for (let box = element.parentElement; box; box = box.parentElement) box.scrollLeft = 0;
+                 const { x, y, width, height } = element.getBoundingClientRect();
+                 return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+               }"""
+        )

@@ -73,6 +73,7 @@ def test_it_works(trader: Trader, open_market: MarketKit) -> None:
     assert page.locator(".timeline svg.scale .limit").count() == 1
 
     trader.go(f"{home}orders/")
+    assert trader.in_sight("#orders button:has-text('Cancel')")
     page.click("button:has-text('Cancel')")
     page.wait_for_selector("#orders .status-canceled")
     assert page.locator("#orders .status-new").count() == 0
@@ -164,6 +165,31 @@ def test_an_option_is_picked_from_the_chain(trader: Trader) -> None:
     page.wait_for_selector("#positions td:has-text('100 call')")
 
 
+def test_the_chain_works_with_the_keyboard(trader: Trader) -> None:
+    """Escape leaves it without a choice, Tab walks to a strike and Enter takes it."""
+    page = trader.page
+    trader.open_account("Chain keys")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#open-chain:enabled")
+    page.focus("#open-chain")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#chain button:has-text('Choose')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#chain", state="hidden")
+    assert page.input_value("#ticket-symbol") == "IBM"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#chain button:has-text('Choose')")
+    assert trader.in_sight("#chain button:has-text('Choose')")
+    focused = "document.activeElement.textContent.trim()"
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if page.evaluate(focused) == "Choose":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#ticket-symbol-words:has-text('IBM Oct 19 2013 100 call')")
+
+
 def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
     """The first answer is lost; the second submit carries the same id."""
     page = trader.page
@@ -234,6 +260,7 @@ def test_every_page_fits_and_is_accessible(trader: Trader) -> None:
         trader.page.wait_for_selector("#charts[data-points]" if path == home else "html.scripted")
         assert trader.accessibility_problems() == [], path
         assert trader.overflow() <= 0, path
+        assert trader.layout_shift() < 0.02, path
 
 
 def test_the_keyboard_is_enough(trader: Trader, open_market: MarketKit) -> None:
@@ -288,6 +315,20 @@ def test_tables_sort_filter_and_export(trader: Trader, user: Any) -> None:
         page.click("text=Export CSV")
     lines = download.value.path().read_text().splitlines()
     assert [line.split(",")[3] for line in lines[1:]] == ["9.000000", "5.000000", "3.000000"]
+
+
+def test_fills_show_the_quote_behind_them(trader: Trader) -> None:
+    """On the page with its sizes; in the CSV each in a column of its own."""
+    page = trader.page
+    home = trader.open_account("Quoted")
+    trader.order("IBM", "3")
+    trader.go(f"{home}fills/")
+    assert page.locator("td[data-column=ask]").inner_text() == "100.10 × 300"
+    with page.expect_download() as download:
+        page.click("text=Export CSV")
+    heads, row = (line.split(",") for line in download.value.path().read_text().splitlines())
+    wanted = {"bid": "100.000000", "ask": "100.100000", "bid_size": "500.000000", "ask_size": "300.000000"}
+    assert wanted.items() <= dict(zip(heads, row, strict=True)).items()
 
 
 def test_sign_in_says_what_is_wrong(browser: Any, server: LiveServer, user: Any) -> None:
