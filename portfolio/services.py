@@ -149,7 +149,7 @@ def held_symbols() -> list[str]:
     return sorted({*held, *(parse_symbol(symbol).underlying for symbol in held)})
 
 
-# A loose index scan: one probe per symbol, however many positions hold it.
+# A loose index scan: one probe per symbol, however many positions hold it; then one that looks for an open book among them.
 _HELD_SYMBOLS = """
     WITH RECURSIVE held AS (
         (SELECT symbol FROM portfolio_position WHERE qty > 0 ORDER BY symbol LIMIT 1)
@@ -159,6 +159,8 @@ _HELD_SYMBOLS = """
         FROM held WHERE held.symbol IS NOT NULL
     )
     SELECT symbol FROM held WHERE symbol IS NOT NULL
+      AND (SELECT true FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id
+           WHERE p.symbol = held.symbol AND p.qty > 0 AND b.closed_at IS NULL LIMIT 1)
 """
 
 

@@ -19,7 +19,7 @@ from tests.torture.market import START, write_recording
 
 SPEED = 10_000  # exchange seconds a wall second: a session is 2.3 s, a night 6 s, a weekend 23 s
 BOTS = 3
-LONGEST_PAUSE_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 2.0
 SWEEP_WAIT_SECONDS = 30.0
 SWEEP_SECONDS = 0.4
 SWEEP_POLL_SECONDS = 0.005
