@@ -16,7 +16,7 @@ class AccountFilter(InputFilter):
 
     title = "account"
     inputs = (Input("account", "Account id, or its whole name"),)
-    scopes = True
+    order = "in_scope"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(account_id__in=self.account_ids()) if self.typed("account") else queryset

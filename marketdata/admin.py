@@ -36,7 +36,7 @@ class QuoteAdmin(HistoryAdmin):
         return [
             ("Fills on this quote", cells.list_of("orders_fill", quote=row.pk)),
             ("Ledger transactions on it", cells.list_of("portfolio_ledgertransaction", quote=row.pk)),
-            ("Events that saw it", cells.list_of("portfolio_accountevent", quote=row.pk)),
+            ("Order events that saw it", cells.list_of("portfolio_accountevent", symbol=row.symbol, quote=row.pk)),
             (f"All quotes of {row.symbol}", cells.list_of("marketdata_quoterecord", symbol=row.symbol)),
         ]
 

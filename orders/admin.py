@@ -1,5 +1,7 @@
 """Orders in the admin, with their fills and the session runs that decided them."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -24,6 +26,11 @@ def _reason(order: Order) -> str:
     return order.rejected_reason or order.cancel_reason or order.no_fill_reason or cells.NOTHING
 
 
+def _limit(order: Order) -> Any:
+    price = order.limit_price
+    return "market" if price is None else cells.figure(price, cells.MIN_MONEY_DECIMALS)
+
+
 def _spread(fill: Fill) -> str:
     quote = fill.quote
     return cells.NOTHING if quote.bid is None or quote.ask is None else cells.fixed(quote.ask - quote.bid, 2)
@@ -37,7 +44,7 @@ class OrderAdmin(HistoryAdmin):
     date_field = "submitted_at"
     list_display = (
         cells.cell("number", lambda row: f"#{row.number}", label="order"),
-        *book_cells(), "side", cells.quantity("qty"), "symbol", "type", cells.money("limit_price", label="limit"), "status",
+        *book_cells(), "side", cells.quantity("qty"), "symbol", cells.cell("limit", _limit), "status",
         cells.quantity("filled_qty", label="filled"), cells.money("average_fill_price", label="average"),
         cells.cell("reason", _reason), cells.when("submitted_at"),
     )  # fmt: skip
@@ -46,7 +53,7 @@ class OrderAdmin(HistoryAdmin):
     search_fields = ("id", "client_order_id")
     search_help_text = "An order's id or its client_order_id, whole. Use the filters for accounts and symbols."
     page_fields = (
-        "id", "client_order_id", *list_display, "time_in_force", "asset_class", "position_intent", "extended_hours",
+        "id", "client_order_id", *list_display, "type", "time_in_force", "asset_class", "position_intent", "extended_hours",
         cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
         cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",
         cells.when("accepted_at"), cells.when("filled_at"), cells.when("canceled_at"), cells.when("expired_at"),
@@ -84,7 +91,7 @@ class FillAdmin(HistoryAdmin):
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="fill"), *book_cells(), "side", cells.quantity("qty"), "symbol",
         cells.money("price"), cells.money("gross_amount"), cells.money("realized_pl", label="realized P/L"),
-        *quote_cells()[1:], cells.when("created_at", label="filled at"),
+        *quote_cells()[1:3], cells.age("created_at", label="quote age"), cells.when("created_at", label="filled at"),
     )  # fmt: skip
     list_select_related = (BOOK, "quote")
     list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
@@ -95,7 +102,7 @@ class FillAdmin(HistoryAdmin):
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
         cells.text("quote.feed", label="feed"),
-        cells.cell("age", lambda row: str(row.created_at - row.quote.quoted_at), label="quote age"),
+        cells.age("created_at", label="quote age"),
         cells.cell("spread", _spread),
         cells.when("price_since", label="price stood since"), cells.when("created_at", label="filled at"),
         cells.wall("recorded_at"), cells.link("order"), cells.link("ledger_transaction"),

@@ -23,6 +23,7 @@ def choices(words: type) -> list[tuple[str, str]]:
 # never deleted): no constraint and no index of its own, which together would cost a sweep a fifth of its time.
 COPY: dict[str, bool] = {"db_index": False, "db_constraint": False}
 
+UNFILLED = sorted({Status.CANCELED, Status.EXPIRED, Status.REJECTED})
 IS_OPEN = Q(status__in=sorted(OPEN))
 
 
@@ -103,6 +104,9 @@ class Order(models.Model):
             models.Index(fields=["book", "number"], name="order_open_of_book", condition=IS_OPEN),
             models.Index(fields=["expires_at"], name="order_expiring", condition=IS_OPEN),
             models.Index(fields=["book", "symbol", "-number"], name="order_book_symbol"),
+            # For the admin, over all accounts: a range of dates, and the few that ended without being filled.
+            models.Index(fields=["submitted_at"], name="order_submitted"),
+            models.Index(fields=["status", "id"], name="order_unfilled", condition=Q(status__in=UNFILLED)),
         ]
 
     def __str__(self) -> str:

@@ -140,7 +140,7 @@ def _chart(book: Book) -> dict[str, list[Any]]:
         timeframe = next((name for limit, name in TIMEFRAME_UP_TO if length <= limit), LONGEST_TIMEFRAME)
         points = history(book=book, timeframe=timeframe, after=opened, until=last.at, limit=MAX_POINTS)
     return {
-        "at": [f"{point.timestamp.astimezone(cells.EXCHANGE_ZONE):%Y-%m-%d %H:%M:%S}" for point in points],
+        "at": [f"{point.timestamp.astimezone(cells.EXCHANGE_ZONE):%b %d %Y %H:%M:%S}" for point in points],
         "equity": [float(point.equity) for point in points],
         "drawdown": [-100 * float(point.drawdown) for point in points],
     }

@@ -20,7 +20,7 @@ class Site(AdminSite):
     site_header = "papertrade operations"
     site_title = "papertrade"
     index_title = "Accounts, orders and books"
-    enable_nav_sidebar = True
+    enable_nav_sidebar = False  # its room belongs to the columns
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)

@@ -89,7 +89,7 @@ class EntryInline(admin.TabularInline):
     """The debits and credits of a ledger transaction."""
 
     model = LedgerEntry
-    fields = readonly_fields = ("line", "account", cells.money("debit"), cells.money("credit"))
+    fields = readonly_fields = ("line", cells.text("account"), cells.money("debit"), cells.money("credit"))
     verbose_name_plural = "entries"
     can_delete = False
     extra = 0
@@ -104,13 +104,13 @@ class EntryInline(admin.TabularInline):
 class LedgerTransactionAdmin(HistoryAdmin):
     """The double-entry ledger: each transaction with its entries and its place in the chain of hashes."""
 
-    keys = Keys(in_scope=("book_id", "sequence"))
+    keys = Keys(in_scope=("book_id", "sequence"), by_time=("at", "pk"))
     date_field = "at"
     list_display = (
         cells.cell("sequence", lambda row: f"#{row.sequence}"),
-        "kind", *book_cells(), "symbol", cells.quantity("qty"), cells.money("price"),
+        cells.text("kind"), *book_cells(), "symbol", cells.quantity("qty"), cells.money("price"),
         cells.cell("entries", lambda row: " · ".join(_entry(entry) for entry in row.entries.all())),
-        cells.when("at"), cells.digest("hash"),
+        cells.when("at"),
     )  # fmt: skip
     list_select_related = (BOOK,)
     list_prefetch = ("entries",)
@@ -119,7 +119,7 @@ class LedgerTransactionAdmin(HistoryAdmin):
     search_help_text = "A transaction's id. Use the filters for accounts and symbols."
     inlines = (EntryInline,)
     page_fields = (
-        "id", cells.cell("sequence", lambda row: f"#{row.sequence}"), "kind", *book_cells(), cells.when("at"),
+        "id", cells.cell("sequence", lambda row: f"#{row.sequence}"), cells.text("kind"), *book_cells(), cells.when("at"),
         cells.wall("recorded_at"), "order_number", "symbol", cells.quantity("qty"), cells.money("price"), *quote_cells(),
         cells.text("description"), "previous_hash", "hash",
     )  # fmt: skip
@@ -162,22 +162,23 @@ class EquitySnapshotAdmin(HistoryAdmin):
 class AccountEventAdmin(HistoryAdmin):
     """Everything that happened to every account, with the quote that it was decided on."""
 
-    keys = Keys(in_scope=("account_id", "seq"), by_time=("at", "pk"))
+    keys = Keys(in_scope=("account_id", "seq"), by_symbol=("at", "pk"), by_time=("at", "pk"))
     date_field = "at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
-        "type", *book_cells(), "symbol", "order_status", cells.text("reason"), *quote_cells()[1:], cells.when("at"),
+        cells.text("type"), *book_cells(), "symbol", cells.text("order_status", label="status"),
+        cells.text("reason"), *quote_cells()[1:3], cells.age("at", label="quote age"), cells.when("at"),
     )  # fmt: skip
     list_select_related = (BOOK, "quote")
     list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter)
     search_fields = ("id", "order_id")
     search_help_text = "An event's or an order's id. Use the filters for accounts and symbols."
     page_fields = (
-        cells.cell("seq", lambda row: f"#{row.seq}", label="event"), "type", *book_cells(), cells.when("at"),
+        cells.cell("seq", lambda row: f"#{row.seq}", label="event"), cells.text("type"), *book_cells(), cells.when("at"),
         cells.wall("recorded_at"), "symbol", "order_status", cells.text("reason"), *quote_cells(),
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
-        cells.cell("age", lambda row: f"{row.at - row.quote.quoted_at}" if row.quote else cells.NOTHING, label="quote age"),
+        cells.age("at", label="quote age"),
     )  # fmt: skip
     export_extra = ("book__generation_number", "quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size",
                     "quote__quoted_at", "quote__feed")  # fmt: skip

@@ -233,6 +233,10 @@ class EventType(models.TextChoices):
     POSITION_UNSETTLED = "position_unsettled"
 
 
+# All but what nearly every order leaves: few rows, among which one kind is found at once.
+UNUSUAL_EVENTS = sorted(set(EventType.values) - {"order_submitted", "order_evaluated", "order_filled"})
+
+
 class AccountEvent(models.Model):
     """One thing that happened to an account, numbered without gaps, with the quote it was decided on.
 
@@ -260,7 +264,12 @@ class AccountEvent(models.Model):
     class Meta:
         ordering = ["account", "seq"]
         constraints = [models.UniqueConstraint(name="event_seq_once", fields=["account", "seq"])]
-        indexes = [models.Index(fields=["order_id", "seq"], name="event_order", condition=Q(order_id__isnull=False))]
+        indexes = [
+            models.Index(fields=["order_id", "seq"], name="event_order", condition=Q(order_id__isnull=False)),
+            # For the admin: what happened to a symbol, or in a range of dates, in all accounts.
+            models.Index(fields=["symbol", "at"], name="event_symbol_time"),
+            models.Index(fields=["type", "id"], name="event_unusual", condition=Q(type__in=UNUSUAL_EVENTS)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.type}"

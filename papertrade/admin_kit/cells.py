@@ -4,7 +4,7 @@ Figures keep every decimal that says something: an auditor compares them with th
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -19,7 +19,6 @@ from django.utils.safestring import SafeString
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-HASH_SHOWN = 12
 MIN_MONEY_DECIMALS = 2
 
 Cell = Callable[[Any], Any]
@@ -73,9 +72,16 @@ def link(path: str, *, label: str = "") -> Cell:
     return of(path, page_link, label=label)
 
 
-def digest(path: str, *, label: str = "") -> Cell:
-    """The beginning of a hash; all of it on hover."""
-    return of(path, lambda value: format_html('<code title="{}">{}</code>', value, value[:HASH_SHOWN]), label=label)
+def age(path: str, *, label: str) -> Cell:
+    """How old the quote of a row was at the instant at that path."""
+
+    def between(row: Any) -> str:
+        if row.quote is None:
+            return NOTHING
+        seconds = Decimal((getattr(row, path) - row.quote.quoted_at) // timedelta(microseconds=1)) / 1_000_000
+        return f"{fixed(seconds, 0)} s"
+
+    return cell("age", between, label=label)
 
 
 def fixed(value: Decimal, at_least: int) -> str:
@@ -91,10 +97,10 @@ def figure(value: Decimal, at_least: int) -> SafeString:
 
 
 def exchange_time(value: datetime) -> SafeString:
-    """An instant as the exchange's clock shows it."""
+    """An instant as the exchange's clock shows it, to the millisecond where it has any."""
     local = value.astimezone(EXCHANGE_ZONE)
-    fraction = f".{local.microsecond:06d}".rstrip("0").rstrip(".")
-    return _time(value, f"{local:%Y-%m-%d %H:%M:%S}{fraction} ET")
+    milliseconds = f".{local.microsecond // 1000:03d}" if local.microsecond else ""
+    return _time(value, f"{local:%Y-%m-%d %H:%M:%S}{milliseconds} ET")
 
 
 def _time(value: datetime, text: str) -> SafeString:

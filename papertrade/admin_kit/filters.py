@@ -24,12 +24,14 @@ class Input:
 
 
 class InputFilter(ListFilter):
-    """A filter whose values are typed. Subclasses name their inputs and narrow the rows; `scopes` and `ranges` choose
-    the order of a keyset list."""
+    """A filter whose values are typed. Subclasses name their inputs and narrow the rows.
+
+    `order` names the one of the list's `Keys` that is cheapest while the filter is active.
+    """
 
     template = "admin/input_filter.html"
     inputs: tuple[Input, ...] = ()
-    scopes = ranges = False
+    order = ""
 
     def __init__(
         self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin
@@ -68,6 +70,7 @@ class SymbolFilter(InputFilter):
 
     title = "symbol"
     inputs = (Input("symbol", "Symbol, such as AAPL"),)
+    order = "by_symbol"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         symbol = self.typed("symbol").upper()
@@ -79,7 +82,7 @@ class DateRangeFilter(InputFilter):
 
     title = "date (New York)"
     inputs = (Input("since", "From", "date"), Input("until", "To", "date"))
-    ranges = True
+    order = "by_time"
 
     def __init__(
         self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin

@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.text import capfirst
 
 from papertrade.admin_kit.export import csv_response
 from papertrade.admin_kit.paging import Keys, KeysetChangeList
@@ -96,7 +97,8 @@ class HistoryAdmin(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         query = request.GET.copy()
         query.pop(PAGE_VAR, None)
-        return super().changelist_view(request, {**(extra_context or {}), "export_query": query.urlencode()})
+        more = {"export_query": query.urlencode(), "title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
         row = options.get("obj")
@@ -105,7 +107,8 @@ class HistoryAdmin(admin.ModelAdmin):
             for name, (_, _, label) in self.get_actions(request).items()
             if self.offers(name, row)
         ]
-        context.update(related=self.related(row), buttons=buttons)
+        title = f"{capfirst(self.opts.verbose_name)}: {row}"
+        context.update(related=self.related(row), buttons=buttons, title=title, subtitle=None)
         return super().render_change_form(request, context, *args, **options)
 
     def offers(self, action: str, row: Any) -> bool:

@@ -12,19 +12,22 @@ from django.db.models import Model, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
 
+from papertrade.admin_kit.filters import InputFilter
+
 NEWER, OLDER = "newer", "older"
 SEPARATOR = "~"
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The columns that a list is ordered by, newest first; each tuple is unique and has an index of its own.
+    """The columns that a list is ordered by, newest first; each tuple is unique, and an index serves it.
 
-    `in_scope` serves the list of one account or book, `by_time` the list of a range of dates.
+    `in_scope` orders the list of one account or book, `by_symbol` that of a symbol, `by_time` that of a range of dates.
     """
 
     newest: tuple[str, ...] = ("pk",)
     in_scope: tuple[str, ...] = ()
+    by_symbol: tuple[str, ...] = ()
     by_time: tuple[str, ...] = ()
 
 
@@ -36,10 +39,10 @@ class KeysetChangeList(ChangeList):
     def key(self) -> tuple[str, ...]:
         """The columns that order this list: what the active filters make cheapest."""
         keys: Keys = self.model_admin.keys
-        if keys.in_scope and any(getattr(spec, "scopes", False) and spec.active for spec in self.filter_specs):
-            return keys.in_scope
-        if keys.by_time and any(getattr(spec, "ranges", False) and spec.active for spec in self.filter_specs):
-            return keys.by_time
+        active = {spec.order for spec in self.filter_specs if isinstance(spec, InputFilter) and spec.active}
+        for order in ("in_scope", "by_symbol", "by_time"):
+            if order in active and getattr(keys, order):
+                return getattr(keys, order)
         return keys.newest
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
@@ -66,7 +69,7 @@ class KeysetChangeList(ChangeList):
         self._set_links(names, found, has_newer=more if direction == NEWER else bool(after),
                         has_older=bool(after) if direction == NEWER else more)  # fmt: skip
         self.result_list, self.result_count = found, len(found)
-        self.show_full_result_count, self.full_result_count = False, None
+        self.full_result_count = self.result_count  # the same: the search form then says nothing about results
         self.show_admin_actions, self.can_show_all, self.multi_page = bool(found), False, False
         self.paginator = self.model_admin.get_paginator(request, found, self.list_per_page)
 

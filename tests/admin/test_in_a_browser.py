@@ -1,0 +1,110 @@
+"""An auditor in a real browser: signs in, walks from an archived account to the quote behind one fill, exports what they see."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django.live_server_helper import LiveServer
+
+from papertrade.groups import AUDITOR
+from papertrade.lifecycle import archive_account
+from tests.admin.conftest import staff
+from tests.desk import Desk
+from tests.market_kit import MarketKit
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+TIMEOUT_MS = 10_000
+PASSWORD = "correct-horse-9"
+
+pytestmark = [
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium, as .ci/run does"
+    ),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture
+def server(committed: None) -> Iterator[LiveServer]:
+    running = LiveServer("localhost")
+    yield running
+    running.stop()
+    connection.close_pool()  # of the server's threads, which are gone
+
+
+@pytest.fixture
+def archived(server: LiveServer, open_market: MarketKit, trader: Any) -> Desk:
+    """An account that traded and was archived."""
+    desk = Desk(trader)
+    desk.buy("10")
+    desk.buy("5", limit="90")
+    open_market.advance("14:01:00")
+    archive_account(account=desk.account, reason="strategy retired")
+    return desk
+
+
+@pytest.fixture
+def page(server: LiveServer, archived: Desk) -> Iterator[Any]:
+    """An auditor's window; a console error, such as of the content security policy, fails the test."""
+    from playwright.sync_api import sync_playwright
+
+    staff(AUDITOR, username="ada", password=PASSWORD)
+    problems: list[str] = []
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright keeps an event loop in this thread
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=server.url)
+        window.set_default_timeout(TIMEOUT_MS)
+        window.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        window.on("pageerror", lambda error: problems.append(str(error)))
+        yield window
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    assert problems == []
+
+
+def test_it_works(page: Any, archived: Desk, tmp_path: Path) -> None:
+    page.goto("/admin/")
+    page.fill("[name=username]", "ada")
+    page.fill("[name=password]", PASSWORD)
+    page.click("[type=submit]")
+    content, related = page.locator("#content"), page.locator("nav.related")
+
+    content.get_by_role("link", name="Paper accounts").click()
+    page.locator("#changelist-filter").get_by_role("link", name="archived").click()
+    content.get_by_role("link", name=archived.account.name).click()
+    page.wait_for_selector("#equity-chart[data-points] .scatterlayer .trace", state="attached")
+    page.wait_for_selector("#drawdown-chart .scatterlayer .trace", state="attached")
+    page.get_by_role("link", name="Check the books").click()
+    assert "no difference" in page.locator("#audit-result").inner_text()
+    page.go_back()
+
+    content.get_by_role("link", name="#1").first.click()  # the generation, with its policy and final summary
+    assert "stock_quote_max_age_seconds" in content.inner_text()
+    related.get_by_role("link", name="Orders").click()
+    content.get_by_role("link", name="#1").first.click()
+    related.get_by_role("link", name="Events").click()
+    content.get_by_role("link", name="#3").click()
+    related.get_by_role("link", name="Fill").click()
+    related.get_by_role("link", name="Quote").click()
+    assert "100.10" in content.inner_text()
+    related.get_by_role("link", name="Ledger transactions on it").click()
+    assert "debit securities 1,001.00" in content.inner_text()
+
+    page.goto("/admin/orders/order/")
+    page.fill("[name=account]", str(archived.account.pk))
+    page.locator("form.input-filter:has([name=account]) button").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export CSV").click()
+    download.value.save_as(tmp_path / "orders.csv")
+    rows = list(csv.DictReader((tmp_path / "orders.csv").open()))
+    assert [(row["number"], row["status"], row["quote__ask"]) for row in rows] == [
+        ("2", "canceled", "100.100000"),
+        ("1", "filled", "100.100000"),
+    ]

@@ -1,0 +1,311 @@
+"""What the dashboard must show (issue 4), in a real browser at both widths: trade, watch, cancel, read why, reset, archive."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django.live_server_helper import LiveServer
+
+from orders.models import Order
+from portfolio.audit import verify_ledger
+from portfolio.models import Book
+from portfolio.selectors import summary
+from tests.api_kit import Api
+from tests.dashboard.browser import NARROW, WIDE, Trader, chromium, needs_chromium
+from tests.factories import TokenFactory, UserFactory
+from tests.market_kit import MarketKit
+
+pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+PASSWORD = "correct-horse-9"
+PAGES = ("", "positions/", "orders/", "fills/", "ledger/", "generations/", "manage/")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def server(committed: None) -> Iterator[LiveServer]:
+    running = LiveServer("localhost")
+    yield running
+    running.stop()
+    connection.close_pool()  # of the server's threads, which are gone
+
+
+@pytest.fixture
+def user(server: LiveServer, open_market: MarketKit) -> Any:
+    return UserFactory(username="ada", password=PASSWORD)
+
+
+@pytest.fixture(params=[WIDE, NARROW], ids=["1440", "390"])
+def trader(request: Any, browser: Any, server: LiveServer, user: Any) -> Iterator[Trader]:
+    """Signed in, at each width; a console error fails the test."""
+    somebody = Trader(browser, server.url, request.param)
+    somebody.sign_in("ada", PASSWORD)
+    yield somebody
+    somebody.context.close()
+    assert somebody.problems == []
+
+
+def test_it_works(trader: Trader, open_market: MarketKit) -> None:
+    """Create an account, buy, see the fill and the chart move, rest an order, cancel it, read why, reset, archive."""
+    page = trader.page
+    home = trader.open_account("Pairs")
+    page.wait_for_selector("#charts[data-points='1']")
+    trader.order("IBM", "10")
+    page.wait_for_selector("#positions td:has-text('IBM')")
+    page.wait_for_selector("#fills td:has-text('buy')")
+    page.wait_for_selector("#charts[data-fill-count='1']")
+    assert int(page.locator("#charts").get_attribute("data-points")) >= 1
+    assert page.locator("[data-chart=equity] .scatterlayer .trace").count() == 2  # the line, and the buy
+
+    trader.order("IBM", "5", limit="95")
+    page.wait_for_selector("#orders .status-new")
+    trader.go(f"{home}orders/")
+    page.click("tr:has(.status-new) td[data-column=number] a")
+    page.wait_for_selector("text=The market has not reached the limit")
+    assert "not_marketable" in page.locator(".timeline").inner_text()
+    assert page.locator(".timeline svg.scale .limit").count() == 1
+
+    trader.go(f"{home}orders/")
+    page.click("button:has-text('Cancel')")
+    page.wait_for_selector("#orders .status-canceled")
+    assert page.locator("#orders .status-new").count() == 0
+
+    trader.go(f"{home}manage/")
+    page.fill("[name=typed_name]", "Pears")
+    page.click("button:has-text('Reset Pairs')")
+    page.wait_for_selector("text=This is not the account's name.")
+    trader.problems.clear()  # the browser reports the refused form (400) by itself
+    page.fill("[name=typed_name]", "Pairs")
+    page.fill("[name=reason]", "a second try")
+    page.click("button:has-text('Reset Pairs')")
+    page.wait_for_selector(".tag:has-text('Generation 2')")
+    assert trader.figure("equity") == "100000.0000"
+
+    page.click(".tag:has-text('Generation 2')")
+    page.click("h3 a:has-text('Generation 1')")
+    page.wait_for_selector("text=An earlier generation.")
+    assert page.locator("#ticket").count() == 0
+    page.wait_for_selector("#fills td:has-text('IBM')")
+
+    trader.go(f"{home}manage/")
+    page.check("[name=understood]")
+    page.click("button:has-text('Archive Pairs')")
+    page.wait_for_selector("text=Show 1 archived")
+    page.click("text=Show 1 archived")
+    page.wait_for_selector(".card.archived h2:has-text('Pairs')")
+
+
+def test_values_follow_the_market_without_a_reload(trader: Trader, open_market: MarketKit) -> None:
+    """A quote moves the mark; the page shows it by itself, and page, API and books say the same to the last decimal."""
+    home = trader.open_account("Live")
+    trader.order("IBM", "7")
+    trader.page.wait_for_selector("#positions td:has-text('IBM')")
+    trader.page.evaluate("window.stillHere = true")
+    before = trader.figure("unrealized_pl")
+    assert before == "-0.7000"
+    open_market.advance("14:01:30")
+    account_id = home.split("/")[2]
+    api = Api(TokenFactory(user=Book.objects.get(account_id=account_id).account.user))
+    trader.page.wait_for_selector("[data-clock]:has-text('10:01:30')")
+    on_wire = api.summary(account_id)
+    in_books = summary(book=Book.objects.select_related("generation").get(account_id=account_id))
+    for name in (
+        "equity",
+        "cash",
+        "buying_power",
+        "market_value",
+        "realized_pl",
+        "unrealized_pl",
+        "drawdown",
+        "win_rate",
+    ):
+        assert trader.figure(name) == on_wire[name], name
+        assert Decimal(on_wire[name]) == getattr(in_books, name), name
+    assert trader.page.evaluate("window.stillHere") is True
+    assert verify_ledger(book=Book.objects.get(account_id=account_id)).ok
+
+
+def test_the_ticket_warns_and_puts_errors_at_their_field(trader: Trader) -> None:
+    page = trader.page
+    trader.open_account("Warned")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("[data-quote=ask]:has-text('100.10')")
+    page.fill("#ticket-qty", "400")
+    page.wait_for_selector("#warnings li:has-text('Only 300 of 400 are on display')")
+    assert page.locator("[data-estimate=estimated_cost]").inner_text() == "40,040.00"
+    page.fill("#ticket-qty", "5000")
+    page.wait_for_selector("#warnings li:has-text('It would be rejected.')")
+    trader.problems.clear()
+    page.fill("#ticket-qty", "-1")
+    page.wait_for_selector("#ticket-qty-error:not(:empty)")
+    assert page.locator("#ticket-qty").get_attribute("aria-invalid") == "true"
+    trader.problems.clear()  # the refused preview (400) is in the console by itself
+    assert Order.objects.count() == 0
+
+
+def test_an_option_is_picked_from_the_chain(trader: Trader) -> None:
+    page = trader.page
+    trader.open_account("Options")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    page.click("#open-chain")
+    page.click("#chain button:has-text('Choose')")
+    page.wait_for_selector("#ticket-symbol-words:has-text('IBM Oct 19 2013 100 call')")
+    page.wait_for_selector("[data-quote=ask]:has-text('4.20')")
+    page.click("#send-order")
+    page.wait_for_selector("#positions td:has-text('100 call')")
+
+
+def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
+    """The first answer is lost; the second submit carries the same id."""
+    page = trader.page
+    trader.open_account("Twice")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    lost: list[str] = []
+
+    def lose(route: Any) -> None:
+        if not lost and not route.request.url.endswith("preview/"):
+            lost.append(route.request.post_data)
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/orders/**", lose)
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
+    page.unroute("**/orders/**")
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-done:has-text('filled')")
+    assert Order.objects.count() == 1
+    trader.problems.clear()  # the lost answer
+
+
+def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:
+    """Cut off half way, an order is not lost in silence, and the page goes on by itself once the server is back."""
+    page = trader.page
+    trader.open_account("Cut off")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    trader.context.set_offline(True)
+    page.wait_for_selector("#offline:has-text('Connection lost')")
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
+    trader.context.set_offline(False)
+    page.wait_for_selector("#offline", state="hidden")
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-done:has-text('filled')")
+    assert Order.objects.count() == 1
+    trader.problems.clear()  # what was asked meanwhile
+
+
+def test_a_hidden_tab_asks_nothing(trader: Trader) -> None:
+    trader.open_account("Hidden")
+    asked: list[str] = []
+    trader.page.evaluate(
+        "Object.defineProperty(document, 'hidden', {value: true}); document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    trader.page.wait_for_timeout(500)
+    trader.page.on("request", lambda request: asked.append(request.url))
+    trader.page.wait_for_timeout(4_000)
+    assert asked == []
+
+
+def test_every_page_fits_and_is_accessible(trader: Trader) -> None:
+    """Nothing is wider than the window, and axe finds nothing serious: the wide window in light, the narrow in dark."""
+    home = trader.open_account("Pages")
+    trader.order("IBM", "3")
+    trader.order("IBM", "3", limit="90")
+    order = Order.objects.first()
+    wide = trader.page.viewport_size["width"] == WIDE[0]
+    trader.context.add_cookies([{"name": "theme", "value": "light" if wide else "dark", "url": trader.base}])
+    tabs = [home + tab for tab in PAGES]
+    for path in ["/", "/keys/", "/password/", "/accounts/new/", f"{home}orders/{order.pk}/", *tabs]:
+        trader.go(path)
+        trader.page.wait_for_selector("#charts[data-points]" if path == home else "html.scripted")
+        assert trader.accessibility_problems() == [], path
+        assert trader.overflow() <= 0, path
+
+
+def test_the_keyboard_is_enough(trader: Trader, open_market: MarketKit) -> None:
+    """From the symbol to the sent order without a mouse; the combobox takes the first match with an arrow."""
+    page = trader.page
+    trader.open_account("Keys")
+    page.focus("#ticket-symbol")
+    page.keyboard.type("ib")
+    page.wait_for_selector("#ticket-found li:has-text('IBM')")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.input_value("#ticket-symbol") == "IBM"
+    page.focus("#ticket-qty")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#ticket-done:has-text('filled at 100.10')")
+
+
+def test_a_key_works_as_pasted(trader: Trader, user: Any) -> None:
+    """It is shown once, works, and is refused once it is revoked."""
+    page = trader.page
+    trader.go("/keys/")
+    page.fill("[name=name]", "bot")
+    page.click("button:has-text('Create the key')")
+    token = page.locator("#token").inner_text()
+    assert Api(token).get("/v1/paper/accounts/").status_code == 200
+    assert f'-H "Authorization: Bearer {token}"' in page.locator("#curl").inner_text()
+    trader.go("/keys/")
+    assert page.locator(f"text={token}").count() == 0
+    page.click("button:has-text('Revoke')")
+    page.click("#confirm-yes")
+    page.wait_for_selector("text=Requests with it are refused from now on.")
+    assert Api(token).get("/v1/paper/accounts/").status_code == 401
+
+
+def test_tables_sort_filter_and_export(trader: Trader, user: Any) -> None:
+    page = trader.page
+    home = trader.open_account("Sorted")
+    for qty in ("3", "9", "5"):
+        trader.order("IBM", qty)
+    trader.go(f"{home}orders/")
+    page.click("th a:has-text('Quantity')")
+    page.wait_for_selector("th[aria-sort=descending]:has-text('Quantity')")
+    shown = [cell.inner_text() for cell in page.locator("td[data-column=qty]").all()]
+    assert shown == ["9", "5", "3"]
+    page.fill("#search", "NOPE")
+    page.wait_for_selector("text=Nothing matches.")
+    page.fill("#search", "ibm")
+    page.wait_for_selector("td:has-text('IBM')")
+    with page.expect_download() as download:
+        page.click("text=Export CSV")
+    lines = download.value.path().read_text().splitlines()
+    assert [line.split(",")[3] for line in lines[1:]] == ["9.000000", "5.000000", "3.000000"]
+
+
+def test_sign_in_says_what_is_wrong(browser: Any, server: LiveServer, user: Any) -> None:
+    trader = Trader(browser, server.url, NARROW)
+    trader.go("/login/")
+    trader.page.fill("[name=username]", "ada")
+    trader.page.fill("[name=password]", "wrong")
+    trader.page.click("main button[type=submit]")
+    trader.page.wait_for_selector("[role=alert]:has-text('correct username and password')")
+    assert trader.accessibility_problems() == []
+    trader.context.close()
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/admin/login/"])
+def test_other_pages_live_with_the_policy(browser: Any, server: LiveServer, user: Any, path: str) -> None:
+    """Swagger UI and Django's admin work under the same content security policy."""
+    trader = Trader(browser, server.url, WIDE)
+    trader.go(path)
+    trader.page.wait_for_selector(".swagger-ui .opblock" if path == "/docs/" else "#login-form")
+    trader.context.close()
+    assert trader.problems == []
