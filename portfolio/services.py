@@ -21,6 +21,7 @@ from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer, write_all
 from portfolio.models import Book, EventType, Position
+from portfolio.models import Mark as MarkRow
 from portfolio.money import PRICE_DECIMALS, ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books
 
@@ -91,6 +92,11 @@ def keep_marks(marks: dict[str, Mark]) -> None:
             """,
             [list(column) for column in zip(*rows, strict=True)],
         )
+
+
+def forget_marks() -> None:
+    """Drop the marks of symbols, when another market or recording begins; positions keep their own."""
+    MarkRow.objects.all().delete()
 
 
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.

@@ -59,7 +59,7 @@ class Command(BaseCommand):
             self._pause(RETRY_SECONDS)
             if self.stopping:
                 return
-        market.current().start()
+        trading_day.start_market()
         heart = trading_day.Heart()
         with trading_day.moving():
             heart.mover.publish()
