@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,7 @@ SWEEP_WAIT_SECONDS = 30.0
 SWEEP_SECONDS = 0.4
 SWEEP_POLL_SECONDS = 0.005
 SENDERS = 4
+RESTING_ORDERS_LAST = timedelta(days=80)
 
 # How the processes of a server can be told apart by their command lines.
 VICTIMS: dict[str, Callable[[str], bool]] = {
@@ -75,6 +77,7 @@ class Trial:
 
     def round(self, victim: str, *, in_sweep: bool) -> str:
         """Trade, kill -9, wait for everything to be back, check the journal; what happened in a line."""
+        self._renew_resting_orders()
         self.bots.go()
         caught = in_sweep and self._wait_for_a_sweep()
         time.sleep(self.chance.uniform(0, SWEEP_SECONDS if caught else LONGEST_PAUSE_SECONDS))
