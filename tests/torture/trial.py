@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -79,7 +79,8 @@ class Trial:
 
     def _renew_resting_orders(self) -> None:
         """A long trial outlives them."""
-        now = datetime.fromisoformat(self.server.call("GET", "/market/clock/")["timestamp"])
+        with self._database() as database:
+            (now,) = database.execute("SELECT through FROM marketdata_marketclock").fetchone() or (START,)
         if now - self.resting_since > RESTING_ORDERS_LAST:
             self.resting_since = now
             self._leave_resting_orders()
