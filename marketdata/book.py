@@ -75,8 +75,11 @@ def marker() -> str | None:
 
 
 def clear() -> None:
-    """Forget everything, when another market or recording begins."""
-    client().delete(KEY)
+    """Forget everything, when another market or recording begins. Raises BookUnavailable."""
+    try:
+        client().delete(KEY)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be written.") from error
 
 
 def ping() -> bool:

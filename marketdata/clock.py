@@ -75,10 +75,10 @@ def scaled(wall: timedelta, speed: Decimal) -> timedelta:
     return timedelta(microseconds=int(Decimal(wall // timedelta(microseconds=1)) * speed))
 
 
-def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: datetime | None) -> None:
+def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: datetime | None) -> bool:
     """Make the clock's row where there is none for this market, and let time go on from where it stood.
 
-    A row of another market or recording is replaced: its exchange time means nothing here.
+    A row of another market or recording is replaced: its exchange time means nothing here. True where time begins anew.
     """
     wall = wall_now()
     row = MarketClock.objects.filter(market=market, feed=feed).first()
@@ -97,6 +97,7 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: date
             "heartbeat_at": wall,
         },
     )
+    return row is None
 
 
 def forget() -> None:

@@ -46,9 +46,9 @@ class Market:
         """Tell all processes the latest quotes."""
         book.publish(cursor.latest.values(), through=cursor.position[0].isoformat())
 
-    def start(self) -> None:
-        """Make the clock's row, or let it go on from where it stood."""
-        clock.start(
+    def start(self) -> bool:
+        """Make the clock's row, or let it go on from where it stood; True where time begins anew."""
+        return clock.start(
             market=self.name, feed=self.feed.name, at=self.first_at(), speed=settings.PAPERTRADE_SPEED, ends_at=None
         )
 

@@ -24,10 +24,20 @@ from orders.models import SessionRun
 from papertrade.errors import BadRequest, Conflict
 from papertrade.postgres import raw_cursor
 from portfolio.selectors import stored_quotes
-from portfolio.services import Mark, held_symbols, keep_marks, snapshot_books
+from portfolio.services import Mark, forget_marks, held_symbols, keep_marks, snapshot_books
 from portfolio.valuation import mark_price
 
 SNAPSHOT_EVERY = timedelta(minutes=1)
+
+
+def start_market() -> None:
+    """Start the market in force, or let it go on. What another recording left behind means nothing in this one."""
+    current = market.current()
+    with transaction.atomic():
+        if current.start():
+            forget_marks()
+            if current.has_book:
+                book.clear()
 
 
 def advance(*, to: datetime) -> None:

@@ -21,6 +21,7 @@ from papertrade.postgres import raw_cursor
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer, write_all
 from portfolio.models import Book, EventType, Position
+from portfolio.models import Mark as MarkRow
 from portfolio.money import PRICE_DECIMALS, ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books
 
@@ -93,6 +94,11 @@ def keep_marks(marks: dict[str, Mark]) -> None:
         )
 
 
+def forget_marks() -> None:
+    """Drop the marks of symbols, when another market or recording begins; positions keep their own."""
+    MarkRow.objects.all().delete()
+
+
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.
 _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
@@ -149,7 +155,7 @@ def held_symbols() -> list[str]:
     return sorted({*held, *(parse_symbol(symbol).underlying for symbol in held)})
 
 
-# A loose index scan: one probe per symbol, however many positions hold it.
+# A loose index scan: one probe per symbol, however many positions hold it; then one that looks for an open book among them.
 _HELD_SYMBOLS = """
     WITH RECURSIVE held AS (
         (SELECT symbol FROM portfolio_position WHERE qty > 0 ORDER BY symbol LIMIT 1)
@@ -159,6 +165,8 @@ _HELD_SYMBOLS = """
         FROM held WHERE held.symbol IS NOT NULL
     )
     SELECT symbol FROM held WHERE symbol IS NOT NULL
+      AND (SELECT true FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id
+           WHERE p.symbol = held.symbol AND p.qty > 0 AND b.closed_at IS NULL LIMIT 1)
 """
 
 

@@ -1,22 +1,29 @@
 """Folders that servers can live in."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes folders with a space in their path. pytest closes its own to others, PostgreSQL under root is another."""
+def new_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders with a space in their path that others may enter: PostgreSQL under root is another.
+
+    Not below pytest's own: each start of another pytest closes that one to others again.
+    """
+    made: list[Path] = []
 
     def make() -> Path:
-        place = tmp_path_factory.mktemp("a server")
-        for path in (place, *place.parents[:2]):
-            path.chmod(0o755)
-        return place
+        made.append(Path(tempfile.mkdtemp(prefix="papertrade a server ")))
+        made[-1].chmod(0o755)
+        return made[-1]
 
-    return make
+    yield make
+    for place in made:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

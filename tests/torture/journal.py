@@ -11,7 +11,7 @@ import time
 import urllib.error
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,8 @@ CASH = Decimal(1_000_000)
 PATIENCE_SECONDS = 60
 RETRY_SECONDS = 0.2
 PAUSE_SECONDS = 0.15
+# The last session within 90 days of the date in New York: a long weekend may lie before it, and a night after it.
+GTC_ENDS_AFTER, GTC_ENDED_BY = timedelta(days=86), timedelta(days=92)
 MAY_BE_REPEATED = {502, 503, 504}
 
 _ORDERS = """
@@ -109,8 +111,14 @@ class Seen:
             self._check_fill()
         elif self.status == "rejected":
             assert self.side == "sell", self  # a bot may sell what it does not have
-        elif self.kind == "limit":  # far from the market
-            assert (self.status == "expired") == (self.lives == "day" and through >= self.closes), self
+        elif self.lives == "gtc":  # all of these are far from the market
+            assert (
+                through - self.sent_at > GTC_ENDS_AFTER
+                if self.status == "expired"
+                else through - self.sent_at < GTC_ENDED_BY
+            )
+        elif self.kind == "limit":  # these too
+            assert (self.status == "expired") == (through >= self.closes), self
         else:
             self._check_unfilled(through)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 START = datetime(2013, 9, 9, 12, 0, tzinfo=UTC)  # a Monday, 8:00 in New York
-WEEKS = 16
+WEEKS = 40
 EVERY = timedelta(minutes=5)
 FIRST, LAST = 13 * 60 + 30, 21 * 60  # minutes of the day, UTC: regular hours with and without daylight saving time
 SPREAD = Decimal("0.05")

@@ -12,6 +12,7 @@ import pytest
 from tests.torture.trial import VICTIMS, Trial
 
 ROUNDS = 50
+LINES_SHOWN = 60
 IN_SWEEP_EVERY = 2
 RESTING_BOOKS, RESTING_ORDERS = 8, 300  # 2,400 orders, three chunks
 SHORT_RESTING_BOOKS, SHORT_RESTING_ORDERS = 2, 200
@@ -29,6 +30,7 @@ def start(new_folder: Callable[[], Path]) -> Iterator[Callable[..., Trial]]:
     yield make
     for trial in trials:
         trial.stop()
+        print("".join(trial.server.lines[-LINES_SHOWN:]))  # pytest shows it where the test failed
 
 
 @pytest.mark.slow
@@ -36,7 +38,7 @@ def test_kills_in_short(start: Callable[..., Trial]) -> None:
     trial = start(resting_books=SHORT_RESTING_BOOKS, resting_orders=SHORT_RESTING_ORDERS, seed=1)
     print(trial.round("feed", in_sweep=True))
     print(trial.round("postgres", in_sweep=False))
-    print(trial.round("worker", in_sweep=False))
+    print(trial.round("valkey", in_sweep=False))
     trial.audit()
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -19,11 +20,12 @@ from tests.torture.market import START, write_recording
 
 SPEED = 10_000  # exchange seconds a wall second: a session is 2.3 s, a night 6 s, a weekend 23 s
 BOTS = 3
-LONGEST_PAUSE_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 2.0
 SWEEP_WAIT_SECONDS = 30.0
 SWEEP_SECONDS = 0.4
 SWEEP_POLL_SECONDS = 0.005
 SENDERS = 4
+RESTING_ORDERS_LAST = timedelta(days=80)
 
 # How the processes of a server can be told apart by their command lines.
 VICTIMS: dict[str, Callable[[str], bool]] = {
@@ -49,13 +51,13 @@ class Trial:
         self.journal = Journal()
         self.server.wait_for("ready in")
         wait_until(lambda: all(self.alive(victim) for victim in VICTIMS), "worker and beat")
-        with ThreadPoolExecutor(SENDERS) as senders:
-            accounts = list(senders.map(lambda _: open_account(self.server), range(resting_books)))
-            list(senders.map(lambda account: self._leave_resting_orders(account, resting_orders), accounts))
-        assert not self.journal.refused, self.journal.refused
+        self.resting_books = [open_account(self.server) for _ in range(resting_books)]
+        self.resting_orders = resting_orders
+        self.resting_since = START
+        self._leave_resting_orders()
         self.bots = Bots(self.server, self.journal, BOTS, seed)
 
-    def _leave_resting_orders(self, account: str, count: int) -> None:
+    def _leave_resting_orders(self) -> None:
         """Good-till-canceled buys that no quote reaches: each open evaluates all of them."""
         order = {
             "symbol": "IBM",
@@ -65,8 +67,23 @@ class Trial:
             "limit_price": "1",
             "time_in_force": "gtc",
         }
-        for number in range(count):
-            send(self.server, self.journal, account, f"resting-{account}-{number}", order)
+
+        def leave(account: str) -> None:
+            for number in range(self.resting_orders):
+                name = f"resting-{account}-{self.resting_since:%Y%m%d}-{number}"
+                send(self.server, self.journal, account, name, order)
+
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(leave, self.resting_books))
+        assert not self.journal.refused, self.journal.refused
+
+    def _renew_resting_orders(self) -> None:
+        """A long trial outlives them."""
+        with self._database() as database:
+            (now,) = database.execute("SELECT through FROM marketdata_marketclock").fetchone() or (START,)
+        if now - self.resting_since > RESTING_ORDERS_LAST:
+            self.resting_since = now
+            self._leave_resting_orders()
 
     def alive(self, victim: str) -> list[int]:
         """The pids of that part of the server."""
@@ -75,6 +92,7 @@ class Trial:
 
     def round(self, victim: str, *, in_sweep: bool) -> str:
         """Trade, kill -9, wait for everything to be back, check the journal; what happened in a line."""
+        self._renew_resting_orders()
         self.bots.go()
         caught = in_sweep and self._wait_for_a_sweep()
         time.sleep(self.chance.uniform(0, SWEEP_SECONDS if caught else LONGEST_PAUSE_SECONDS))

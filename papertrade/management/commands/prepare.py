@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import market
 from marketdata.feeds.recorded import RecordingError
+from papertrade import trading_day
 
 
 class Command(BaseCommand):
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         call_command("sync_sessions", if_needed=True, verbosity=0)
         try:
-            market.current().start()
+            trading_day.start_market()
         except (market.MarketError, RecordingError) as error:
             raise CommandError(str(error)) from None
         call_command("bootstrap", verbosity=0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, connection
 
 from marketdata import gate, market
 from marketdata.feeds.recorded import RecordingError
@@ -37,9 +37,13 @@ class Command(BaseCommand):
             except (OperationalError, Unavailable) as error:
                 # A server is away: all is kept in the database, so trying again is all there is to do.
                 log.warning("feed_interrupted", error=str(error).strip())
-                close_old_connections()
-                connection.close()
+                self._let_go()
                 self._pause(RETRY_SECONDS)
+
+    def _let_go(self) -> None:
+        """End the database session, and its locks with it: a connection that goes back to the pool would keep them."""
+        connection.close()
+        connection.close_pool()
 
     def _be_told_to_stop(self, *_: object) -> None:
         self.stopping = True  # no lock in a signal handler: what it interrupts may hold it
@@ -55,7 +59,7 @@ class Command(BaseCommand):
             self._pause(RETRY_SECONDS)
             if self.stopping:
                 return
-        market.current().start()
+        trading_day.start_market()
         heart = trading_day.Heart()
         with trading_day.moving():
             heart.mover.publish()

@@ -1,0 +1,79 @@
+"""What beat starts: the tick that finishes what a crash left, the nightly audit, the calendar."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from marketdata import clock, market
+from marketdata.models import TradingSession
+from marketdata.sessions import calendar
+from orders.models import Order, SessionRun
+from papertrade import tasks, trading_day
+from papertrade.celery import app
+from portfolio.models import Book, Mark
+from tests.day.kit import run_of_many_chunks
+from tests.desk import Desk, dec
+from tests.market_kit import MarketKit, at
+
+
+def test_beat_names_tasks_that_exist() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_a_tick_finishes_a_run_that_nobody_works_on_any_more(
+    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of_many_chunks(market_kit, monkeypatch, books=3, orders_a_book=2)
+    assert tasks.tick() == 1
+    assert SessionRun.objects.get(pk=run.pk).finished_at is not None
+    assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
+    assert tasks.tick() == 0
+
+
+def test_the_audit_counts_what_it_finds(desk: Desk) -> None:
+    desk.buy("10")
+    assert tasks.audit() == 0
+    Book.objects.update(cash=dec("1"))
+    assert tasks.audit() > 0
+
+
+def test_the_calendar_is_extended_and_corrected(db: None) -> None:
+    last = TradingSession.objects.latest("date")
+    TradingSession.objects.filter(pk=last.pk).delete()
+    TradingSession.objects.filter(date="2013-11-29").update(close=at("2013-11-29T21:00:00Z"))
+    tasks.sync_sessions()
+    assert TradingSession.objects.latest("date").date == last.date
+    early = calendar().session_at(at("2013-11-29T17:59:59Z"))
+    assert early is not None and early.close == at("2013-11-29T18:00:00Z")
+
+
+def test_gtc_is_evaluated_at_each_open_and_ends_90_days_later(market_kit: MarketKit, trader: Any) -> None:
+    """Over the end of daylight saving time, Thanksgiving, Christmas and two early closes."""
+    market_kit.play(start="2013-10-07T21:00:00Z")
+    desk = Desk(trader)
+    order = desk.buy("10", limit="50", time_in_force="gtc")
+    last_close = at("2014-01-03T21:00:00Z")
+    market_kit.advance(last_close - timedelta(microseconds=1))
+    assert desk.state(order) == ("new", "quote_missing")
+    market_kit.advance(last_close)
+    assert (desk.now(order).status, desk.now(order).expired_at) == ("expired", last_close)
+    opens = SessionRun.objects.filter(kind="open").order_by("at").values_list("at", flat=True)
+    sessions = TradingSession.objects.filter(date__range=("2013-10-08", "2014-01-03")).order_by("open")
+    assert list(opens) == list(sessions.values_list("open", flat=True))
+    assert len(opens) == 61
+
+
+def test_another_recording_on_the_same_database_begins_without_marks(market_kit: MarketKit, trader: Any) -> None:
+    market_kit.play("14:00:00 IBM 100.00 100.10", "14:01:00 IBM 500.00 500.10", start="14:00:00")
+    desk = Desk(trader)
+    desk.buy("10")
+    market_kit.advance("14:02:00")
+    assert Mark.objects.get(symbol="IBM").price == 500
+    trading_day.start_market()
+    assert Mark.objects.exists(), "the same one goes on with them"
+    market.current().feed.name = "recorded:another"
+    trading_day.start_market()
+    assert not Mark.objects.exists()
+    assert clock.read().through == at("14:00:00")
