@@ -13,7 +13,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 WIDE, NARROW = (1440, 900), (390, 844)
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000  # of a loaded machine
 # What axe calls these hurts somebody; the rest is advice.
 SERIOUS = {"serious", "critical"}
 
