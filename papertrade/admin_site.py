@@ -14,7 +14,7 @@ from papertrade.dashboard.forms import StaffSignInForm
 APPS = ["accounts", "orders", "portfolio", "marketdata"]
 MODELS = [
     "User", "PaperAccount", "Generation", "ApiKey", "Order", "Fill", "SessionRun", "AccountEvent", "Position",
-    "LedgerTransaction", "EquitySnapshot", "QuoteRecord", "TradingSession", "MarketClock",
+    "LedgerTransaction", "EquitySnapshot", "AuditReport", "QuoteRecord", "TradingSession", "MarketClock",
 ]  # fmt: skip
 
 

@@ -14,8 +14,10 @@ from marketdata import book, clock, market
 from marketdata.models import MarketClock
 from orders.models import SessionRun
 from papertrade.errors import PapertradeError
+from portfolio.models import AuditReport, LedgerTransaction
 
 FEED_SILENT = timedelta(seconds=15)
+AUDIT_LATE = timedelta(hours=48)  # it runs every night
 RUN_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
 
 AWAY = (Error, PapertradeError, clock.ClockNotStarted)
@@ -100,7 +102,22 @@ def warnings() -> list[str]:
         f"The {run} is late: {run.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
         for run in late
     ]
-    return found
+    return found + _of_the_audit()
+
+
+def _of_the_audit() -> list[str]:
+    """What the last audit found, and whether there was one of late."""
+    last = AuditReport.objects.filter(scope="").first()
+    if last is not None and last.difference_count:
+        return [f"The last audit found {last.difference_count} differences in the books. Read its report first of all."]
+    since = (
+        last.finished_at
+        if last
+        else LedgerTransaction.objects.order_by("pk").values_list("recorded_at", flat=True).first()
+    )
+    if since is not None and clock.wall_now() - since > AUDIT_LATE:
+        return ["The books were not audited for two days. Check beat and the workers, or run `manage.py audit_books`."]
+    return []
 
 
 def _clock_is_started() -> bool:

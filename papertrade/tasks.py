@@ -1,13 +1,10 @@
 """Celery tasks over several apps: the tick of the trading day, the nightly audit, the yearly calendar."""
 
-import structlog
 from celery import shared_task
 
 from marketdata.services import sync_sessions as sync
-from orders.audit import audit_books
-from papertrade import metrics, trading_day
-
-log = structlog.get_logger(__name__)
+from papertrade import trading_day
+from papertrade.audits import run_audit
 
 
 @shared_task
@@ -18,14 +15,8 @@ def tick() -> int:
 
 @shared_task
 def audit() -> int:
-    """Check all books; every difference is logged as an error. How many."""
-    count = 0
-    for difference in audit_books():
-        log.error("books_differ", row=difference.row, problem=difference.problem)
-        metrics.BOOK_ERRORS.labels("audit").inc()
-        count += 1
-    log.info("books_audited", differences=count)
-    return count
+    """Check all books; how many differences there are. What they are is in the report and in the log."""
+    return run_audit(by="the nightly audit").difference_count
 
 
 @shared_task

@@ -13,7 +13,7 @@ from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
 from papertrade.admin_kit.history import HistoryAdmin, Links
 from papertrade.admin_kit.paging import Keys
 from portfolio.filters import BookFilter, EventFilter
-from portfolio.models import AccountEvent, Book, EquitySnapshot, LedgerEntry, LedgerTransaction, Position
+from portfolio.models import AccountEvent, AuditReport, Book, EquitySnapshot, LedgerEntry, LedgerTransaction, Position
 
 BOOK = "book__account"
 
@@ -193,3 +193,18 @@ class AccountEventAdmin(HistoryAdmin):
         if row.fill_id:
             links.append(("Fill", cells.page_of_name("orders_fill", row.fill_id)))
         return [*links, *quote_links(row)]
+
+
+@admin.register(AuditReport)
+class AuditReportAdmin(HistoryAdmin):
+    """What audits of the books found."""
+
+    date_field = "finished_at"
+    list_display = (
+        cells.wall("finished_at"), cells.text("scope"), cells.text("by"), "books", "difference_count", cells.wall("started_at"),
+    )  # fmt: skip
+    list_filter = (DateRangeFilter,)
+    page_fields = (
+        *list_display,
+        cells.cell("differences", lambda report: "\n".join(f"{row}: {problem}" for row, problem in report.differences)),
+    )

@@ -216,6 +216,27 @@ class EquitySnapshot(models.Model):
         return f"{self.equity} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+class AuditReport(models.Model):
+    """What an audit of books found; `differences` keeps the first of them as [row, problem]. Wall times.
+
+    `scope` says which books, in words; it is empty where it was all of them.
+    """
+
+    scope = models.CharField(max_length=100, blank=True)
+    by = models.CharField(max_length=150)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_default=Now())
+    books = models.PositiveIntegerField()
+    difference_count = models.PositiveIntegerField()
+    differences = models.JSONField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.books} books checked, {self.difference_count} differences"
+
+
 class EventType(models.TextChoices):
     """What can happen to an account."""
 

@@ -3,7 +3,7 @@
 Fills reach the books through `orders.engine`, which holds the same locked books.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,14 +18,16 @@ from marketdata.instruments import OptionRight, parse_symbol
 from marketdata.quotes import Quote
 from papertrade.errors import BadRequest, NotFound
 from papertrade.postgres import raw_cursor
+from portfolio.audit import Difference
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer, write_all
-from portfolio.models import Book, EventType, Position
+from portfolio.models import AuditReport, Book, EventType, Position
 from portfolio.models import Mark as MarkRow
 from portfolio.money import PRICE_DECIMALS, ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books
 
 SNAPSHOT_CHUNK_BOOKS = 1000
+DIFFERENCES_KEPT = 1000  # of one audit; where there are more the cause is one and the same
 MAX_SETTLEMENT_PRICE = Decimal(10) ** 9
 
 
@@ -215,3 +217,17 @@ def _settle(
     book.settle(instrument.symbol, proceeds, quote=quote, price=price, at=at, description=reason)
     book.record(EventType.POSITION_SETTLED, at, symbol=instrument.symbol, reason=reason, quote=quote)
     book.snapshot(at)
+
+
+def keep_audit_report(
+    *, scope: str, by: str, started_at: datetime, books: int, differences: Sequence[Difference]
+) -> AuditReport:
+    """Keep what an audit found: the count of all differences, and the first of them."""
+    return AuditReport.objects.create(
+        scope=scope,
+        by=by,
+        started_at=started_at,
+        books=books,
+        difference_count=len(differences),
+        differences=[[difference.row, difference.problem] for difference in differences[:DIFFERENCES_KEPT]],
+    )

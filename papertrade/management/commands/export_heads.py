@@ -1,0 +1,15 @@
+"""`manage.py export_heads > heads.jsonl`: where every ledger stands, to be kept where the database's owner cannot write."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portfolio import heads
+
+
+class Command(BaseCommand):
+    help = "Write the chain head of every book to standard output. Keep the file elsewhere; verify_heads reads it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for line in heads.export():
+            self.stdout.write(line, ending="")

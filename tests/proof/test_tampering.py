@@ -1,0 +1,141 @@
+"""Whoever can write the database can change a row; nobody can do it unseen. Each kind of tampering against each means."""
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from papertrade import health, tasks
+from portfolio import heads
+from portfolio.models import AuditReport, LedgerTransaction
+from tests.desk import Desk
+from tests.market_kit import MarketKit
+
+GUARDED = [
+    "portfolio_ledgerentry", "portfolio_ledgertransaction", "portfolio_accountevent", "portfolio_book", "portfolio_position",
+    "orders_fill",
+]  # fmt: skip
+
+AMOUNT = "UPDATE portfolio_ledgerentry SET debit = debit + 1 WHERE debit > 0 AND transaction_id = '{last}'"
+DELETED_ENTRY = "DELETE FROM portfolio_ledgerentry WHERE line = 2 AND transaction_id = '{last}'"
+# Cash and securities trade places: the transaction still balances.
+SWAPPED = "UPDATE portfolio_ledgerentry SET debit = credit, credit = debit WHERE transaction_id = '{last}'"
+POSITION = "UPDATE portfolio_position SET qty = qty + 1"
+HOLD = "UPDATE portfolio_book SET held_cash = 5"
+# The end of the ledger is cut off, and book and position are made to fit what is left.
+TAIL = """
+    DELETE FROM portfolio_ledgerentry WHERE transaction_id = '{last}';
+    DELETE FROM orders_fill WHERE ledger_transaction_id = '{last}';
+    DELETE FROM portfolio_ledgertransaction WHERE id = '{last}';
+    UPDATE portfolio_book b SET ledger_seq = t.sequence, ledger_head = t.hash, cash = cash + 1001
+    FROM portfolio_ledgertransaction t WHERE t.book_id = b.id AND t.sequence = b.ledger_seq - 1;
+    UPDATE portfolio_position SET qty = qty - 10, cost_basis = cost_basis - 1001;
+    DELETE FROM orders_order WHERE id = '{order}'
+"""
+EVENTS = "DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent)"
+
+
+@pytest.fixture
+def desk(open_market: MarketKit, trader: Any) -> Desk:
+    """Two fills of ten shares at 100.10; nothing waits."""
+    desk = Desk(trader)
+    desk.buy("10")
+    return desk
+
+
+@pytest.fixture
+def file(desk: Desk, tmp_path: Path) -> Iterator[Path]:
+    """Heads that were exported after the second fill."""
+    desk.last = desk.buy("10")
+    path = tmp_path / "heads.jsonl"
+    path.write_text("".join(heads.export()))
+    yield path
+
+
+def tamper(desk: Desk, statements: str) -> None:
+    last = LedgerTransaction.objects.latest("sequence").pk
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in [*GUARDED, "orders_order"]:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute(statements.format(last=last, order=desk.last.pk))
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in [*GUARDED, "orders_order"]:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def command(name: str, *arguments: object) -> tuple[int, str]:
+    """Exit status and output."""
+    out = StringIO()
+    try:
+        call_command(name, *map(str, arguments), stdout=out, stderr=out)
+    except SystemExit as end:
+        return int(end.code), out.getvalue()
+    return 0, out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("statements", "by_audit", "by_heads"),
+    [
+        pytest.param(AMOUNT, "ledger transaction 3", "", id="changed amount"),
+        pytest.param(DELETED_ENTRY, "ledger transaction 3", "", id="deleted entry"),
+        pytest.param(SWAPPED, "ledger transaction 3", "", id="swapped pair"),
+        pytest.param(POSITION, "position IBM", "", id="position that its fills do not give"),
+        pytest.param(HOLD, "holds 5", "", id="hold without an order"),
+        pytest.param(TAIL, "", "had 3 transactions: number 3 is gone", id="truncated tail that fits"),
+        pytest.param(EVENTS, "", "events: number", id="deleted event"),
+    ],
+)
+def test_it_is_found_and_the_row_is_named(
+    desk: Desk, file: Path, statements: str, by_audit: str, by_heads: str
+) -> None:
+    assert command("audit_books")[0] == 0 and command("verify_heads", file)[0] == 0
+    tamper(desk, statements)
+    status, said = command("audit_books", "--account", desk.account.pk)
+    assert (status, by_audit in said) == (1 if by_audit else 0, True), said
+    assert bool(tasks.audit()) == bool(by_audit)
+    report = AuditReport.objects.filter(by="the nightly audit").latest("pk")
+    assert by_audit in str(report.differences)
+    assert any("differences in the books" in warning for warning in health.warnings()) == bool(by_audit)
+    status, said = command("verify_heads", file)
+    assert (status, by_heads in said) == (1 if by_heads else 0, True), said
+
+
+def test_a_chain_may_grow(desk: Desk, file: Path) -> None:
+    desk.sell("5")
+    assert command("verify_heads", file) == (0, "0 differences.\n")
+
+
+def test_a_rewritten_chain_is_found_though_it_is_whole(desk: Desk, file: Path) -> None:
+    """A database put back from elsewhere: every chain is sound, and it is another one."""
+    lines = file.read_text().splitlines(keepends=True)
+    row = json.loads(lines[0])
+    other = json.dumps({**row, "head": "f" * 64}, separators=(",", ":")) + "\n"
+    found = list(heads.check(_sealed([other])))
+    assert [difference.row for difference in found] == [f"book {row['book']}"]
+    assert "is another than it was" in found[0].problem
+    gone = json.dumps({**row, "book": 10**9}, separators=(",", ":")) + "\n"
+    assert "is gone" in next(heads.check(_sealed([gone]))).problem
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-20], lambda text: text.replace('"transactions":3', '"transactions":2'),
+                                    lambda text: "", lambda text: "[]\n" + text, lambda text: text.splitlines()[0]])  # fmt: skip
+def test_a_file_that_was_changed_is_refused(file: Path, change: Any) -> None:
+    file.write_text(change(file.read_text()))
+    with pytest.raises(CommandError, match="cannot be used"):
+        command("verify_heads", file)
+
+
+def _sealed(lines: list[str]) -> list[str]:
+    """The lines with a last one that fits them, as whoever forges a file would write it."""
+    import hashlib
+
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return [*lines, json.dumps({"books": len(lines), "sha256": digest}) + "\n"]
