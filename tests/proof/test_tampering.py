@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from papertrade import health, tasks
+from papertrade import bundle_check, health, tasks
 from portfolio import heads
 from portfolio.models import AuditReport, LedgerTransaction
 from tests.desk import Desk
@@ -82,19 +82,19 @@ def command(name: str, *arguments: object) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("statements", "by_audit", "by_heads"),
+    ("statements", "by_audit", "by_heads", "by_bundle"),
     [
-        pytest.param(AMOUNT, "ledger transaction 3", "", id="changed amount"),
-        pytest.param(DELETED_ENTRY, "ledger transaction 3", "", id="deleted entry"),
-        pytest.param(SWAPPED, "ledger transaction 3", "", id="swapped pair"),
-        pytest.param(POSITION, "position IBM", "", id="position that its fills do not give"),
-        pytest.param(HOLD, "holds 5", "", id="hold without an order"),
-        pytest.param(TAIL, "", "had 3 transactions: number 3 is gone", id="truncated tail that fits"),
-        pytest.param(EVENTS, "", "events: number", id="deleted event"),
+        pytest.param(AMOUNT, "ledger transaction 3", "", "ledger transaction 3", id="changed amount"),
+        pytest.param(DELETED_ENTRY, "ledger transaction 3", "", "ledger transaction 3", id="deleted entry"),
+        pytest.param(SWAPPED, "ledger transaction 3", "", "ledger transaction 3", id="swapped pair"),
+        pytest.param(POSITION, "position IBM", "", "position IBM", id="position that its fills do not give"),
+        pytest.param(HOLD, "holds 5", "", "holds 5", id="hold without an order"),
+        pytest.param(TAIL, "", "had 3 transactions: number 3 is gone", "", id="truncated tail that fits"),
+        pytest.param(EVENTS, "", "events: number", "is the last one, the books say", id="deleted event"),
     ],
 )
 def test_it_is_found_and_the_row_is_named(
-    desk: Desk, file: Path, statements: str, by_audit: str, by_heads: str
+    desk: Desk, file: Path, tmp_path: Path, statements: str, by_audit: str, by_heads: str, by_bundle: str
 ) -> None:
     assert command("audit_books")[0] == 0 and command("verify_heads", file)[0] == 0
     tamper(desk, statements)
@@ -106,6 +106,9 @@ def test_it_is_found_and_the_row_is_named(
     assert any("differences in the books" in warning for warning in health.warnings()) == bool(by_audit)
     status, said = command("verify_heads", file)
     assert (status, by_heads in said) == (1 if by_heads else 0, True), said
+    command("audit_bundle", desk.account.pk, tmp_path / "account.zip")
+    found = list(bundle_check.problems(str(tmp_path / "account.zip")))
+    assert any(by_bundle in problem for problem in found) if by_bundle else not found, found
 
 
 def test_a_chain_may_grow(desk: Desk, file: Path) -> None:
