@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def without_servers() -> dict[str, str]:
+    """The environment without the servers and the secret of this test run."""
+    own = {"DATABASE_URL", "REDIS_URL", "PAPERTRADE_SECRET_KEY"}
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
 def wait_until(true: Callable[[], Any], what: str) -> None:
     """Wait for something to come true; AssertionError where it does not."""
     deadline = time.monotonic() + WAIT_SECONDS
@@ -37,13 +43,12 @@ def wait_until(true: Callable[[], Any], what: str) -> None:
 class Server:
     """Starts at once; `lines` is what it has printed so far."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, before: Sequence[str] = (), **settings: str) -> None:
         self.folder, self.port = folder, free_port()
-        own = {"DATABASE_URL", "REDIS_URL", "PAPERTRADE_SECRET_KEY"}
-        environment = {name: value for name, value in os.environ.items() if name not in own}
+        environment = without_servers()
         environment |= {"PAPERTRADE_VAR": str(folder), "PAPERTRADE_PORT": str(self.port), **settings}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "papertrade.stack"], cwd=PROJECT, env=environment, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "papertrade.stack", *before], cwd=PROJECT, env=environment, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         self.lines: list[str] = []
@@ -76,6 +81,13 @@ class Server:
             return self.call("POST", path, {**order, "client_order_id": client_order_id})["status"]
         except (urllib.error.URLError, OSError):
             return None
+
+    def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of manage.py on the server's folder, as its operator would."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=PROJECT, capture_output=True, text=True,
+            env={**without_servers(), "PAPERTRADE_VAR": str(self.folder)},
+        )  # fmt: skip
 
     def stop(self) -> None:
         """As `kill` or Ctrl-C would."""

@@ -1,0 +1,72 @@
+"""The whole database into a file and back, with PostgreSQL's own programs: those of the embedded server, or the path's."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import PaperAccount
+from papertrade.embedded.postgres import postgres_programs
+from papertrade.embedded.process import EmbeddedError
+
+Progress = Iterator[str]
+
+
+class DumpError(Exception):
+    """A backup or restore that was not done; nothing was left half done. The message says why."""
+
+
+def backup(*, path: Path) -> Progress:
+    """Write the database to a file, as of one instant, while others go on; yields what is done, line by line."""
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        yield from _run("pg_dump", "--format=custom", "--no-owner", "--verbose", f"--file={unfinished}")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def restore(*, path: Path) -> Progress:
+    """Put a backup in the place of a database that has no accounts yet, in one transaction. Raises DumpError."""
+    if not path.is_file():
+        raise DumpError(f"There is no file {path}.")
+    if PaperAccount.objects.exists():
+        raise DumpError(
+            "This database has accounts; a backup is restored into an empty one only (a new PAPERTRADE_VAR)."
+        )
+    connection.close_pool()  # pg_restore replaces the tables, and waits for whoever reads them
+    yield from _run(
+        "pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error", "--verbose",
+        f"--dbname={connection.settings_dict['NAME']}", str(path),
+    )  # fmt: skip
+
+
+def _run(program: str, *arguments: str) -> Progress:
+    """The lines that the program prints. The password goes through the environment: arguments are for all to see."""
+    settings: dict[str, Any] = connection.settings_dict
+    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
+    known = {variable: str(settings[name]) for variable, name in names.items() if settings[name]}
+    last = ""
+    with subprocess.Popen(
+        [_program(program), *arguments], env={**os.environ, **known}, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            last = line.strip()
+            yield last
+    if process.returncode:
+        raise DumpError(f"{program} failed: {last}")
+
+
+def _program(name: str) -> str:
+    with suppress(EmbeddedError):
+        if (found := postgres_programs() / name).exists():
+            return str(found)
+    if found_on_path := shutil.which(name):
+        return found_on_path
+    raise DumpError(f"{name} is not here: install PostgreSQL's client programs of the server's version.")

@@ -1,0 +1,31 @@
+"""`manage.py backup FILE`: the whole database into a file, while the server goes on."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from papertrade import dumps
+
+TABLE = "dumping contents of table"
+
+
+class Command(BaseCommand):
+    help = "Write the database to a file that `manage.py restore` reads. The secret key and the settings are not in it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["file"]
+        if path.exists():
+            raise CommandError(f"{path} exists; a backup overwrites nothing.")
+        if not path.parent.is_dir():
+            raise CommandError(f"There is no folder {path.parent}.")
+        try:
+            for line in dumps.backup(path=path):
+                if TABLE in line:
+                    self.stderr.write(line)
+        except dumps.DumpError as problem:
+            raise CommandError(str(problem)) from None
+        self.stdout.write(f"{path}: {path.stat().st_size:,} bytes")

@@ -1,0 +1,33 @@
+"""`manage.py restore FILE`: a backup into a server that has no accounts yet; then the migrations that are newer than it."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from papertrade import dumps
+
+TABLE = "processing data for table"
+
+
+class Command(BaseCommand):
+    help = (
+        "Put a backup in the place of this server's database, which must have no accounts. For the embedded one: "
+        "PAPERTRADE_VAR=new-folder .venv/bin/python -m papertrade.stack restore FILE"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for line in dumps.restore(path=options["file"]):
+                if TABLE in line:
+                    self.stderr.write(line)
+        except dumps.DumpError as problem:
+            raise CommandError(str(problem)) from None
+        call_command("migrate", verbosity=0)
+        self.stdout.write(
+            "Restored. Users and keys are those of the backup; run `manage.py audit_books` to check the books."
+        )
