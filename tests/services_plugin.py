@@ -22,9 +22,11 @@ _folder: embedded.Folder | None = None
 def pytest_load_initial_conftests() -> Generator[None]:
     """Runs in the controller and in each xdist worker; workers inherit the controller's environment."""
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
+    os.environ.setdefault("PAPERTRADE_VAR", tempfile.mkdtemp(prefix="papertrade-tests-var-"))
     _start_missing_servers()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
+        os.environ["PAPERTRADE_VAR"] += f"-{worker}"  # what is counted there is counted by folder
         # A Valkey database of its own for each worker, as pytest-django gives each a PostgreSQL one.
         os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{int(worker[2:]) + 1}"
     return (yield)
@@ -32,6 +34,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 def pytest_unconfigure() -> None:
     global _servers, _folder
+    shutil.rmtree(os.environ["PAPERTRADE_VAR"], ignore_errors=True)
     if _servers is not None and _folder is not None:
         _servers.stop()
         _folder.release()
