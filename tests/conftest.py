@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django.live_server_helper import LiveServer
 
 from tests.api_kit import Api
 from tests.desk import Desk
@@ -54,6 +55,15 @@ def _truncate_guards(action: str) -> None:
 @pytest.fixture
 def committed(_guards_off_for_the_flush: None, transactional_db: None) -> None:
     """A database in which other threads see what a test did. Name it before fixtures that use the database."""
+
+
+@pytest.fixture
+def server(committed: None) -> Iterator[LiveServer]:
+    """The web server of a browser test, in threads of its own."""
+    running = LiveServer("localhost")
+    yield running
+    running.stop()
+    connection.close_pool()  # of the server's threads, which are gone
 
 
 @pytest.fixture(autouse=True)

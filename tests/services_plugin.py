@@ -48,7 +48,7 @@ def _start_missing_servers() -> None:
     if not postgres and not valkey:
         return
     _folder = embedded.own(Path(tempfile.mkdtemp(prefix="papertrade-tests-")))
-    _servers = embedded.start(_folder, postgres=postgres, valkey=valkey)
+    _servers = embedded.start(_folder, postgres=postgres, valkey=valkey, durable=False)
     for name, url in (("DATABASE_URL", _servers.database_url), ("REDIS_URL", _servers.redis_url)):
         if url:
             os.environ[name] = url

@@ -39,10 +39,13 @@ class Servers:
         _stop(self.running)
 
 
-def start(folder: Folder, *, postgres: bool = True, valkey: bool = True) -> Servers:
-    """Start the wanted servers on the data in the folder, made at the first start. Raises EmbeddedError."""
+def start(folder: Folder, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> Servers:
+    """Start the wanted servers on the data in the folder, made at the first start. Raises EmbeddedError.
+
+    `durable=False`: what was committed may be lost with the machine, not with a process.
+    """
     password = _password(folder.path)
-    database = Postgres(folder.path, password) if postgres else None
+    database = Postgres(folder.path, password, durable=durable) if postgres else None
     broker = Valkey(folder.path, password) if valkey else None
     wanted: tuple[Server, ...] = tuple(server for server in (broker, database) if server)
     try:

@@ -35,13 +35,17 @@ UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
 
 
 class Postgres(Server):
-    """A cluster with scram passwords only; the project's role may create databases (for its tests) and no more."""
+    """A cluster with scram passwords only; the project's role may create databases (for its tests) and no more.
+
+    One that is not `durable` waits for no disk: for data that is thrown away.
+    """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # fast: open transactions are rolled back, nothing is waited for
 
-    def __init__(self, folder: Path, password: str) -> None:
+    def __init__(self, folder: Path, password: str, *, durable: bool = True) -> None:
         super().__init__(folder, password)
+        self.durable = durable
         self.data = folder / "postgres"
         self.programs = postgres_programs()
         self.account = _unprivileged_account()
@@ -61,7 +65,7 @@ class Postgres(Server):
         options = {
             "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "jit": "off",
             "max_connections": MAX_CONNECTIONS, "shared_buffers": "256MB", "timezone": "UTC", "log_timezone": "UTC",
-            "max_wal_size": "2GB",
+            "max_wal_size": "2GB", "fsync": "on" if self.durable else "off",
         }  # fmt: skip
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [str(self.programs / "postgres"), "-D", str(self.data), *arguments]

@@ -79,8 +79,13 @@ function previewSoon() {
   previewTimer = setTimeout(preview, PREVIEW_MS);
 }
 
-async function preview() {
+function endPreview() {
+  clearTimeout(previewTimer);
   previewing?.abort();
+}
+
+async function preview() {
+  endPreview();
   const order = terms();
   if (!order.symbol || !order.qty || (isLimit() && !order.limit_price)) return renderPreview(null);
   previewing = new AbortController();
@@ -130,6 +135,7 @@ async function send(event) {
   event.preventDefault();
   const button = document.getElementById("send-order");
   button.disabled = true;
+  endPreview(); // its answer would wipe out what sending has to say
   showErrors({});
   try {
     // The id stays the same until the server has answered: sending the same form again cannot double the order.

@@ -1,41 +1,23 @@
 """An auditor in a real browser: signs in, walks from an archived account to the quote behind one fill, exports what they see."""
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
 from papertrade.groups import AUDITOR
 from papertrade.lifecycle import archive_account
 from tests.admin.conftest import staff
+from tests.browser import WIDE, Window, chromium, needs_chromium
 from tests.desk import Desk
 from tests.market_kit import MarketKit
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-TIMEOUT_MS = 10_000
 PASSWORD = "correct-horse-9"
 
-pytestmark = [
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium, as .ci/run does"
-    ),
-    pytest.mark.slow,
-    pytest.mark.xdist_group("browser"),
-]
-
-
-@pytest.fixture
-def server(committed: None) -> Iterator[LiveServer]:
-    running = LiveServer("localhost")
-    yield running
-    running.stop()
-    connection.close_pool()  # of the server's threads, which are gone
+pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
@@ -52,21 +34,11 @@ def archived(server: LiveServer, open_market: MarketKit, trader: Any) -> Desk:
 @pytest.fixture
 def page(server: LiveServer, archived: Desk) -> Iterator[Any]:
     """An auditor's window; a console error, such as of the content security policy, fails the test."""
-    from playwright.sync_api import sync_playwright
-
     staff(AUDITOR, username="ada", password=PASSWORD)
-    problems: list[str] = []
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright keeps an event loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=server.url)
-        window.set_default_timeout(TIMEOUT_MS)
-        window.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        window.on("pageerror", lambda error: problems.append(str(error)))
-        yield window
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    assert problems == []
+    with chromium() as browser:
+        window = Window(browser, server.url, WIDE)
+        yield window.page
+    assert window.problems == []
 
 
 def test_it_works(page: Any, archived: Desk, tmp_path: Path) -> None:

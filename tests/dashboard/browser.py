@@ -1,60 +1,18 @@
-"""A real browser on a live server: Debian's chromium through playwright, with every console error remembered."""
+"""A trader in front of the dashboard, in a real browser."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import pytest
+from tests.browser import Window
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-WIDE, NARROW = (1440, 900), (390, 844)
-TIMEOUT_MS = 30_000  # of a loaded machine
 # What axe calls these hurts somebody; the rest is advice.
 SERIOUS = {"serious", "critical"}
 
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt-get install chromium, as .ci/run does"
-)
 
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """A running browser. Playwright keeps an event loop in this thread, and Django must still read the database."""
-    from playwright.sync_api import sync_playwright
-
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-class Trader:
-    """Somebody at a browser window."""
-
-    def __init__(self, browser: Any, base: str, size: tuple[int, int]) -> None:
-        self.context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, timezone_id="Europe/Berlin", reduced_motion="reduce"
-        )
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(TIMEOUT_MS)
-        self.base = base
-        self.problems: list[str] = []
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-
-    def _heard(self, message: Any) -> None:
-        if message.type == "error":
-            self.problems.append(message.text)
+class Trader(Window):
+    """Somebody who trades at a browser window."""
 
     def go(self, path: str) -> None:
-        self.page.goto(self.base + path)
+        self.page.goto(path)
 
     def sign_in(self, username: str, password: str) -> None:
         """From the sign-in page to the accounts."""
@@ -71,7 +29,7 @@ class Trader:
         self.page.click("button:has-text('Open the account')")
         self.page.wait_for_selector(f"h1:has-text('{name}')")
         self.page.wait_for_selector("#ticket[data-ready]")
-        return self.page.url.removeprefix(self.base)
+        return urlsplit(self.page.url).path
 
     def order(self, symbol: str, qty: str, *, side: str = "buy", limit: str | None = None) -> None:
         """Fill in the ticket and send it; waits for the answer."""

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
 from orders.models import Order
@@ -13,7 +12,8 @@ from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import summary
 from tests.api_kit import Api
-from tests.dashboard.browser import NARROW, WIDE, Trader, chromium, needs_chromium
+from tests.browser import NARROW, WIDE, chromium, needs_chromium
+from tests.dashboard.browser import Trader
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import MarketKit
 
@@ -27,14 +27,6 @@ PAGES = ("", "positions/", "orders/", "fills/", "ledger/", "generations/", "mana
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running
-
-
-@pytest.fixture
-def server(committed: None) -> Iterator[LiveServer]:
-    running = LiveServer("localhost")
-    yield running
-    running.stop()
-    connection.close_pool()  # of the server's threads, which are gone
 
 
 @pytest.fixture
@@ -199,7 +191,7 @@ def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
     lost: list[str] = []
 
     def lose(route: Any) -> None:
-        if not lost and not route.request.url.endswith("preview/"):
+        if not lost and route.request.method == "POST" and route.request.url.endswith("/orders/"):
             lost.append(route.request.post_data)
             route.fetch()
             route.abort()
@@ -253,7 +245,7 @@ def test_every_page_fits_and_is_accessible(trader: Trader) -> None:
     trader.order("IBM", "3", limit="90")
     order = Order.objects.first()
     wide = trader.page.viewport_size["width"] == WIDE[0]
-    trader.context.add_cookies([{"name": "theme", "value": "light" if wide else "dark", "url": trader.base}])
+    trader.context.add_cookies([{"name": "theme", "value": "light" if wide else "dark", "url": trader.page.url}])
     tabs = [home + tab for tab in PAGES]
     for path in ["/", "/keys/", "/password/", "/accounts/new/", f"{home}orders/{order.pk}/", *tabs]:
         trader.go(path)

@@ -17,13 +17,13 @@ from tests.invariants import check_account
 from tests.market_kit import MarketKit
 from tests.stack.server import PROJECT, wait_until
 
-BOOKS, ORDERS_A_BOOK = 60, 5
-FAIR_SHARE = 0.3
+BOOKS, ORDERS_A_BOOK = 120, 3
+FAIR_SHARE = 0.2  # alone on a machine each does 0.43 to 0.57; here other tests run beside them
 
 
 @pytest.fixture
 def run(committed: None, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> SessionRun:
-    """Sixty chunks, not begun."""
+    """As many chunks as books, not begun."""
     return run_of_many_chunks(market_kit, monkeypatch, books=BOOKS, orders_a_book=ORDERS_A_BOOK)
 
 

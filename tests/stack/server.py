@@ -43,8 +43,8 @@ def wait_until(true: Callable[[], Any], what: str) -> None:
 class Server:
     """Starts at once; `lines` is what it has printed so far."""
 
-    def __init__(self, folder: Path, *, before: Sequence[str] = (), **settings: str) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, *, before: Sequence[str] = (), port: int | None = None, **settings: str) -> None:
+        self.folder, self.port = folder, port or free_port()
         environment = without_servers()
         environment |= {"PAPERTRADE_VAR": str(folder), "PAPERTRADE_PORT": str(self.port), **settings}
         self.process = subprocess.Popen(
