@@ -5,14 +5,16 @@ any key, are named here and nowhere else.
 """
 
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from accounts.models import ApiKey
 from accounts.services import revoke_key
 from tests.api.contract import is_error
 from tests.api.test_hostile import addresses, stored
-from tests.api_kit import Api
+from tests.api_kit import PAPER, Api
 from tests.factories import TokenFactory, UserFactory
 
 PUBLIC = {"/v1/status/", "/v1/openapi.json"}
@@ -66,6 +68,30 @@ def refused(
     assert stored() == before
 
 
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the database is asked, without the values: what the time of a refusal is made of, and no stopwatch."""
+    asked: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def remember(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(str(query))
+        return execute(cursor, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", remember)
+    return asked
+
+
+def alike(asked: list[str], *requests: tuple[Any, ...]) -> None:
+    """All requests ask the database the same, one for one, and something."""
+    sent = []
+    for request in requests:
+        asked.clear()
+        call(*request)
+        sent.append(list(asked))
+    assert [] != sent[0] == sent[1]
+
+
 @pytest.mark.parametrize(
     "token", [None, "cm_" + "0" * 55, "nonsense", "cm_"], ids=["no key", "bad key", "no token", "half a key"]
 )
@@ -89,6 +115,26 @@ def test_the_key_of_a_user_who_is_not_active_any_more(places: dict[str, str], tr
 def test_somebody_else_s_key(places: dict[str, str], address: str) -> None:
     if "<str:account_id>" in address:  # nothing else belongs to anybody
         refused(TokenFactory(user=UserFactory(), scopes=["paper", "market"]), address, places, 404)
+
+
+def test_missing_and_somebody_else_s_take_the_same_time(
+    places: dict[str, str], address: str, statements: list[str]
+) -> None:
+    if "<str:account_id>" in address:
+        token = TokenFactory(user=UserFactory(), scopes=["paper", "market"])
+        Api(token).get(PAPER)  # the first use of a key is noted
+        missing = places | {"<str:account_id>": str(uuid4())}
+        for method in METHODS:
+            alike(statements, (token, method, address, missing), (token, method, address, places))
+
+
+def test_a_bad_key_and_a_revoked_one_take_the_same_time(
+    places: dict[str, str], trader: Any, address: str, statements: list[str]
+) -> None:
+    revoked = TokenFactory(user=trader, scopes=["paper", "market"], name="gone")
+    revoke_key(user=trader, key_id=ApiKey.objects.get(name="gone").pk)
+    for method in METHODS:
+        alike(statements, (revoked, method, address, places), ("cm_" + "0" * 55, method, address, places))
 
 
 def test_a_key_of_the_wrong_scope(places: dict[str, str], trader: Any, address: str) -> None:

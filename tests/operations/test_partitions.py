@@ -6,28 +6,65 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from portfolio.models import EquitySnapshot
+from orders.models import Fill
+from portfolio.models import AccountEvent, EquitySnapshot, LedgerEntry
 from tests.desk import Desk
+from tests.invariants import check_account
 from tests.market_kit import MarketKit
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+MONTHS, DETACH, HASHES = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+SPLIT = (AccountEvent, Fill, LedgerEntry)
+
+
+def inside(sql: str) -> str:
+    """The same within the test's own transaction, which takes it back: the tables are every other test's too."""
+    return sql.replace("BEGIN;\n", "", 1).replace("COMMIT;", "")
+
+
+def guards() -> list[tuple[str, str]]:
+    """The guards of the tables that are split, by table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger"
+            " WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal ORDER BY 1, 2",
+            [[model._meta.db_table for model in SPLIT]],
+        )
+        return cursor.fetchall()
 
 
 def test_snapshots_go_into_months_and_stay_what_they_were(desk: Desk, open_market: MarketKit) -> None:
-    partition, detach = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
     desk.buy()
     open_market.advance("14:01:00")
     before = list(EquitySnapshot.objects.values())
     assert before
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # The test's own transaction takes it back: the table is every other test's too.
-        cursor.execute(partition.replace("BEGIN;\nALTER", "ALTER", 1).replace("COMMIT;", ""))
+        cursor.execute(inside(MONTHS))
     assert list(EquitySnapshot.objects.values()) == before
     open_market.advance("14:02:00")
     assert EquitySnapshot.objects.count() > len(before)
     with pytest.raises(DatabaseError), transaction.atomic():
         EquitySnapshot.objects.update(equity=0)
     with connection.cursor() as cursor:
-        cursor.execute(detach)
+        cursor.execute(DETACH)
     assert EquitySnapshot.objects.count() == 0
+
+
+def test_evidence_is_split_by_hash_and_stays_what_it_was(desk: Desk, open_market: MarketKit) -> None:
+    desk.buy()
+    before, guarded = [list(model.objects.values()) for model in SPLIT], guards()
+    assert all(before)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(inside(HASHES))
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert [list(model.objects.values()) for model in SPLIT] == before
+    assert guards() == guarded
+    assert desk.buy(limit="99").status == "new"
+    assert desk.buy().status == "filled"
+    assert Fill.objects.count() == 2
+    check_account(desk.account)
+    for model in SPLIT:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            model.objects.all().delete()
