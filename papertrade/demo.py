@@ -24,6 +24,7 @@ from portfolio.selectors import book_of, positions
 STEP = timedelta(minutes=15)
 FIRST_DECISION = timedelta(minutes=15)  # after the open
 LAST_DECISION = timedelta(minutes=15)  # before the close
+A_WEEK = timedelta(days=7)
 CENT = Decimal("0.01")
 
 Quotes = dict[str, Quote]
@@ -123,7 +124,7 @@ class Reversion:
 
 @dataclass
 class WeeklyCalls:
-    """Buys calls near the money on the first day of a week and holds them to their expiry."""
+    """Buys calls near the money on the first day of a week and holds them to their expiry in the next one."""
 
     name: str = "Weekly calls"
     initial_cash: str = "25000"
@@ -137,7 +138,7 @@ class WeeklyCalls:
         if week == self._bought_in or quote is None:
             return
         self._bought_in = week
-        expiry = next(day for day in listing.expirations("SPY", at=now) if day > session.date)
+        expiry = next(day for day in listing.expirations("SPY", at=now) if day > session.date + A_WEEK)
         chain = listing.contracts("SPY", expiry, spot=quote.mid, right=OptionRight.CALL)
         contract = min(chain, key=lambda item: abs((item.strike or 0) - quote.mid))
         desk.buy(contract.symbol, self.contracts, position_intent="buy_to_open")
