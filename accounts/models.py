@@ -13,6 +13,9 @@ REASON_MAX_LENGTH = 500
 class User(AbstractUser):
     """A person or an organisation; bots act through its keys."""
 
+    class Meta(AbstractUser.Meta):
+        permissions = (("move_market", "Can move the market's clock and push quotes"),)
+
 
 class Scope(models.TextChoices):
     """What a key may do. Any valid key may read market data."""

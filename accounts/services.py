@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -26,6 +27,7 @@ PREFIX_LENGTH = 12
 SECRET_BYTES = 32
 KEY_USE_RESOLUTION = timedelta(minutes=1)
 MAX_ACTIVE_ACCOUNTS = 20
+MOVE_MARKET = "move_market"
 
 _KEY_BY_PREFIX = FixedQuery(ApiKey.objects.filter(prefix=""))
 _ACTIVE_USER = FixedQuery(User.objects.filter(is_active=True).filter(pk=0))
@@ -36,10 +38,22 @@ def create_user(*, username: str, password: str, is_staff: bool = False, is_supe
     return User.objects.create_user(username=username, password=password, is_staff=is_staff, is_superuser=is_superuser)
 
 
+def may_move_market(user: User) -> bool:
+    """Whether the user may move the clock that everybody's orders are decided by."""
+    return user.has_perm(f"accounts.{MOVE_MARKET}")
+
+
+def let_move_market(*, user: User) -> None:
+    """Give the user that right; again changes nothing."""
+    user.user_permissions.add(Permission.objects.get(content_type__app_label="accounts", codename=MOVE_MARKET))
+
+
 def issue_key(*, user: User, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
     """A new key and its token, which is shown this once. Raises BadRequest for a bad name or scope."""
     if not scopes or set(scopes) - set(Scope.values):
         raise BadRequest("The key needs scopes.", scopes="must be one or more of " + ", ".join(Scope.values))
+    if Scope.MARKET in scopes and not may_move_market(user):
+        raise BadRequest("You may not move the market.", scopes="market needs a right that an operator gives")
     prefix = secrets.token_hex(PREFIX_LENGTH // 2)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey.objects.create(

@@ -1,15 +1,16 @@
 """The audit of everything: each book against its ledger, its fills and its open orders."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from django.db.models import QuerySet, Sum
 
 from orders.matching import Side
-from orders.models import IS_OPEN, Fill, Order
+from orders.models import IS_OPEN, Order
 from papertrade.postgres import one_instant
-from portfolio.audit import Difference, audit_book
-from portfolio.ledger import LedgerKind
+from portfolio.audit import CHUNK_ROWS, Difference, audit_book
+from portfolio.ledger import LedgerAccount, LedgerKind
 from portfolio.models import Book
 from portfolio.money import ZERO
 
@@ -70,13 +71,22 @@ def _orders_against_fills(book: Book) -> Iterator[Difference]:
 
 
 def _fills_against_ledger(book: Book) -> Iterator[Difference]:
-    rows: Iterable[Fill] = book.fills.select_related("ledger_transaction").iterator()
-    for fill in rows:
+    rows = book.fills.select_related("ledger_transaction").prefetch_related("ledger_transaction__entries")
+    for fill in rows.iterator(chunk_size=CHUNK_ROWS):
         booked = fill.ledger_transaction
         if booked is None:
             continue
-        told = (booked.book_id, booked.kind, booked.symbol, booked.qty, booked.price, booked.quote_id)
-        if told != (fill.book_id, fill.side, fill.symbol, fill.qty, fill.price, fill.quote_id):
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for entry in booked.entries.all():
+            sums[entry.account] += entry.debit - entry.credit
+        told = (
+            booked.book_id, booked.kind, booked.symbol, booked.qty, booked.price, booked.quote_id,
+            abs(sums[LedgerAccount.CASH]), -sums[LedgerAccount.REALIZED_PL],
+        )  # fmt: skip
+        says = (
+            fill.book_id, fill.side, fill.symbol, fill.qty, fill.price, fill.quote_id, fill.gross_amount, fill.realized_pl,
+        )  # fmt: skip
+        if told != says:
             yield Difference(f"fill {fill.pk}", f"is not what ledger transaction {booked.sequence} says")
 
 

@@ -5,31 +5,28 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
 
 from accounts.models import Generation, PaperAccount, User
-from orders.audit import audit_books
 from papertrade.admin_kit import cells
 from papertrade.admin_kit.actions import with_reason
 from papertrade.admin_kit.filters import DateRangeFilter
 from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.audits import run_audit
 from papertrade.errors import NotFound
 from papertrade.lifecycle import archive_account
-from portfolio.models import Book
-from portfolio.selectors import HistoryPoint, book_of, generations, history, summary
+from portfolio.models import AuditReport, Book
+from portfolio.selectors import HistoryPoint, book_of, chart_timeframe, generations, history, summary
 
 MAX_GENERATION_DIGITS = 9
 MAX_POINTS = 1_000
-# What a chart of that length can show: a few hundred points.
-TIMEFRAME_UP_TO = [(timedelta(days=2), "1Min"), (timedelta(days=8), "15Min"), (timedelta(days=40), "1H")]
-LONGEST_TIMEFRAME = "1D"
 
 
 @admin.register(PaperAccount)
@@ -74,7 +71,8 @@ class PaperAccountAdmin(HistoryAdmin):
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        check = path("<uuid:account_id>/audit/", self.admin_site.admin_view(self.audit), name="account_audit")
+        audit = require_POST(self.admin_site.admin_view(self.audit))
+        check = path("<uuid:account_id>/audit/", audit, name="account_audit")
         return [check, *super().get_urls()]
 
     def change_view(
@@ -85,17 +83,15 @@ class PaperAccountAdmin(HistoryAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def audit(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
-        """The books of all the account's generations, checked now."""
+        """The books of all the account's generations, checked now; the report is kept."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         account = get_object_or_404(PaperAccount, pk=account_id)
         books = Book.objects.filter(account=account).order_by("pk")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Audit of {account}", "opts": self.opts, "original": account, "books": books.count(),
-            "differences": list(audit_books(books=books)),
-        }  # fmt: skip
-        return TemplateResponse(request, "admin/audit.html", context)
+        report = run_audit(by=request.user.get_username(), books=books, scope=f"account {account.pk}")
+        level = messages.ERROR if report.difference_count else messages.SUCCESS
+        self.message_user(request, f"{account.name}: {report}.", level)
+        return redirect(cells.page_of(AuditReport, report.pk))
 
 
 def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
@@ -136,8 +132,7 @@ def _chart(book: Book) -> dict[str, list[Any]]:
     last = book.snapshots.order_by("-at").first()
     if last is not None:
         opened: datetime = book.generation.opened_at - timedelta(microseconds=1)
-        length = last.at - opened
-        timeframe = next((name for limit, name in TIMEFRAME_UP_TO if length <= limit), LONGEST_TIMEFRAME)
+        timeframe = chart_timeframe(last.at - opened)
         points = history(book=book, timeframe=timeframe, after=opened, until=last.at, limit=MAX_POINTS)
     return {
         "at": [f"{point.timestamp.astimezone(cells.EXCHANGE_ZONE):%b %d %Y %H:%M:%S}" for point in points],

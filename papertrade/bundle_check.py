@@ -2,7 +2,8 @@
 
 It recomputes what the bundle claims: the hash of each file, of each quote, and of the chain over each ledger; that every
 transaction balances; cash, realized P/L and positions from the ledger and the fills; holds from the open orders; that no
-fill is better than its quote; that no event is missing. A copy of this file is in each bundle.
+fill is better than its quote or another than the ledger booked; that no event is missing. Each bundle has a copy of this
+file.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from uuid import UUID
 
 MANIFEST = "manifest.json"
 GENESIS = "0" * 64
+FILES = {"account", "generations", "books", "orders", "events", "fills", "positions", "snapshots", "quotes", "ledger"}
 OPEN = {"accepted", "new", "partially_filled"}
 CHECKS: list[Callable[["Bundle"], Iterator[str]]] = []
 
@@ -57,7 +59,10 @@ def problems(path: str) -> Iterator[str]:
 
 @check
 def files(bundle: Bundle) -> Iterator[str]:
-    """Every file is the one that the manifest names."""
+    """No file is missing, and every file is the one that the manifest names."""
+    missing = {f"{name}.jsonl" for name in FILES} - set(bundle.manifest["files"])
+    if missing:
+        yield f"{', '.join(sorted(missing))}: missing"
     for name, told in bundle.manifest["files"].items():
         digest, rows = hashlib.sha256(), 0
         with bundle.zip.open(name) as file:
@@ -124,7 +129,7 @@ def _chain_hash(row: dict[str, Any], quote: list[str]) -> str:
 
 @check
 def fills(bundle: Bundle) -> Iterator[str]:
-    """No fill is better than its quote; orders say what their fills say; positions are fills less settlements."""
+    """No fill is better than its quote of its symbol; orders say what their fills say; positions are fills less settlements."""
     prices = {quote["id"]: quote["contents"] for quote in bundle.rows("quotes")}
     held: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
     filled: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(), Decimal()])
@@ -133,8 +138,8 @@ def fills(bundle: Bundle) -> Iterator[str]:
         buying = fill["side"] == "buy"
         if quote is None:
             yield f"fill {fill['id']}: its quote {fill['quote']} is not in the bundle"
-        elif Decimal(fill["price"]) != Decimal(quote[2] if buying else quote[1]):
-            yield f"fill {fill['id']}: was at {fill['price']}, its quote was {quote[1]} x {quote[2]}"
+        elif quote[0] != fill["symbol"] or Decimal(fill["price"]) != Decimal(quote[2] if buying else quote[1]):
+            yield f"fill {fill['id']}: {fill['symbol']} at {fill['price']}, its quote was {quote[0]} {quote[1]} x {quote[2]}"
         held[fill["book"], fill["symbol"]] += Decimal(fill["qty"]) if buying else -Decimal(fill["qty"])
         filled[fill["order"]][0] += Decimal(fill["qty"])
         filled[fill["order"]][1] += Decimal(fill["gross_amount"])
@@ -148,6 +153,34 @@ def fills(bundle: Bundle) -> Iterator[str]:
     for book, symbol in sorted(held.keys() | stored.keys()):
         if held[book, symbol] != stored.get((book, symbol), Decimal()):
             yield f"position {symbol} of book {book}: its fills give {held[book, symbol]}"
+
+
+@check
+def bookings(bundle: Bundle) -> Iterator[str]:
+    """Fills are what the ledger booked, and positions have realized what it booked for their symbols."""
+    fills = {fill["ledger_transaction"]: fill for fill in bundle.rows("fills") if fill["ledger_transaction"]}
+    realized: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    for row in bundle.rows("ledger"):
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for account, debit, credit in row["entries"]:
+            sums[account] += Decimal(debit) - Decimal(credit)
+        realized[row["book"], row["symbol"]] -= sums["realized_pl"]
+        fill = fills.pop(row["id"], None)
+        if fill is None:
+            if row["kind"] in ("buy", "sell"):
+                yield f"ledger transaction {row['sequence']} of book {row['book']}: its fill is missing"
+            continue
+        told = [row["book"], row["kind"], row["symbol"], row["quote"]]
+        numbers = [Decimal(row["qty"]), Decimal(row["price"]), abs(sums["cash"]), -sums["realized_pl"]]
+        if told != [fill["book"], fill["side"], fill["symbol"], fill["quote"]] or numbers != [
+            Decimal(fill[name]) for name in ("qty", "price", "gross_amount", "realized_pl")
+        ]:
+            yield f"fill {fill['id']}: is not what ledger transaction {row['sequence']} booked"
+    for fill in fills.values():
+        yield f"fill {fill['id']}: its ledger transaction is missing"
+    for place in bundle.rows("positions"):
+        if Decimal(place["realized_pl"]) != realized[place["book"], place["symbol"]]:
+            yield f"position {place['symbol']} of book {place['book']}: realized {place['realized_pl']}"
 
 
 @check
@@ -169,13 +202,18 @@ def holds(bundle: Bundle) -> Iterator[str]:
 
 @check
 def events(bundle: Bundle) -> Iterator[str]:
-    """The account's events are numbered from 1 without a gap, up to the latest book's number."""
-    last = 0
+    """The events are numbered from 1 without a gap, up to the latest book's number, and end where the orders stand."""
+    last, status = 0, {}
     for event in bundle.rows("events"):
         last += 1
+        if event["order_id"]:
+            status[event["order_id"]] = event["order_status"]
         if event["seq"] != last:
             yield f"event {event['seq']}: comes where number {last} should be"
             last = event["seq"]
+    for order in bundle.rows("orders"):
+        if status.get(order["id"]) != order["status"]:
+            yield f"order {order['id']}: is {order['status']}, its events say {status.get(order['id'])}"
     told = max((book["event_seq"] for book in bundle.rows("books")), default=0)
     if told != last:
         yield f"event {last} is the last one, the books say {told}"

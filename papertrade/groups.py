@@ -4,10 +4,17 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 
+from accounts.services import MOVE_MARKET
+
 AUDITOR, OPERATOR = "auditor", "operator"
 READ_APPS = ["accounts", "marketdata", "orders", "portfolio", "admin"]
 # What an operator may change. The admin offers no form for any of it, only actions that go through the services.
-OPERATES = [("orders", "change_order"), ("accounts", "change_apikey"), ("accounts", "change_paperaccount")]
+OPERATES = [
+    ("orders", "change_order"),
+    ("accounts", "change_apikey"),
+    ("accounts", "change_paperaccount"),
+    ("accounts", MOVE_MARKET),
+]
 
 
 def make_groups(sender: Any = None, **options: Any) -> None:

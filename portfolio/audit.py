@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from marketdata.models import QuoteRecord
 from marketdata.quotes import Quote
+from papertrade.postgres import one_instant
 from portfolio import ledger
 from portfolio.ledger import Entry, LedgerAccount, LedgerKind, Transaction
 from portfolio.models import Book, LedgerTransaction
@@ -45,16 +46,18 @@ class _Rebuilt:
 
     balances: dict[str, Decimal] = field(default_factory=dict)
     cost: dict[str, Decimal] = field(default_factory=dict)
+    realized: dict[str, Decimal] = field(default_factory=dict)
 
 
 def verify_ledger(*, book: Book) -> LedgerReport:
-    """Recompute every hash and balance of a book's ledger from its rows."""
-    report, _ = _read_ledger(book)
+    """Recompute every hash and balance of a book's ledger from its rows, as of one instant: the account may trade on."""
+    with one_instant():
+        report, _ = _read_ledger(Book.objects.get(pk=book.pk))
     return report
 
 
 def audit_book(*, book: Book) -> list[Difference]:
-    """Everything about a book that its ledger contradicts."""
+    """Everything about a book that its ledger contradicts. Call it `one_instant` with reading the book."""
     report, rebuilt = _read_ledger(book)
     return [*report.differences, *_compare(book, rebuilt)]
 
@@ -128,6 +131,8 @@ def _rebuild(row: LedgerTransaction, rebuilt: _Rebuilt) -> None:
         rebuilt.balances[entry.account] = rebuilt.balances.get(entry.account, ZERO) + change
         if entry.account == LedgerAccount.SECURITIES:
             rebuilt.cost[row.symbol] = rebuilt.cost.get(row.symbol, ZERO) + change
+        elif entry.account == LedgerAccount.REALIZED_PL:
+            rebuilt.realized[row.symbol] = rebuilt.realized.get(row.symbol, ZERO) - change
 
 
 def _compare(book: Book, rebuilt: _Rebuilt) -> Iterator[Difference]:
@@ -140,9 +145,11 @@ def _compare(book: Book, rebuilt: _Rebuilt) -> Iterator[Difference]:
     stored_positions = {position.symbol: position for position in book.positions.all()}
     for symbol in sorted(rebuilt.cost.keys() | stored_positions.keys()):
         position = stored_positions.get(symbol)
-        cost = position.cost_basis if position else ZERO
-        if cost != rebuilt.cost.get(symbol, ZERO):
-            yield Difference(
-                f"position {symbol} of book {book.pk}",
-                f"its cost is {cost}, its ledger says {rebuilt.cost.get(symbol, ZERO)}",
-            )
+        for name, stored, told in (
+            ("cost", position.cost_basis if position else ZERO, rebuilt.cost.get(symbol, ZERO)),
+            ("realized P/L", position.realized_pl if position else ZERO, rebuilt.realized.get(symbol, ZERO)),
+        ):
+            if stored != told:
+                yield Difference(
+                    f"position {symbol} of book {book.pk}", f"its {name} is {stored}, its ledger says {told}"
+                )

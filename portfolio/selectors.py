@@ -222,6 +222,14 @@ TIMEFRAMES = {
     "1H": timedelta(hours=1),
     "1D": timedelta(days=1),
 }
+# Which of them a chart of at most that length can show: a few hundred points.
+_CHART_TIMEFRAMES = [(timedelta(days=2), "1Min"), (timedelta(days=8), "15Min"), (timedelta(days=40), "1H")]
+
+
+def chart_timeframe(length: timedelta) -> str:
+    """The timeframe for a chart of that length."""
+    return next((name for limit, name in _CHART_TIMEFRAMES if length <= limit), "1D")
+
 
 # A loose index scan: two probes a bucket, however many snapshots it holds, so the cost follows the points of the page and
 # not the age of the account. Buckets start at whole multiples of the timeframe in New York time.

@@ -3,7 +3,7 @@
 import factory
 
 from accounts.models import ApiKey, Scope, User
-from accounts.services import create_user, issue_key
+from accounts.services import create_user, issue_key, let_move_market
 from papertrade.lifecycle import open_account
 
 
@@ -31,6 +31,8 @@ class TokenFactory(factory.Factory):
 
     @classmethod
     def _create(cls, model_class: type, *args: object, **values: object) -> str:
+        if Scope.MARKET in values["scopes"]:
+            let_move_market(user=values["user"])
         return issue_key(**values)[1]
 
 

@@ -89,7 +89,7 @@ def _place(direction: str, names: tuple[str, ...], row: Model) -> str:
 def _values(model: type[Model], names: tuple[str, ...], place: str) -> tuple[Any, ...]:
     """The key that a link names; empty for one that no list wrote, which counts as not asked."""
     parts = place.split(SEPARATOR) if place else []
-    if len(parts) != len(names):
+    if len(parts) != len(names) or "\x00" in place:  # which PostgreSQL refuses in any text
         return ()
     try:
         return tuple(_value(model, name, part) for name, part in zip(names, parts, strict=True))

@@ -9,7 +9,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, Scope, User
-from accounts.services import authenticate_key
+from accounts.services import authenticate_key, may_move_market
 
 if TYPE_CHECKING:  # importing it here would go round in a circle
     from rest_framework.views import APIView
@@ -63,12 +63,10 @@ class _NeedsScope(BasePermission):
         if request.user is None:
             raise exceptions.NotAuthenticated("Send the header Authorization: Bearer cm_your_key.")
         key = request.auth
-        if key is None:
-            allowed = self.scope != Scope.MARKET or request.user.is_staff
-        else:
-            allowed = not self.scope or key.allows(self.scope)
-        if not allowed:
+        if key is not None and self.scope and not key.allows(self.scope):
             raise exceptions.PermissionDenied(f"This needs a key with the scope {self.scope}.")
+        if self.scope == Scope.MARKET and not may_move_market(request.user):
+            raise exceptions.PermissionDenied("You may not move the market: an operator gives that right.")
         return True
 
 
@@ -83,6 +81,6 @@ class MayRead(_NeedsScope):
 
 
 class MayMoveMarket(_NeedsScope):
-    """A key with the scope `market`, or a member of the staff on the dashboard."""
+    """A user who may move the market: on the dashboard, or by a key with the scope `market`."""
 
     scope = Scope.MARKET

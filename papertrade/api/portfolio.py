@@ -14,7 +14,7 @@ from papertrade.errors import BadRequest
 from portfolio import selectors
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
-from portfolio.selectors import TIMEFRAMES, book_of
+from portfolio.selectors import TIMEFRAMES, book_of, chart_timeframe
 
 PERIODS = {
     "1D": timedelta(days=1),
@@ -24,13 +24,6 @@ PERIODS = {
     "1A": timedelta(days=366),
     "all": None,
 }
-# What a chart of that length can show: a few hundred points.
-TIMEFRAME_UP_TO = [
-    (timedelta(days=2), "1Min"),
-    (timedelta(days=8), "15Min"),
-    (timedelta(days=40), "1H"),
-]
-LONGEST_TIMEFRAME = "1D"
 BEFORE_ALL = timedelta(microseconds=1)
 
 
@@ -92,7 +85,7 @@ def _start(book: Book, request: Request, until: datetime) -> datetime:
 def _timeframe(request: Request, length: timedelta) -> str:
     asked = request.query_params.get("timeframe")
     if asked is None:
-        return next((name for limit, name in TIMEFRAME_UP_TO if length <= limit), LONGEST_TIMEFRAME)
+        return chart_timeframe(length)
     if asked not in TIMEFRAMES:
         raise BadRequest("The timeframe cannot be used.", timeframe="must be one of " + ", ".join(TIMEFRAMES))
     return asked

@@ -8,6 +8,7 @@ from papertrade.errors import BadRequest
 
 TRUE, FALSE = {"true", "1"}, {"false", "0", ""}
 MAX_GENERATION = 2**31 - 1
+YEARS = range(1970, 3000)  # so that a period before or after it is still a time
 
 
 def read_bool(request: Request, name: str) -> bool:
@@ -49,11 +50,15 @@ def parse_instant(value: object, name: str) -> datetime:
         if not isinstance(value, str) or not value.isascii() or len(value) > 40:
             raise ValueError
         at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        if at.year not in YEARS:
+            raise ValueError
     except (ValueError, OverflowError):
         raise BadRequest(
-            "A time cannot be used.", **{name: "must be a time such as 2026-05-16T14:30:00Z, or a date"}
+            "A time cannot be used.",
+            **{name: f"must be a time such as 2026-05-16T14:30:00Z, or a date, of {YEARS[0]} to {YEARS[-1]}"},
         ) from None
+    return at
 
 
 def read_date(request: Request, name: str) -> date | None:

@@ -7,8 +7,10 @@ from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
-from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH, PaperAccount, Scope
+from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH, PaperAccount, Scope, User
+from accounts.services import may_move_market
 from papertrade.dashboard.security import SignInThrottle
 from papertrade.errors import PapertradeError
 
@@ -70,14 +72,19 @@ class ArchiveForm(forms.Form):
 
 
 class NewKeyForm(forms.Form):
-    """An API key; moving the market is a right that is asked for."""
+    """An API key; to move the market has to be asked for, and only who may is asked."""
 
     name = forms.CharField(max_length=NAME_MAX_LENGTH)
     may_move_market = forms.BooleanField(label="It may also move the market's clock", required=False)
 
+    def __init__(self, data: QueryDict | None = None, *, user: User) -> None:
+        super().__init__(data)
+        if not may_move_market(user):
+            del self.fields["may_move_market"]
+
     @property
     def scopes(self) -> list[str]:
-        return [Scope.PAPER, Scope.MARKET] if self.cleaned_data["may_move_market"] else [Scope.PAPER]
+        return [Scope.PAPER, Scope.MARKET] if self.cleaned_data.get("may_move_market") else [Scope.PAPER]
 
 
 def attempt(form: forms.Form, act: Callable[[], Result]) -> Result | None:

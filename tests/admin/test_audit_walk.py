@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from orders.models import Fill
 from papertrade.lifecycle import archive_account
+from portfolio.models import AuditReport
 from tests.desk import Desk
 
 
@@ -66,10 +67,13 @@ def test_an_account_shows_its_figures_and_chart(auditor: Client, traded: Desk) -
 
 def test_the_audit_of_an_account(auditor: Client, traded: Desk) -> None:
     address = reverse("admin:account_audit", args=[traded.account.pk])
-    assert "no difference" in auditor.get(address).content.decode()
+    assert auditor.get(address).status_code == 405
+    assert "0 differences" in auditor.post(address, follow=True).content.decode()
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE portfolio_ledgertransaction DISABLE TRIGGER USER")
         cursor.execute("UPDATE portfolio_ledgertransaction SET price = 99 WHERE sequence = 2")
         cursor.execute("ALTER TABLE portfolio_ledgertransaction ENABLE TRIGGER USER")
-    assert "ledger transaction 2" in auditor.get(address).content.decode()
+    assert "ledger transaction 2" in auditor.post(address, follow=True).content.decode()
+    report = AuditReport.objects.latest("pk")
+    assert (report.scope, report.difference_count > 0) == (f"account {traded.account.pk}", True)

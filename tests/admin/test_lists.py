@@ -101,7 +101,17 @@ class TestPaging:
         assert back.newer_link
 
     @pytest.mark.parametrize(
-        "page", ["older~nonsense", "older", "1", "newer~1~2~3", "older~" + "9" * 30, "older~-1~x", "\x00"]
+        "page",
+        [
+            "older~nonsense",
+            "older",
+            "1",
+            "newer~1~2~3",
+            "older~" + "9" * 30,
+            "older~-1~x",
+            "\x00",
+            "older~\x00~2020-01-01T00:00:00Z~00000000-0000-0000-0000-000000000000",
+        ],
     )
     def test_a_page_that_no_list_wrote_does_no_harm(self, auditor: Client, traded: Desk, page: str) -> None:
         for name in LISTS:

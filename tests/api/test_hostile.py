@@ -253,6 +253,11 @@ def test_a_parameter(api: Api, account_id: str, address: str) -> None:
     assert stored() == before
 
 
+@pytest.mark.parametrize("until", ["0001-01-01", "1969-12-31", "9999-12-31", "9999-12-31T23:59:59-12:00"])
+def test_a_time_at_the_end_of_time(api: Api, account_id: str, until: str) -> None:
+    survives(api.get(f"{account_id}/portfolio/history/", period="1A", until=until), until)
+
+
 @pytest.mark.parametrize("address", [path for path in addresses() if "<" in path])
 def test_a_part_of_a_path(market_api: Api, account_id: str, address: str) -> None:
     before = stored()

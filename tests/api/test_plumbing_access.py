@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 
+from accounts.models import Scope
+from accounts.services import issue_key, let_move_market
+from papertrade.errors import BadRequest
+from papertrade.groups import AUDITOR, OPERATOR
 from tests.api.contract import is_account_and_summary, is_error, is_list
 from tests.api_kit import PAPER, Api
 from tests.factories import TokenFactory, UserFactory
@@ -31,6 +36,16 @@ def test_a_paper_key_reads_the_market_and_does_not_move_it(api: Api) -> None:
     for path in ("/v1/market/clock/", "/v1/market/calendar/", "/v1/market/quotes/?symbols=IBM"):
         assert api.request("GET", path).status_code == 200
     is_error(api.post(ADVANCE, {"seconds": 1}), 403, "forbidden")
+
+
+def test_a_key_moves_the_market_only_while_its_user_may(trader: Any) -> None:
+    with pytest.raises(BadRequest, match="may not move the market"):
+        issue_key(user=UserFactory(), name="greedy", scopes=[Scope.MARKET])
+    api = Api(TokenFactory(user=trader, scopes=["paper", "market"]))
+    assert api.post(ADVANCE, {"seconds": 1}).status_code == 200
+    trader.user_permissions.clear()
+    is_error(api.post(ADVANCE, {"seconds": 1}), 403, "forbidden")
+    assert api.get(PAPER).status_code == 200
 
 
 def test_a_refused_request_is_counted_too(api: Api, settings: Any) -> None:
@@ -70,8 +85,12 @@ class TestDashboardSession:
         response = browser.post(PAPER, b"{}", content_type="application/json", headers={"X-CSRFToken": token})
         is_account_and_summary(response, 201)
 
-    def test_only_staff_moves_the_market(self, trader: Any) -> None:
-        for user, status in ((trader, 403), (UserFactory(is_staff=True), 200)):
+    def test_only_who_has_the_right_moves_the_market(self, trader: Any) -> None:
+        auditor, owner, operator = UserFactory(is_staff=True), UserFactory(), UserFactory(is_staff=True)
+        auditor.groups.add(Group.objects.get(name=AUDITOR))
+        operator.groups.add(Group.objects.get(name=OPERATOR))
+        let_move_market(user=owner)
+        for user, status in ((trader, 403), (auditor, 403), (owner, 200), (operator, 200)):
             client = Client()
             client.force_login(user)
             response = client.post(ADVANCE, '{"seconds": 1}', content_type="application/json")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from orders.models import Order
@@ -61,7 +62,7 @@ def test_it_works(trader: Trader, open_market: MarketKit) -> None:
     trader.go(f"{home}orders/")
     page.click("tr:has(.status-new) td[data-column=number] a")
     page.wait_for_selector("text=The market has not reached the limit")
-    assert "not_marketable" in page.locator(".timeline").inner_text()
+    expect(page.locator(".timeline")).to_contain_text("not_marketable")
     assert page.locator(".timeline svg.scale .limit").count() == 1
 
     trader.go(f"{home}orders/")
@@ -133,7 +134,7 @@ def test_the_ticket_warns_and_puts_errors_at_their_field(trader: Trader) -> None
     page.wait_for_selector("[data-quote=ask]:has-text('100.10')")
     page.fill("#ticket-qty", "400")
     page.wait_for_selector("#warnings li:has-text('Only 300 of 400 are on display')")
-    assert page.locator("[data-estimate=estimated_cost]").inner_text() == "40,040.00"
+    expect(page.locator("[data-estimate=estimated_cost]")).to_have_text("40,040.00")
     page.fill("#ticket-qty", "5000")
     page.wait_for_selector("#warnings li:has-text('It would be rejected.')")
     trader.problems.clear()
@@ -280,7 +281,7 @@ def test_a_key_works_as_pasted(trader: Trader, user: Any) -> None:
     page.click("button:has-text('Create the key')")
     token = page.locator("#token").inner_text()
     assert Api(token).get("/v1/paper/accounts/").status_code == 200
-    assert f'-H "Authorization: Bearer {token}"' in page.locator("#curl").inner_text()
+    expect(page.locator("#curl")).to_contain_text(f'-H "Authorization: Bearer {token}"')
     trader.go("/keys/")
     assert page.locator(f"text={token}").count() == 0
     page.click("button:has-text('Revoke')")
@@ -297,8 +298,7 @@ def test_tables_sort_filter_and_export(trader: Trader, user: Any) -> None:
     trader.go(f"{home}orders/")
     page.click("th a:has-text('Quantity')")
     page.wait_for_selector("th[aria-sort=descending]:has-text('Quantity')")
-    shown = [cell.inner_text() for cell in page.locator("td[data-column=qty]").all()]
-    assert shown == ["9", "5", "3"]
+    expect(page.locator("td[data-column=qty]")).to_have_text(["9", "5", "3"])
     page.fill("#search", "NOPE")
     page.wait_for_selector("text=Nothing matches.")
     page.fill("#search", "ibm")
@@ -315,7 +315,7 @@ def test_fills_show_the_quote_behind_them(trader: Trader) -> None:
     home = trader.open_account("Quoted")
     trader.order("IBM", "3")
     trader.go(f"{home}fills/")
-    assert page.locator("td[data-column=ask]").inner_text() == "100.10 × 300"
+    expect(page.locator("td[data-column=ask]")).to_have_text("100.10 × 300")
     with page.expect_download() as download:
         page.click("text=Export CSV")
     heads, row = (line.split(",") for line in download.value.path().read_text().splitlines())

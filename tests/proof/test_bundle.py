@@ -84,10 +84,13 @@ def test_an_edited_file_is_found(path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("fills", '"price":"100.100000"', '"price":"99.000000"', "its quote was 100 x 100.1"),
+        ("fills", '"price":"100.100000"', '"price":"99.000000"', "its quote was IBM 100 x 100.1"),
         ("ledger", '"1001.0000"', '"1002.0000"', "is not what its hash says"),
         ("quotes", '"100.1"', '"100.2"', "was changed"),
         ("orders", '"filled_qty":"10.000000"', '"filled_qty":"9.000000"', "does not say what its fills say"),
+        ("fills", '"realized_pl":"0.0000"', '"realized_pl":"1.0000"', "is not what ledger transaction"),
+        ("positions", '"realized_pl":"', '"realized_pl":"1', "realized 1"),
+        ("orders", '"status":"filled"', '"status":"new"', "its events say filled"),
         ("books", '"realized_pl":"', '"realized_pl":"1', "its ledger"),
     ],
 )

@@ -11,8 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from papertrade import bundle_check, health, tasks
-from portfolio import heads
+from papertrade import bundle_check, heads, health, tasks
 from portfolio.models import AuditReport, LedgerTransaction
 from tests.desk import Desk
 from tests.market_kit import MarketKit
@@ -38,6 +37,11 @@ TAIL = """
     UPDATE portfolio_position SET qty = qty - 10, cost_basis = cost_basis - 1001;
     DELETE FROM orders_order WHERE id = '{order}'
 """
+REALIZED = "UPDATE portfolio_position SET realized_pl = realized_pl + 1"
+FILL = "UPDATE orders_fill SET realized_pl = 1 WHERE ledger_transaction_id = '{last}'"
+REASON = "UPDATE portfolio_accountevent SET reason = 'market_closed' WHERE type = 'order_filled'"
+TERMS = "UPDATE orders_order SET client_order_id = 'another' WHERE id = '{order}'"
+STATUS = "UPDATE orders_order SET status = 'canceled', cancel_reason = 'user_requested' WHERE id = '{order}'"
 EVENTS = "DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent)"
 
 
@@ -89,6 +93,11 @@ def command(name: str, *arguments: object) -> tuple[int, str]:
         pytest.param(SWAPPED, "ledger transaction 3", "", "ledger transaction 3", id="swapped pair"),
         pytest.param(POSITION, "position IBM", "", "position IBM", id="position that its fills do not give"),
         pytest.param(HOLD, "holds 5", "", "holds 5", id="hold without an order"),
+        pytest.param(REALIZED, "position IBM", "", "position IBM", id="realized P/L of a position"),
+        pytest.param(FILL, "fill ", "book ", "fill ", id="realized P/L of a fill"),
+        pytest.param(REASON, "", "event up to number", "", id="what an event says"),
+        pytest.param(TERMS, "", "an order, a fill", "", id="terms of an order"),
+        pytest.param(STATUS, "", "", "its events say filled", id="status of an order"),
         pytest.param(TAIL, "", "had 3 transactions: number 3 is gone", "", id="truncated tail that fits"),
         pytest.param(EVENTS, "", "events: number", "is the last one, the books say", id="deleted event"),
     ],

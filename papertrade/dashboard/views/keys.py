@@ -17,13 +17,13 @@ from papertrade.errors import NotFound
 @never_cache
 def keys(request: HttpRequest) -> HttpResponse:
     """The list and the form; a POST answers with the new key's token, which is stored nowhere."""
-    form = NewKeyForm(request.POST or None)
+    form = NewKeyForm(request.POST or None, user=request.user)
     token = ""
     if request.method == "POST" and form.is_valid():
         name, scopes = form.cleaned_data["name"], form.scopes
         issued = attempt(form, lambda: issue_key(user=request.user, name=name, scopes=scopes))
         if issued:
-            token, form = issued[1], NewKeyForm()
+            token, form = issued[1], NewKeyForm(user=request.user)
     context = {
         "form": form,
         "token": token,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accounts.models import Scope, User
-from accounts.services import authenticate_key, create_user, issue_key
+from accounts.services import authenticate_key, create_user, issue_key, let_move_market
 from papertrade.embedded import private_file
 
 PASSWORD_BYTES = 15
@@ -22,6 +22,7 @@ class Command(BaseCommand):
         path = settings.PAPERTRADE_VAR / "credentials.json"
         known = json.loads(path.read_text()) if path.exists() else {}
         trader, dashboard_password = self._user(TRADER, known.get("dashboard_password"))
+        let_move_market(user=trader)  # it is the trader's own server
         _, admin_password = self._user(ADMIN, known.get("admin_password"), is_staff=True, is_superuser=True)
         credentials = {
             "base_url": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}/v1",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portfolio import heads
+from papertrade import heads
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portfolio import heads
+from papertrade import heads
 
 
 class Command(BaseCommand):
