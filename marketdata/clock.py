@@ -39,6 +39,11 @@ class ClockReading:
     speed: Decimal
     market: str
 
+    @property
+    def position(self) -> str:
+        """What has been applied, as one word: a quote book that is filled up to there says the same."""
+        return f"{self.through.isoformat()}/{'' if self.through_rows is None else self.through_rows}"
+
 
 def wall_now() -> datetime:
     """The system clock, UTC."""
@@ -59,8 +64,9 @@ def read() -> ClockReading:
     if speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
         due = min(due, ends_at) if ends_at is not None else due
-        # Until the open has been done nobody trades in the session: an order sent meanwhile waits for it with the others.
-        undone = calendar().next_open(through).open - JUST_BEFORE
+        # Until an open or a close has been done nobody is past it: an order sent meanwhile is one of those it decides on.
+        session = calendar().upcoming(through)
+        undone = (session.open if through < session.open else session.close) - JUST_BEFORE
         now = min(due, through + MAX_LEAD, max(through, undone))
     return ClockReading(now, due, through, through_rows, speed, market)
 

@@ -42,9 +42,13 @@ class Market:
         """The same while the market is being moved: as of the cursor, which stands at `at`."""
         return {symbol: cursor.latest[symbol] for symbol in symbols if symbol in cursor.latest}
 
-    def publish(self, cursor: FeedCursor) -> None:
-        """Tell all processes the latest quotes."""
-        book.publish(cursor.latest.values(), through=cursor.position[0].isoformat())
+    def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        """What the cursor has kept back of symbols that were not in use: here nothing, it yields every quote."""
+        return {}
+
+    def publish(self, cursor: FeedCursor, *, through: str) -> None:
+        """Tell all processes the latest quotes; `through` is the position of the clock."""
+        book.publish(cursor.latest.values(), through=through)
 
     def start(self) -> bool:
         """Make the clock's row, or let it go on from where it stood; True where time begins anew."""
@@ -76,7 +80,10 @@ class SimulatedMarket(Market):
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 
-    def publish(self, cursor: FeedCursor) -> None:
+    def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        return self.latest(symbols, at=at)
+
+    def publish(self, cursor: FeedCursor, *, through: str) -> None:
         """Nothing: every process computes the same quotes."""
 
     def first_at(self) -> datetime:

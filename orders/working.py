@@ -80,12 +80,15 @@ _OPEN_SYMBOLS = """
 
 
 def reached(quote: Quote, *, sent_by: datetime) -> QuerySet[Order]:
-    """The open orders that the raw quote could fill, sent at or before `sent_by`."""
+    """The open orders that the raw quote could fill: sent at or before `sent_by`, and not due to expire by then."""
     any_price = Q(limit_price__isnull=True)
     buys = any_price if quote.ask is None else any_price | Q(limit_price__gte=quote.ask)
     sells = any_price if quote.bid is None else any_price | Q(limit_price__lte=quote.bid)
     return Order.objects.filter(
-        IS_OPEN & (Q(side=Side.BUY) & buys | Q(side=Side.SELL) & sells), symbol=quote.symbol, submitted_at__lte=sent_by
+        IS_OPEN & (Q(side=Side.BUY) & buys | Q(side=Side.SELL) & sells),
+        symbol=quote.symbol,
+        submitted_at__lte=sent_by,
+        expires_at__gt=sent_by,
     )
 
 

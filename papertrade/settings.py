@@ -75,7 +75,7 @@ def _database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "CONN_HEALTH_CHECKS": False,
+        "CONN_HEALTH_CHECKS": True,  # a connection that died with the server is not handed out
         "OPTIONS": {
             # A lock is waited for 5 s at most, then the caller gets 503 and may retry.
             "options": "-c lock_timeout=5s -c timezone=UTC -c jit=off",

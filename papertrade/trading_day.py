@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import structlog
 from django.db import transaction
 
 from marketdata import book, clock, gate, market
@@ -23,18 +24,30 @@ from orders import runs, tasks, working
 from orders.models import SessionRun
 from papertrade.errors import BadRequest, Conflict
 from papertrade.postgres import raw_cursor
-from portfolio.selectors import stored_quotes
+from portfolio.selectors import latest_book_time, stored_quotes
 from portfolio.services import Mark, forget_marks, held_symbols, keep_marks, snapshot_books
 from portfolio.valuation import mark_price
+
+log = structlog.get_logger(__name__)
 
 SNAPSHOT_EVERY = timedelta(minutes=1)
 
 
 def start_market() -> None:
-    """Start the market in force, or let it go on. What another recording left behind means nothing in this one."""
+    """Start the market in force, or let it go on. What another recording left behind means nothing in this one.
+
+    Raises MarketError where accounts have traded at a later time than this market begins at: their time never goes back.
+    """
     current = market.current()
     with transaction.atomic():
         if current.start():
+            begins, latest = clock.read().through, latest_book_time()
+            if latest is not None and latest > begins:
+                raise market.MarketError(
+                    f"The accounts of this server have traded until {latest.isoformat()} in another market, and this one "
+                    f"begins at {begins.isoformat()}: time never goes back. Use another PAPERTRADE_VAR, archive the "
+                    "accounts first, or set PAPERTRADE_START to later."
+                )
             forget_marks()
             if current.has_book:
                 book.clear()
@@ -52,7 +65,11 @@ def advance(*, to: datetime) -> None:
         now = clock.read().now
         if to < now:
             raise BadRequest(f"The clock stands at {now.isoformat()}: it never goes back.", to="lies in the past")
-        mover.step(to)
+        try:
+            mover.step(to)
+        except book.BookUnavailable as error:
+            # All is done but the last, which the feed makes good. An error would have the caller move the clock again.
+            log.warning("quotes_not_published", error=str(error))
 
 
 @contextmanager
@@ -87,41 +104,49 @@ class Mover:
         self.cursor = current.feed.cursor()
         self.valid: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
         self.held: list[str] = []
+        self.in_use: list[str] = []  # held, or with open orders; another list once it changes
         self.reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
         self.kept: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
 
     def step(self, to: datetime) -> None:
         """Advance exchange time to `to` and do everything due by then."""
-        reading = clock.read()
-        self.cursor.seek(reading.through, reading.through_rows)
-        self._look_again()
-        for instant in _instants(reading.through, to):
-            for quote in self.cursor.until(instant, self._in_use):
+        reading = self._seek()
+        self._look_again(reading.through)
+        for instant in _instants(reading.through, to, begun=reading.through_rows is not None):
+            for quote in self.cursor.until(instant, lambda: self.in_use):
                 self._apply(quote)
             # Between open and close there is nothing to do in a minute for which nobody holds anything.
             if self.held or instant == to or not _within_session(instant):
                 self._do_due(instant)
                 clock.commit_position(instant, None)
-        self.market.publish(self.cursor)
+        self.market.publish(self.cursor, through=clock.read().position)
 
     def publish(self) -> None:
         """Fill the quote book anew, as of the clock's position."""
+        self.market.publish(self.cursor, through=self._seek().position)
+
+    def _seek(self) -> clock.ClockReading:
+        """Go where the clock stands: another process may have moved it, or this one has crashed half way."""
         reading = clock.read()
-        self.cursor.seek(reading.through, reading.through_rows)
-        self.market.publish(self.cursor)
+        self.cursor.seek(reading.through, reading.through_rows, self._note)
+        return reading
+
+    def _note(self, quote: Quote) -> Session | None:
+        """Remember the mark that a quote gives; the session it was stamped in."""
+        session = calendar().session_at(quote.quoted_at)
+        if session is not None and _mark(quote) is not None:
+            self.valid[quote.symbol] = quote
+        return session
 
     def _apply(self, quote: Quote) -> None:
-        session = calendar().session_at(quote.quoted_at)
-        if session is None:
-            return
-        if _mark(quote) is not None:
-            self.valid[quote.symbol] = quote
+        session = self._note(quote)
         # Before the open has been evaluated, a quote stamped at it only updates the book.
-        if quote.quoted_at == session.open or not self._reach(quote.symbol).touched_by(quote):
+        if session is None or quote.quoted_at == session.open or not self._reach(quote.symbol).touched_by(quote):
             return
+        self._keep_marks()  # a fill is followed by a snapshot of all that its book holds
         with transaction.atomic(), raw_cursor() as cursor:
             if working.put(cursor, quote, at=quote.quoted_at, session=session):
-                self._look_again_at(quote.symbol)
+                self._look_again_at(quote)
                 clock.commit_position(*self.cursor.position)
 
     def _do_due(self, instant: datetime) -> None:
@@ -139,17 +164,18 @@ class Mover:
             snapshot_books(at=instant)
 
     def _run(self, kind: SessionRun.Kind, session: Session, at: datetime) -> None:
-        symbols = runs.due_symbols(kind, session)
-        if kind == SessionRun.Kind.CLOSE:
-            quotes = stored_quotes({parse_symbol(symbol).underlying for symbol in symbols})
-            quotes = {symbol: quote for symbol, quote in quotes.items() if session.contains(quote.quoted_at)}
-        else:
-            quotes = self.market.latest_of(self.cursor, symbols, at)
-        run = runs.begin(kind, session, at=at, quotes=quotes.values())
-        if run is not None:
+        """Until nothing is due: a run that a crash left behind may not know the orders that were sent since."""
+        while (run := runs.begin(kind, session, at=at, quotes=self._quotes_of(kind, session, at))) is not None:
             tasks.invite_workers(run)
             runs.finish(run)
-            self._look_again()
+            self._look_again(at)
+
+    def _quotes_of(self, kind: SessionRun.Kind, session: Session, at: datetime) -> list[Quote]:
+        symbols = runs.due_symbols(kind, session)
+        if kind == SessionRun.Kind.OPEN:
+            return list(self.market.latest_of(self.cursor, symbols, at).values())
+        stored = stored_quotes({parse_symbol(symbol).underlying for symbol in symbols})
+        return [quote for quote in stored.values() if session.contains(quote.quoted_at)]
 
     def _keep_marks(self) -> None:
         fresh = {
@@ -160,23 +186,29 @@ class Mover:
         keep_marks(fresh)
         self.kept |= {symbol: mark.quote for symbol, mark in fresh.items()}
 
-    def _look_again(self) -> None:
+    def _look_again(self, at: datetime) -> None:
         """Orders and positions may have changed: forget what was known of them."""
         self.reaches = None
-        self.held = held_symbols()
+        self._see_held(at)
+        self.in_use = sorted({*self.held, *working.symbols_with_open_orders()})
 
-    def _look_again_at(self, symbol: str) -> None:
+    def _look_again_at(self, quote: Quote) -> None:
         """A fill changes the orders of its own symbol only, and nobody sends others while the gate is closed."""
-        self.reaches |= working.reaches([symbol])
-        self.held = held_symbols()
+        self.reaches |= working.reaches([quote.symbol])
+        self._see_held(quote.quoted_at)
+        if not set(self.held) <= set(self.in_use):
+            self.in_use = sorted({*self.held, *self.in_use})
+
+    def _see_held(self, at: datetime) -> None:
+        before, self.held = self.held, held_symbols()
+        new = set(self.held) - set(before)
+        for quote in self.market.newly_in_use(self.cursor, new, at).values():
+            self._note(quote)
 
     def _reach(self, symbol: str) -> working.Reach:
         if self.reaches is None:
             self.reaches = working.reaches(working.symbols_with_open_orders())
         return self.reaches.get(symbol, working.NO_REACH)
-
-    def _in_use(self) -> list[str]:
-        return sorted({*self.held, *working.symbols_with_open_orders()})
 
 
 def _mark(quote: Quote) -> Decimal | None:
@@ -184,9 +216,11 @@ def _mark(quote: Quote) -> Decimal | None:
     return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)
 
 
-def _instants(after: datetime, to: datetime) -> Iterator[datetime]:
-    """The instants in (after, to] at which something beside quotes is due, and `to` itself."""
+def _instants(after: datetime, to: datetime, *, begun: bool) -> Iterator[datetime]:
+    """The instants in (after, to] at which something beside quotes is due, and `to` itself; before them one half done."""
     days, at = calendar(), after
+    if begun:
+        yield after
     while at < to:
         session = days.upcoming(at)
         if at < session.open:
@@ -243,7 +277,7 @@ class Heart:
             clock.jump(waiting_from)
 
     def _refill(self) -> None:
-        """A quote book that was lost is filled anew; while an advance runs it does that itself."""
-        if self.market.has_book and book.marker() is None:
+        """A quote book that was lost, or fell behind, is filled anew; while an advance runs it does that itself."""
+        if self.market.has_book and book.marker() != clock.read().position:
             with suppress(Conflict), moving():
                 self.mover.publish()

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from accounts.models import Generation, PaperAccount
 from marketdata.instruments import is_symbol
@@ -292,6 +292,11 @@ def ledger_transactions(*, book: Book) -> QuerySet[LedgerTransaction]:
         .prefetch_related("entries")
         .order_by("-sequence")
     )
+
+
+def latest_book_time() -> datetime | None:
+    """The latest time in any open book; None where there is none."""
+    return Book.objects.filter(closed_at__isnull=True).aggregate(latest=Max("last_at"))["latest"]
 
 
 def stored_quotes(symbols: Iterable[str]) -> dict[str, Quote]:

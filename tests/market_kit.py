@@ -56,26 +56,34 @@ class MarketKit:
 
     def play(self, *lines: str, start: str | None = None) -> None:
         """Start a recording of these quotes, sorted by time; rows up to `start` fill the book and match nothing."""
+        self.play_files(self.write(*lines), start=start)
+
+    def write(self, *lines: str) -> Path:
+        """The folder of a recording of these quotes."""
         rows = sorted((csv_row(line) for line in lines), key=lambda row: row[0])
         folder = self._folder / f"recording-{next(_folders)}"
         folder.mkdir()
         with open(folder / "quotes.csv", "w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-        self.play_files(folder, start=start)
+        return folder
 
     def play_files(self, place: Path, *, start: str | None = None) -> None:
         """Start a recording that exists: a folder, or one file."""
+        MarketClock.objects.all().delete()
+        Mark.objects.all().delete()
+        book.clear()
+        self.choose(place, start=start)
+        market.current().start()
+        trading_day.the_mover().publish()
+
+    def choose(self, place: Path, *, start: str | None = None) -> None:
+        """Put a recording into the settings, and no more."""
         self._settings.PAPERTRADE_MARKET = "recorded"
         self._settings.PAPERTRADE_RECORDING = str(place)
         self._settings.PAPERTRADE_SPEED = Decimal(0)
         self._settings.PAPERTRADE_START = at(start) if start else None
-        MarketClock.objects.all().delete()
-        Mark.objects.all().delete()
-        book.clear()
         sessions.forget()
         market.forget()
-        market.current().start()
-        trading_day.the_mover().publish()
 
     def advance(self, to: str | datetime) -> None:
         """Move exchange time; a time alone is on DAY."""

@@ -7,6 +7,11 @@ from typing import Protocol
 from marketdata.quotes import Quote
 
 SymbolsInUse = Callable[[], Collection[str]]
+Passed = Callable[[Quote], object]
+
+
+def ignore(quote: Quote) -> None:
+    """Nobody wants to know."""
 
 
 class FeedCursor(Protocol):
@@ -21,11 +26,17 @@ class FeedCursor(Protocol):
     @property
     def position(self) -> tuple[datetime, int | None]: ...
 
-    def seek(self, through: datetime, rows: int | None) -> None:
-        """Go to a position, filling `latest` on the way; a later one is reached without starting over."""
+    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
+        """Go to a position, filling `latest` on the way; a later one is reached without starting over.
+
+        `passed` is given each quote on the way that the feed has; one that computes its quotes has none.
+        """
 
     def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
-        """The quotes stamped after the position and up to `to`, in order; the position follows each."""
+        """The quotes stamped after the position and up to `to`, in order; the position follows each.
+
+        A feed that computes its quotes does so for the symbols in use only: `symbols` gives another list once they change.
+        """
 
 
 class Feed(Protocol):

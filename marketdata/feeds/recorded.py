@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import structlog
 
-from marketdata.feeds import SymbolsInUse
+from marketdata.feeds import Passed, SymbolsInUse, ignore
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
@@ -140,12 +140,7 @@ class RecordedCursor:
     def position(self) -> tuple[datetime, int | None]:
         return self._at, self._taken
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether no row is left."""
-        return self._ahead is None
-
-    def seek(self, through: datetime, rows: int | None) -> None:
+    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
         if self._at > through or (self._at == through and rows is not None and self._taken > rows):
             self._open()
         while (row := self._ahead) is not None and row.at <= through:
@@ -153,7 +148,7 @@ class RecordedCursor:
                 break
             if row.at == through and rows == 0:
                 break
-            self._take(row)
+            passed(self._take(row))
 
     def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
         while (row := self._ahead) is not None and row.at <= to:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 
-from marketdata.feeds import SymbolsInUse
+from marketdata.feeds import Passed, SymbolsInUse, ignore
 from marketdata.feeds.pricing import SECONDS_PER_YEAR, black_scholes, smile
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
@@ -216,15 +216,19 @@ class SimulatedCursor:
     def position(self) -> tuple[datetime, int | None]:
         return self._at, self._rows
 
-    def seek(self, through: datetime, rows: int | None) -> None:
+    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
         # Each symbol ticks at its own microsecond, so what is stamped exactly at the position has been applied.
         self._at, self._rows = through, rows
 
     def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
-        after = self._at
-        for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in symbols())):
-            self._at = stamp
-            yield self.feed._quote(symbol, stamp, session)
+        in_use = None
+        while in_use is not (in_use := symbols()):
+            after = self._at
+            for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in in_use)):
+                if stamp > self._at and symbols() is not in_use:
+                    break
+                self._at, self._rows = stamp, 1
+                yield self.feed._quote(symbol, stamp, session)
 
 
 def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:

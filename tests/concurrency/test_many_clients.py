@@ -107,7 +107,8 @@ def test_a_lock_that_waits_too_long_is_503_and_nothing_is_stored(market: MarketK
         other.close()
     assert not Order.objects.exists()
     assert api.order(account_id).status_code == 201
-    connection.close()  # the next one begins with the settings' own timeout
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")  # the connection goes back to the pool, for another test
 
 
 def test_the_lock_timeout_of_the_settings_is_five_seconds(committed: None) -> None:

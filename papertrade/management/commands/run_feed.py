@@ -27,13 +27,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._be_told_to_stop)
-        try:
-            market.current()
-        except (market.MarketError, RecordingError) as error:
-            raise CommandError(str(error)) from None
         while not self.stopping:
             try:
+                market.current()
                 self._lead()
+            except (market.MarketError, RecordingError) as error:
+                raise CommandError(str(error)) from None
             except (OperationalError, Unavailable) as error:
                 # A server is away: all is kept in the database, so trying again is all there is to do.
                 log.warning("feed_interrupted", error=str(error).strip())
