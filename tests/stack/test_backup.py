@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 
 from tests.desk import Desk
 from tests.stack.server import Server
@@ -54,6 +55,13 @@ def test_a_backup_is_restored_elsewhere(start: Callable[..., Server], tmp_path: 
     verified = second.manage("verify_heads", str(heads))
     assert (verified.returncode, verified.stdout) == (0, "0 differences.\n")
     assert second.buy(account, "3") == "filled", "it goes on"
+
+
+def test_it_reaches_the_database_as_the_server_does(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "target_session_attrs", "standby")
+    with pytest.raises(CommandError, match="not in hot standby mode"):
+        call_command("backup", tmp_path / "backup")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
