@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from accounts.models import PaperAccount
 from papertrade import env
 from papertrade.embedded.postgres import postgres_programs
-from papertrade.embedded.process import EmbeddedError
+from papertrade.embedded.process import EmbeddedError, private_part
 
 Progress = Iterator[str]
 
@@ -24,14 +24,13 @@ class DumpError(Exception):
 
 
 def backup(*, path: Path) -> Progress:
-    """Write the database to a file, as of one instant, while others go on; yields what is done, line by line."""
-    unfinished = path.with_name(path.name + ".part")
-    try:
+    """Write the database to a file for its owner alone (password hashes are in it), as of one instant, while others go on.
+
+    Yields what is done, line by line. Raises DumpError.
+    """
+    with private_part(path) as unfinished:
         yield from _run("pg_dump", "--format=custom", "--no-owner", "--verbose", f"--file={unfinished}",
                         f"--dbname={_place()}")  # fmt: skip
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def restore(*, path: Path) -> Progress:

@@ -41,6 +41,7 @@ def test_a_backup_is_restored_elsewhere(start: Callable[..., Server], tmp_path: 
     heads.write_text(first.manage("export_heads").stdout)
     done = first.manage("backup", str(file))
     assert done.returncode == 0 and "portfolio_ledgerentry" in done.stderr, done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
     assert first.buy(account, "2") == "filled"
 
     second = start("restore", str(file))
