@@ -37,7 +37,7 @@ def restore(*, path: Path) -> Progress:
     """Put a backup in the place of a database that has no accounts yet, in one transaction. Raises DumpError."""
     if not path.is_file():
         raise DumpError(f"There is no file {path}.")
-    if PaperAccount.objects.exists():
+    if PaperAccount._meta.db_table in connection.introspection.table_names() and PaperAccount.objects.exists():
         raise DumpError(
             "This database has accounts; a backup is restored into an empty one only (a new PAPERTRADE_VAR)."
         )
