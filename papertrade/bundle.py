@@ -20,6 +20,7 @@ from accounts.models import Generation, PaperAccount
 from marketdata.models import QuoteRecord
 from orders.models import Fill, Order
 from papertrade import bundle_check
+from papertrade.embedded import private_part
 from papertrade.postgres import one_instant
 from portfolio.audit import as_quote
 from portfolio.ledger import instant
@@ -33,17 +34,19 @@ Line = dict[str, Any]
 
 
 def write(*, account: PaperAccount, path: Path) -> dict[str, int]:
-    """Write the bundle of an account, as of one instant; rows by file. An unfinished file is never left under the name."""
-    unfinished = path.with_name(path.name + ".part")
+    """Write the bundle of an account to a file for its owner alone, whole or not at all, as of one instant; rows by file."""
     manifest: dict[str, dict[str, Any]] = {}
-    with one_instant(), zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        private_part(path) as unfinished,
+        one_instant(),
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name, lines in _files(account):
             manifest[f"{name}.jsonl"] = _add(archive, f"{name}.jsonl", lines)
         script = Path(bundle_check.__file__).read_text().splitlines(keepends=True)
         manifest["check.py"] = _add(archive, "check.py", script)
         head = {"format": FORMAT, "account": str(account.pk), "files": manifest}
         archive.writestr(zipfile.ZipInfo(bundle_check.MANIFEST, ONE_TIME), json.dumps(head, indent=1) + "\n")
-    unfinished.replace(path)
     return {name: told["rows"] for name, told in manifest.items()}
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Value = TypeVar("Value")
 
@@ -17,6 +18,11 @@ SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
 SECRET_CHARACTERS = 24
 SERVERS = ("DATABASE_URL", "REDIS_URL")
+# Of libpq's connection parameters those that say how to reach a server; what a session does there is the settings' own.
+DATABASE_PARAMETERS = (
+    "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding", "target_session_attrs", "application_name",
+    "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+)  # fmt: skip
 SERVERS_FILE = "servers.json"  # in the var folder while `make run` runs: the urls of its servers by variable
 
 
@@ -135,6 +141,26 @@ def server_url(name: str, var: Path) -> str:
     except FileNotFoundError:
         running = {}
     return text(name, running.get(name, ""))
+
+
+def database(url: str) -> tuple[dict[str, str], dict[str, str]]:
+    """What DATABASE_URL says: Django's NAME, USER, PASSWORD, HOST and PORT, and libpq's parameters. Raises BadSetting."""
+    wanted = "DATABASE_URL must be postgresql://user:password@host:port/name"  # the url itself holds a password
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        parameters = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError:
+        raise BadSetting(f"{wanted}, perhaps with ?name=value&name=value.") from None
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise BadSetting(f"{wanted}.")
+    if unknown := sorted(parameters.keys() - set(DATABASE_PARAMETERS)):
+        raise BadSetting(f"DATABASE_URL has {', '.join(unknown)}; it may have {', '.join(DATABASE_PARAMETERS)}.")
+    place = {
+        "NAME": unquote(parts.path.strip("/")), "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""), "HOST": parts.hostname or "", "PORT": str(port or ""),
+    }  # fmt: skip
+    return place, parameters
 
 
 def refuse_unknown() -> None:

@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
@@ -62,30 +61,21 @@ if not DATABASE_URL or not REDIS_URL:
         f"DATABASE_URL and REDIS_URL are not both set, and no server runs on {PAPERTRADE_VAR}. `make run` starts both; "
         "while it runs, manage.py finds them in that folder."
     )
-
-
-def _database(url: str) -> dict[str, object]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise env.BadSetting("DATABASE_URL must be postgresql://user:password@host:port/name.")
-    return {
+_place, _parameters = env.database(DATABASE_URL)
+DATABASES = {
+    "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.strip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        **_place,
         "CONN_HEALTH_CHECKS": True,  # a connection that died with the server is not handed out
         "OPTIONS": {
+            **_parameters,
             # A lock is waited for 5 s at most, then the caller gets 503 and may retry.
             "options": "-c lock_timeout=5s -c timezone=UTC -c jit=off",
             "prepare_threshold": 3,
             "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 10},
         },
     }
-
-
-DATABASES = {"default": _database(DATABASE_URL)}
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 

@@ -60,7 +60,7 @@ class Stack:
         started = time.monotonic()
         with self._owned() as folder, self._servers(folder) as environment:
             try:
-                for command in (["prepare"], self.before):
+                for command in self._first_commands():
                     if command and not self._manage(command, environment):
                         return 0 if self.stopping else 1
                 self._start_processes(environment, started)
@@ -118,6 +118,11 @@ class Stack:
                 raise embedded.EmbeddedError(
                     f"Port {self.port} is taken. Stop what uses it, or choose another: PAPERTRADE_PORT=8001 make run"
                 ) from None
+
+    def _first_commands(self) -> list[list[str]]:
+        """A restore puts all into an empty database: first, so that no users and keys are made that it takes away."""
+        prepare = ["prepare"]
+        return [self.before, prepare] if self.before[:1] == ["restore"] else [prepare, self.before]
 
     def _manage(self, command: list[str], environment: dict[str, str]) -> bool:
         """Run a command of manage.py to its end; whether it went well. A stop ends it."""
@@ -189,12 +194,13 @@ class Stack:
 
     def _announce(self, seconds: float) -> None:
         address = f"http://{embedded.LOOPBACK}:{self.port}"
+        credentials = self.var / "credentials.json"
         for line in (
             f"ready in {seconds:.1f} s",
             f"dashboard    {address}/",
             f"API          {address}/v1/  (browse it at {address}/docs/)",
             f"admin        {address}/admin/",
-            f"credentials  {self.var / 'credentials.json'}",
+            f"credentials  {credentials if credentials.exists() else 'as they were'}",
             "Ctrl-C stops it; the next start goes on from here.",
         ):
             say("stack", line)

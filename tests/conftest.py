@@ -4,10 +4,12 @@ Servers are real: `tests.services_plugin` starts PostgreSQL and Valkey. `db` rol
 tests with threads, and empties the tables afterwards.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
@@ -124,6 +126,17 @@ def api(trader: Any) -> Api:
 def market_api(trader: Any) -> Api:
     """A client that may also move the clock."""
     return Api(TokenFactory(user=trader, scopes=["paper", "market"]))
+
+
+@pytest.fixture
+def empty_database() -> Iterator[str]:
+    """The url of a database without tables, beside the tests' own."""
+    whole = os.environ["DATABASE_URL"]
+    server, name = whole.rsplit("/", 1)[0], f"empty_{os.getpid()}"
+    with psycopg.connect(whole, autocommit=True) as own:
+        own.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        own.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

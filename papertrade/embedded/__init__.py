@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papertrade.embedded.postgres import Postgres
-from papertrade.embedded.process import LOOPBACK, EmbeddedError, Folder, Server, die_with_parent, own, private_file
+from papertrade.embedded.process import (
+    LOOPBACK,
+    EmbeddedError,
+    Folder,
+    Server,
+    die_with_parent,
+    own,
+    private_file,
+    private_part,
+)
 from papertrade.embedded.valkey import Valkey
 
 __all__ = [
@@ -22,6 +31,7 @@ __all__ = [
     "die_with_parent",
     "own",
     "private_file",
+    "private_part",
     "start",
 ]
 

@@ -11,11 +11,9 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 
@@ -69,23 +67,12 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_all_of_the_code() -> N
     assert json.loads(last.removeprefix("CMD ")) == OURS["web"]["command"]
 
 
-@pytest.fixture
-def database() -> Iterator[str]:
-    """The url of an empty database beside the tests' own."""
-    whole = os.environ["DATABASE_URL"]
-    server, name = whole.rsplit("/", 1)[0], f"compose_{os.getpid()}"
-    with psycopg.connect(whole, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.mark.slow
-def test_the_commands_run_and_trade(tmp_path: Path, database: str) -> None:
+def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None:
     port = free_port()
     own = {name: filled(value) for name, value in OURS["web"]["environment"].items()}
     broker = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
-    environment = {**os.environ, **own, "DATABASE_URL": database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path),
+    environment = {**os.environ, **own, "DATABASE_URL": empty_database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path),
                    "DJANGO_SETTINGS_MODULE": "papertrade.settings"}  # fmt: skip
 
     def start(name: str) -> subprocess.Popen[bytes]:

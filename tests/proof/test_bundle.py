@@ -56,6 +56,22 @@ def rewritten(path: Path, change: Callable[[str, bytes], bytes]) -> Path:
     return other
 
 
+def test_it_is_for_its_owner_alone(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_that_could_not_be_finished_leaves_nothing(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(bundle, "_add", full)
+    with pytest.raises(OSError, match="No space"):
+        bundle.write(account=desk.account, path=tmp_path / "account.zip")
+    assert not list(tmp_path.glob("account.zip*"))
+
+
 def test_it_is_whole_and_right(path: Path, desk: Desk) -> None:
     assert checked(path) == (0, "The bundle is whole, and its books are right.\n")
     with zipfile.ZipFile(path) as archive:

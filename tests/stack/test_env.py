@@ -42,6 +42,30 @@ def test_a_variable_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPat
         env.refuse_unknown()
 
 
+def test_a_database_is_reached_as_its_url_says() -> None:
+    place, parameters = env.database(
+        "postgresql://u:p%40ss@db.example:6432/books?sslmode=verify-full&sslrootcert=%2Fca"
+    )
+    assert place == {"NAME": "books", "USER": "u", "PASSWORD": "p@ss", "HOST": "db.example", "PORT": "6432"}
+    assert parameters == {"sslmode": "verify-full", "sslrootcert": "/ca"}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://u:hidden@db/books?sslmod=require", "has sslmod; it may have sslmode, "),
+        ("postgresql://u:hidden@db/books?options=-cfsync%3Doff", "has options; it may have"),
+        ("postgresql://u:hidden@db/books?sslmode", "must be postgresql://"),
+        ("postgresql://u:hidden@db:port/books", "must be postgresql://"),
+        ("mysql://u:hidden@db/books", "must be postgresql://"),
+    ],
+)
+def test_a_database_url_that_cannot_be_used(url: str, said: str) -> None:
+    with pytest.raises(env.BadSetting, match=re.escape(said)) as refused:
+        env.database(url)
+    assert "hidden" not in str(refused.value)
+
+
 def test_the_server_does_not_start_on_a_bad_setting() -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],

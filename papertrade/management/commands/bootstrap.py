@@ -1,4 +1,7 @@
-"""`manage.py bootstrap`: the first users and keys, and credentials.json that says them. Again: changes nothing that works."""
+"""`manage.py bootstrap`: the first users and keys, and credentials.json that says them.
+
+It runs at every start and release, perhaps from another machine: users who are there keep their passwords and keys.
+"""
 
 import json
 import secrets
@@ -16,7 +19,7 @@ TRADER, ADMIN = "trader", "admin"
 
 
 class Command(BaseCommand):
-    help = "Make the users trader and admin and their keys where they are missing, and write credentials.json."
+    help = "Make the users trader and admin with keys where they are missing, and write credentials.json."
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.PAPERTRADE_VAR / "credentials.json"
@@ -24,32 +27,39 @@ class Command(BaseCommand):
         trader, dashboard_password = self._user(TRADER, known.get("dashboard_password"))
         let_move_market(user=trader)  # it is the trader's own server
         _, admin_password = self._user(ADMIN, known.get("admin_password"), is_staff=True, is_superuser=True)
+        secrets_of_users = {
+            "dashboard_password": dashboard_password,
+            "admin_password": admin_password,
+            "paper_key": self._key(trader, dashboard_password, known.get("paper_key"), [Scope.PAPER]),
+            "market_key": self._key(trader, dashboard_password, known.get("market_key"), [Scope.PAPER, Scope.MARKET]),
+        }
         credentials = {
             "base_url": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}/v1",
             "dashboard_user": TRADER,
-            "dashboard_password": dashboard_password,
             "admin_user": ADMIN,
-            "admin_password": admin_password,
-            "paper_key": self._key(trader, known.get("paper_key"), "paper", [Scope.PAPER]),
-            "market_key": self._key(trader, known.get("market_key"), "market", [Scope.PAPER, Scope.MARKET]),
+            **{name: secret for name, secret in secrets_of_users.items() if secret},
         }
-        if credentials != known:
+        if any(secrets_of_users.values()) and credentials != known:
             settings.PAPERTRADE_VAR.mkdir(parents=True, exist_ok=True)
             private_file(path, json.dumps(credentials, indent=2) + "\n")
 
-    def _user(self, username: str, password: str | None, **rights: bool) -> tuple[User, str]:
-        """The user and a password for credentials.json; one that was changed since is not changed back."""
+    def _user(self, username: str, password: str | None, **rights: bool) -> tuple[User, str | None]:
+        """The user, and the password that credentials.json may say: that of a new user, or what it said before."""
         user = User.objects.filter(username=username).first()
-        if user is not None and password:
-            return user, password
-        password = secrets.token_urlsafe(PASSWORD_BYTES)
         if user is None:
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
             return create_user(username=username, password=password, **rights), password
-        user.set_password(password)
-        user.save(update_fields=["password"])
+        if not password:
+            self.stdout.write(
+                f"There is a user {username} already, whose password is not in this var folder: nothing of theirs was "
+                f"changed. `manage.py changepassword {username}` sets another."
+            )
         return user, password
 
-    def _key(self, user: User, token: str | None, name: str, scopes: list[str]) -> str:
+    def _key(self, user: User, password: str | None, token: str | None, scopes: list[str]) -> str | None:
+        """A key that works; a new one only for a user whose password is known here."""
         if token and authenticate_key(token):
             return token
-        return issue_key(user=user, name=name, scopes=scopes)[1]
+        if not password or not user.check_password(password):
+            return None
+        return issue_key(user=user, name=scopes[-1], scopes=scopes)[1]
