@@ -13,7 +13,7 @@ from accounts.services import revoke_key
 from papertrade.admin_kit import cells
 from papertrade.admin_kit.actions import with_reason
 from papertrade.admin_kit.filters import DateRangeFilter, presence
-from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.admin_kit.history import HistoryAdmin, Links, lists_of
 from papertrade.admin_kit.paging import Keys
 
 
@@ -115,13 +115,7 @@ class GenerationAdmin(HistoryAdmin):
     export_extra = ("account__name", "account__user__username")
 
     def related(self, row: Generation) -> Links:
-        scope = {"account": row.account_id, "generation": row.number}
         return [
             ("Account", f"{cells.page_of(type(row.account), row.account_id)}?generation={row.number}"),
-            ("Orders", cells.list_of("orders_order", **scope)),
-            ("Fills", cells.list_of("orders_fill", **scope)),
-            ("Positions", cells.list_of("portfolio_position", **scope)),
-            ("Events", cells.list_of("portfolio_accountevent", **scope)),
-            ("Ledger", cells.list_of("portfolio_ledgertransaction", **scope)),
-            ("Snapshots", cells.list_of("portfolio_equitysnapshot", **scope)),
+            *lists_of(account=row.account_id, generation=row.number),
         ]

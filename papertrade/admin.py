@@ -18,7 +18,7 @@ from accounts.models import Generation, PaperAccount, User
 from papertrade.admin_kit import cells
 from papertrade.admin_kit.actions import with_reason
 from papertrade.admin_kit.filters import DateRangeFilter
-from papertrade.admin_kit.history import HistoryAdmin, Links
+from papertrade.admin_kit.history import HistoryAdmin, Links, lists_of
 from papertrade.audits import run_audit
 from papertrade.errors import NotFound
 from papertrade.lifecycle import archive_account
@@ -58,16 +58,10 @@ class PaperAccountAdmin(HistoryAdmin):
         return not row.is_archived
 
     def related(self, row: PaperAccount) -> Links:
-        scope = {"account": row.pk}
         return [
             ("User", cells.page_of(User, row.user_id)),
             ("Keys of the user", cells.list_of("accounts_apikey", user=row.user_id)),
-            ("Orders", cells.list_of("orders_order", **scope)),
-            ("Fills", cells.list_of("orders_fill", **scope)),
-            ("Positions", cells.list_of("portfolio_position", **scope)),
-            ("Events", cells.list_of("portfolio_accountevent", **scope)),
-            ("Ledger", cells.list_of("portfolio_ledgertransaction", **scope)),
-            ("Snapshots", cells.list_of("portfolio_equitysnapshot", **scope)),
+            *lists_of(account=row.pk),
         ]
 
     def get_urls(self) -> list[URLPattern]:

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 
+from papertrade.admin_kit import cells
 from papertrade.admin_kit.export import csv_response
 from papertrade.admin_kit.paging import Keys, KeysetChangeList
 
@@ -20,6 +21,20 @@ ROWS_PER_PAGE = 50
 PART = "__icontains"
 
 Links = list[tuple[str, str]]
+
+LISTS = {
+    "Orders": "orders_order",
+    "Fills": "orders_fill",
+    "Positions": "portfolio_position",
+    "Events": "portfolio_accountevent",
+    "Ledger": "portfolio_ledgertransaction",
+    "Snapshots": "portfolio_equitysnapshot",
+}
+
+
+def lists_of(**scope: object) -> Links:
+    """The lists of what happened in an account or a generation."""
+    return [(label, cells.list_of(model_name, **scope)) for label, model_name in LISTS.items()]
 
 
 class HistoryAdmin(admin.ModelAdmin):
