@@ -40,7 +40,7 @@ OPENS = [at("13:30:00"), at("13:30:00", NEXT_DAY)]
 CLOSES = [at("20:00:00"), at("20:00:00", NEXT_DAY)]
 START = OPENS[0] - timedelta(seconds=4)
 END = CLOSES[1] + timedelta(hours=1)
-CRASHES = ["keep_marks", "snapshot_books", "held_symbols"]  # what the market's mover calls on its way
+CRASHES = ["keep_marks", "snapshot_books", "held_symbols", "raw_cursor"]  # what the market's mover calls on its way
 MAX_AGE = timedelta(seconds=15)
 CASH = 500_000  # cents
 # More of them, and a failure made small, which takes minutes: TRADING_DAYS=1000 pytest tests/portfolio/test_trading_days.py
