@@ -28,6 +28,11 @@ PAUSE_SECONDS = 0.15
 GTC_ENDS_AFTER, GTC_ENDED_BY = timedelta(days=86), timedelta(days=92)
 MAY_BE_REPEATED = {502, 503, 504}
 
+# While some quotes of an instant are put and others are not, the clock has rows of it.
+_DONE_THROUGH = """
+    SELECT CASE WHEN through_rows IS NULL THEN through ELSE through - interval '1 microsecond' END FROM marketdata_marketclock
+"""
+
 _ORDERS = """
     SELECT o.client_order_id, o.id::text, o.account_id::text, o.symbol, o.side, o.type, o.time_in_force, o.status, o.submitted_at, s.open, s.close,
            array_agg(f.price ORDER BY f.seq) FILTER (WHERE f.id IS NOT NULL),
@@ -52,7 +57,7 @@ class Journal:
     def check(self, database: psycopg.Connection) -> None:
         """Nothing lost, nothing doubled, every fill the one that the recording asks for."""
         assert not self.refused, self.refused
-        (through,) = database.execute("SELECT through FROM marketdata_marketclock").fetchone() or (None,)
+        (through,) = database.execute(_DONE_THROUGH).fetchone() or (None,)
         rows = database.execute(_ORDERS).fetchall()
         stored = {row[0]: row[1] for row in rows}
         assert len(stored) == len(rows), "an order was stored twice"
@@ -80,7 +85,7 @@ def _tell(database: psycopg.Connection, order_id: str) -> None:
     for statement in (
         f"SELECT seq, type, at, recorded_at, reason FROM portfolio_accountevent WHERE order_id = '{order_id}' ORDER BY seq",
         "SELECT id, kind, at, created_at, finished_at FROM orders_sessionrun ORDER BY id DESC LIMIT 3",
-        "SELECT through, anchor_at, anchor_wall FROM marketdata_marketclock",
+        "SELECT through, through_rows, anchor_at, anchor_wall FROM marketdata_marketclock",
     ):
         for row in database.execute(statement).fetchall():
             print(*row)
