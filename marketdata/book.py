@@ -43,13 +43,16 @@ def publish(quotes: Iterable[Quote], *, through: str) -> None:
         raise BookUnavailable("The quote book cannot be written.") from error
 
 
-def latest(symbols: Collection[str]) -> dict[str, Quote]:
-    """The latest quote of each of the symbols that has one. Raises BookUnavailable."""
+def latest(symbols: Collection[str], *, filled_to: str | None = None) -> dict[str, Quote]:
+    """The latest quote of each of the symbols that has one.
+
+    Raises BookUnavailable, also where `filled_to` is given and the book is not filled up to just there.
+    """
     try:
         marker, *stored = client().hmget(KEY, [MARKER, *symbols])
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    if marker is None:
+    if marker is None or filled_to not in {None, marker.decode()}:
         raise BookUnavailable("The quote book is being filled; try again in a moment.")
     return {
         symbol: quote_from_json(json.loads(row)) for symbol, row in zip(symbols, stored, strict=True) if row is not None

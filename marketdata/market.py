@@ -34,9 +34,13 @@ class Market:
         """False where the market knows that there is no such symbol."""
         return self.feed.exists(symbol)
 
-    def latest(self, symbols: Collection[str], *, at: datetime) -> dict[str, Quote]:
-        """The latest quote of each symbol that has one, `at` being exchange time now. Raises Unavailable."""
-        return book.latest(symbols)
+    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+        """The latest quote of each symbol that has one, `at` being exchange time now.
+
+        Who decides on a quote gives the clock's `position` too: never on one that is older or newer than the books.
+        Raises Unavailable.
+        """
+        return book.latest(symbols, filled_to=position)
 
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The same while the market is being moved: as of the cursor, which stands at `at`."""
@@ -76,7 +80,7 @@ class SimulatedMarket(Market):
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)
 
-    def latest(self, symbols: Collection[str], *, at: datetime) -> dict[str, Quote]:
+    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 

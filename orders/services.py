@@ -52,11 +52,12 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction on one account: its open book under lock (None: archived), and exchange time, read once."""
+    """One transaction on one account: its open book under lock (None: archived), and the clock, read once."""
 
     cursor: psycopg.Cursor
     book: OpenBook | None
     now: datetime
+    position: str  # of the clock
 
 
 def submit(*, account: PaperAccount, payload: object) -> Submitted:
@@ -210,8 +211,9 @@ def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
             if current:
                 parts.end("lock")
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
-                now = clock.read().now
-                result = run(Unit(cursor, book, book.time(now) if book else now))
+                reading = clock.read()
+                now = book.time(reading.now) if book else reading.now
+                result = run(Unit(cursor, book, now, reading.position))
                 parts.end("decide")
         if current:
             parts.end("commit")
@@ -287,7 +289,7 @@ def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submissi
 
 def _latest(unit: Unit, request: OrderRequest) -> Quote | None:
     symbol = request.instrument.symbol
-    return market.current().latest([symbol], at=unit.now).get(symbol)
+    return market.current().latest([symbol], at=unit.now, position=unit.position).get(symbol)
 
 
 def _cancel(unit: Unit, book: OpenBook, orders: list[Order], note: str = "") -> None:

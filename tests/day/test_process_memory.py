@@ -119,6 +119,16 @@ class TestTheQuoteBook:
             market_kit.advance("14:00:10")
         assert market_kit.now() == at("14:00:10")
 
+    def test_no_order_is_decided_on_one_behind_the_clock(self, market_kit: MarketKit, trader: Any) -> None:
+        desk = Desk(trader)
+        with patch.object(book, "publish"):  # killed before it
+            market_kit.advance("14:00:10")
+        with pytest.raises(book.BookUnavailable, match="being filled"):
+            desk.buy("1", client_order_id="sent again")
+        trading_day.Heart().beat()
+        order = desk.buy("1", client_order_id="sent again")
+        assert (order.number, order.status, order.quote.ask) == (1, "filled", dec("100.20"))
+
     @pytest.mark.parametrize("lost", [True, False], ids=["lost", "behind the clock"])
     def test_the_feed_fills_it(self, market_kit: MarketKit, lost: bool) -> None:
         with patch.object(book, "publish"):  # killed before it
