@@ -5,6 +5,7 @@ It may be lost at any moment: a book without its marker is not an empty market b
 """
 
 import json
+import threading
 from collections.abc import Collection, Iterable
 
 import redis
@@ -18,6 +19,7 @@ MARKER = "#filled"  # no symbol has such a name
 TIMEOUT_SECONDS = 2
 
 _client: redis.Redis | None = None
+_client_lock = threading.Lock()
 
 
 class BookUnavailable(Unavailable):
@@ -27,10 +29,11 @@ class BookUnavailable(Unavailable):
 def client() -> redis.Redis:
     """This process's connection pool to Valkey."""
     global _client
-    if _client is None:
-        _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        )
+    with _client_lock:  # a second client would, when it goes, close connections that threads of the first still use
+        if _client is None:
+            _client = redis.Redis.from_url(
+                settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+            )
     return _client
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import redis
 from django.db import InterfaceError, OperationalError, connection
 
 from marketdata import book
@@ -14,10 +13,10 @@ pytestmark = pytest.mark.usefixtures("open_market")
 
 
 @pytest.fixture
-def valkey_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def valkey_away(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """A quote book that nobody listens at."""
-    nobody = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr(book, "_client", nobody)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(book, "_client", None)
 
 
 def test_without_valkey_requests_are_answered_uncounted(api: Api, settings: Any, valkey_away: None) -> None:
