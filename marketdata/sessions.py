@@ -39,6 +39,11 @@ class Calendar:
         self._opens = [session.open for session in self.sessions]
         self._closes = [session.close for session in self.sessions]
 
+    @property
+    def end(self) -> datetime | None:
+        """The last open that it knows: a close is done knowing the session after it."""
+        return self._opens[-1] if self._opens else None
+
     def session_at(self, at: datetime) -> Session | None:
         """The session in progress, or None while the market is closed."""
         place = bisect_right(self._opens, at) - 1
@@ -80,6 +85,7 @@ class Calendar:
         return self.sessions[place]
 
     def _exhausted(self) -> CalendarExhausted:
+        forget()  # it may have been extended since this process read it
         have = f"{self._dates[0]} to {self._dates[-1]}" if self._dates else "nothing"
         return CalendarExhausted(f"The trading calendar has {have}; run `manage.py sync_sessions` to extend it.")
 

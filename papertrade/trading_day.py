@@ -56,7 +56,7 @@ def start_market() -> None:
 def advance(*, to: datetime) -> None:
     """Move the clock of a market at speed 0; when this returns, everything due by `to` is done.
 
-    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past.
+    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past, or where no calendar reaches.
     """
     if not market.current().manual:
         raise Conflict("The clock of this market runs by itself.", code="clock_not_movable")
@@ -65,6 +65,9 @@ def advance(*, to: datetime) -> None:
         now = clock.read().now
         if to < now:
             raise BadRequest(f"The clock stands at {now.isoformat()}: it never goes back.", to="lies in the past")
+        ends = calendar().end
+        if ends is None or to > ends:
+            raise BadRequest(f"The trading calendar ends at {ends}.", to="lies after the trading calendar")
         try:
             mover.step(to)
         except book.BookUnavailable as error:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from marketdata import clock, market
+from marketdata import clock, market, sessions
 from marketdata.models import TradingSession
+from marketdata.services import sessions_reach_far
 from marketdata.sessions import calendar
 from orders.models import Order, SessionRun
 from papertrade import tasks, trading_day
 from papertrade.celery import app
+from papertrade.errors import BadRequest
 from portfolio.models import Book, Mark
 from tests.day.kit import run_of_many_chunks
 from tests.desk import Desk, dec
@@ -47,6 +49,32 @@ def test_the_calendar_is_extended_and_corrected(db: None) -> None:
     assert TradingSession.objects.latest("date").date == last.date
     early = calendar().session_at(at("2013-11-29T17:59:59Z"))
     assert early is not None and early.close == at("2013-11-29T18:00:00Z")
+
+
+def test_the_calendar_reaches_twenty_years_ahead(db: None) -> None:
+    assert calendar().end.year == clock.wall_now().year + 20
+    assert sessions_reach_far()
+    TradingSession.objects.filter(date__gte=f"{clock.wall_now().year + 19}-01-01").delete()
+    assert not sessions_reach_far()
+
+
+def test_a_process_that_read_a_shorter_calendar_reads_it_again(db: None) -> None:
+    last = TradingSession.objects.latest("date")
+    TradingSession.objects.filter(pk=last.pk).delete()
+    sessions.forget()
+    with pytest.raises(sessions.CalendarExhausted, match="sync_sessions"):
+        calendar().upcoming(last.open)
+    last.save(force_insert=True)
+    assert calendar().upcoming(last.open).date == last.date
+
+
+def test_the_clock_goes_to_the_end_of_the_calendar_and_no_further(market_kit: MarketKit) -> None:
+    end = calendar().end
+    market_kit.play(start=f"{end - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")
+    with pytest.raises(BadRequest, match="ends at"):
+        market_kit.advance(end + timedelta(microseconds=1))
+    market_kit.advance(end)
+    assert market_kit.now() == end
 
 
 def test_gtc_is_evaluated_at_each_open_and_ends_90_days_later(market_kit: MarketKit, trader: Any) -> None:
