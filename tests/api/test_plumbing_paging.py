@@ -43,7 +43,12 @@ def test_positions_are_paged_by_symbol(api: Api, account: str) -> None:
 
 
 def test_a_calendar_longer_than_a_page_is_not_cut(api: Api) -> None:
-    dates = [row["date"] for row in api.all("/v1/market/calendar/", start="2005-01-01", end=calendar().end.date().isoformat(), limit=1000)]
+    dates = [
+        row["date"]
+        for row in api.all(
+            "/v1/market/calendar/", start="2005-01-01", end=calendar().end.date().isoformat(), limit=1000
+        )
+    ]
     assert dates == [day.date.isoformat() for day in calendar().sessions]
     assert len(dates) > 1000
 
