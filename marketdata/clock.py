@@ -59,11 +59,10 @@ def read() -> ClockReading:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_rows, ends_at = row
+    market, speed, anchor_at, anchor_wall, through, through_rows = row
     now = due = through
     if speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
-        due = min(due, ends_at) if ends_at is not None else due
         # Until an open or a close has been done nobody is past it: an order sent meanwhile is one of those it decides on.
         session = calendar().upcoming(through)
         undone = (session.open if through < session.open else session.close) - JUST_BEFORE
@@ -72,7 +71,7 @@ def read() -> ClockReading:
 
 
 _READ = """
-    SELECT market, speed, anchor_at, anchor_wall, through, through_rows, ends_at FROM marketdata_marketclock
+    SELECT market, speed, anchor_at, anchor_wall, through, through_rows FROM marketdata_marketclock
 """
 
 
@@ -81,7 +80,7 @@ def scaled(wall: timedelta, speed: Decimal) -> timedelta:
     return timedelta(microseconds=int(Decimal(wall // timedelta(microseconds=1)) * speed))
 
 
-def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: datetime | None) -> bool:
+def start(*, market: str, feed: str, at: datetime, speed: Decimal) -> bool:
     """Make the clock's row where there is none for this market, and let time go on from where it stood.
 
     A row of another market or recording is replaced: its exchange time means nothing here. True where time begins anew.
@@ -99,7 +98,6 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, ends_at: date
             "anchor_wall": wall,
             "through": row.through if row else at,
             "through_rows": row.through_rows if row else None,
-            "ends_at": ends_at,
             "heartbeat_at": wall,
         },
     )

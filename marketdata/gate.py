@@ -21,11 +21,6 @@ def pass_gate(cursor: psycopg.Cursor) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [GATE])
 
 
-def close_gate(cursor: psycopg.Cursor) -> None:
-    """Hold the gate exclusively until the transaction ends."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GATE])
-
-
 def try_lock(key: int) -> bool:
     """Take a lock for this database session; whether it was free."""
     with connection.cursor() as cursor:

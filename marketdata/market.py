@@ -56,9 +56,7 @@ class Market:
 
     def start(self) -> bool:
         """Make the clock's row, or let it go on from where it stood; True where time begins anew."""
-        return clock.start(
-            market=self.name, feed=self.feed.name, at=self.first_at(), speed=settings.PAPERTRADE_SPEED, ends_at=None
-        )
+        return clock.start(market=self.name, feed=self.feed.name, at=self.first_at(), speed=settings.PAPERTRADE_SPEED)
 
     def first_at(self) -> datetime:
         """Where exchange time starts: the setting, or what the feed says."""

@@ -26,7 +26,7 @@ class MarketClock(models.Model):
     """Exchange time of the recorded or simulated market: one row, the only place it is kept.
 
     `through` is the instant up to which everything is done; of the quotes stamped exactly then, `through_rows` are applied
-    (null = all). A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through` nor past `ends_at`.
+    (null = all). A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through`.
     """
 
     ONLY_ID = 1
@@ -39,7 +39,6 @@ class MarketClock(models.Model):
     anchor_wall = models.DateTimeField()
     through = models.DateTimeField()
     through_rows = models.PositiveIntegerField(null=True)
-    ends_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet, Sum
 
 from orders.matching import Side
 from orders.models import IS_OPEN, Order
-from papertrade.postgres import one_instant
+from papertrade.postgres import one_instant, raw_cursor
 from portfolio.audit import CHUNK_ROWS, Difference, audit_book
 from portfolio.ledger import LedgerAccount, LedgerKind
 from portfolio.models import Book
@@ -54,6 +54,7 @@ def _against_fills(book: Book) -> Iterator[Difference]:
             )
     yield from _orders_against_fills(book)
     yield from _fills_against_ledger(book)
+    yield from _closed_trades(book)
 
 
 def _orders_against_fills(book: Book) -> Iterator[Difference]:
@@ -88,6 +89,39 @@ def _fills_against_ledger(book: Book) -> Iterator[Difference]:
         )  # fmt: skip
         if told != says:
             yield Difference(f"fill {fill.pk}", f"is not what ledger transaction {booked.sequence} says")
+
+
+def _closed_trades(book: Book) -> Iterator[Difference]:
+    """A trade is closed by a return to flat, and won where the position gained since it was last flat."""
+    with raw_cursor() as cursor:
+        closed, won = cursor.execute(_CLOSED_TRADES, {"book": book.pk}).fetchone()
+    if (book.closed_trades, book.winning_trades) != (closed, won):
+        yield Difference(
+            f"book {book.pk}",
+            f"counts {book.closed_trades} closed trades, {book.winning_trades} won; its fills say {closed} and {won}",
+        )
+
+
+# A settlement comes after all fills of its contract.
+_CLOSED_TRADES = """
+    WITH change AS (
+        SELECT symbol, seq, CASE side WHEN 'buy' THEN qty ELSE -qty END AS qty, realized_pl
+        FROM orders_fill WHERE book_id = %(book)s
+        UNION ALL
+        SELECT t.symbol, 9223372036854775807, -t.qty, coalesce(sum(e.credit - e.debit), 0)
+        FROM portfolio_ledgertransaction t
+        LEFT JOIN portfolio_ledgerentry e ON e.transaction_id = t.id AND e.account = 'realized_pl'
+        WHERE t.book_id = %(book)s AND t.kind = 'settlement'
+        GROUP BY t.id
+    ), running AS (
+        SELECT symbol, seq, sum(qty) OVER so_far AS qty, sum(realized_pl) OVER so_far AS realized_pl
+        FROM change WINDOW so_far AS (PARTITION BY symbol ORDER BY seq)
+    ), closed AS (
+        SELECT realized_pl - lag(realized_pl, 1, 0) OVER (PARTITION BY symbol ORDER BY seq) AS realized_pl
+        FROM running WHERE qty = 0
+    )
+    SELECT count(*), count(*) FILTER (WHERE realized_pl > 0) FROM closed
+"""
 
 
 def _against_open_orders(book: Book) -> Iterator[Difference]:

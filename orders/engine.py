@@ -82,7 +82,7 @@ class Engine:
             self._reject(book, order, refusal, sent.at, quote)
             return order
         self._hold(book, order, first_hold(book, order, quote), sent.at)
-        order.status, order.accepted_at = Status.ACCEPTED, sent.at
+        order.status, order.accepted_at = move(order.status, Status.ACCEPTED), sent.at
         book.record(
             EventType.ORDER_SUBMITTED,
             sent.at,
@@ -124,11 +124,15 @@ class Engine:
         return True
 
     def end(
-        self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "", note: str = ""
-    ) -> None:
-        """Cancel or expire an open order and release what it holds; a `note` says more than the reason in its event."""
+        self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "", note: str = "",
+        quote: Quote | None = None,
+    ) -> None:  # fmt: skip
+        """Cancel or expire an open order and release what it holds.
+
+        A `note` says more than the reason in its event; `quote` is the one that ended it, where one did.
+        """
         self.books[book.id] = book
-        order.status = move(Status(order.status), status)
+        order.status = move(order.status, status)
         if status == Status.CANCELED:
             order.canceled_at, order.cancel_reason = at, reason
             event = EventType.ORDER_CANCELED
@@ -137,7 +141,9 @@ class Engine:
         order.no_fill_reason, order.no_fill_at = "", None
         self._hold(book, order, ZERO, at)
         self._touch(order, at)
-        book.record(event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=note or reason)
+        book.record(
+            event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=note or reason, quote=quote
+        )  # fmt: skip
 
     def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
         """Write every order, fill and book that was touched."""
@@ -160,7 +166,7 @@ class Engine:
 
     def _leave_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> bool:
         """Remember why it did not fill, as an event where the reason differs from the last one."""
-        status = Status.NEW if order.status == Status.ACCEPTED else order.status
+        status = move(order.status, Status.NEW) if order.status == Status.ACCEPTED else order.status
         if reason == order.no_fill_reason and status == order.status:
             return False
         order.status = status
@@ -174,15 +180,14 @@ class Engine:
     def _refuse_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
         # What was filled stays booked, so a partially filled order is canceled, not rejected.
         if order.status == Status.PARTIALLY_FILLED:
-            self.end(book, order, Status.CANCELED, at, reason=CancelReason.INSUFFICIENT_BUYING_POWER)
+            self.end(book, order, Status.CANCELED, at, reason=CancelReason.INSUFFICIENT_BUYING_POWER, quote=quote)
         else:
             self._reject(book, order, reason, at, quote)
 
     def _reject(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
-        if order.status:
-            move(Status(order.status), Status.REJECTED)
-        order.status, order.rejected_at, order.rejected_reason = Status.REJECTED, at, str(reason)
-        order.no_fill_reason = ""
+        order.status = move(order.status, Status.REJECTED)
+        order.rejected_at, order.rejected_reason = at, str(reason)
+        order.no_fill_reason, order.no_fill_at = "", None
         self._hold(book, order, ZERO, at)
         self._touch(order, at)
         book.record(
@@ -205,7 +210,7 @@ class Engine:
         posted = post(
             instrument, fill.qty, fill.amount, quote=quote, price=fill.price, order_number=order.number, at=at
         )
-        order.status = move(Status(order.status), Status.FILLED if full else Status.PARTIALLY_FILLED)
+        order.status = move(order.status, Status.FILLED if full else Status.PARTIALLY_FILLED)
         order.no_fill_reason, order.no_fill_at = "", None
         order.filled_at = at if full else None
         if buying and not full:

@@ -122,14 +122,6 @@ def marketable(side: str, limit_price: Decimal | None, price: Decimal) -> bool:
     return price <= limit_price if side == Side.BUY else price >= limit_price
 
 
-def reachable(side: str, limit_price: Decimal | None, quote: Quote) -> bool:
-    """Whether the raw quote could fill the order, and so must be put to it, faulty or not."""
-    if limit_price is None:
-        return True
-    price = quote.ask if side == Side.BUY else quote.bid
-    return price is not None and marketable(side, limit_price, price)
-
-
 def available(order: WorkingOrder, quote: Quote, now: Circumstances) -> Decimal:
     """What the quote still offers this generation: displayed less taken; everything where sizes do not cap."""
     displayed = quote.ask_size if order.side == Side.BUY else quote.bid_size

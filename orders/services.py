@@ -106,7 +106,7 @@ def cancel_all(*, account: PaperAccount) -> list[Order]:
 def close_position(*, account: PaperAccount, symbol: str, qty: object = None) -> Order:
     """Send the market order that sells `qty` of a position, by default all that no open sell holds.
 
-    Raises NotFound (no position), Conflict `nothing_to_close`, and what `submit` raises.
+    Raises NotFound (no position), Conflict `nothing_to_close` or `account_archived`, and what `submit` raises.
     """
     try:
         instrument = parse_symbol(symbol)
@@ -115,7 +115,9 @@ def close_position(*, account: PaperAccount, symbol: str, qty: object = None) ->
     wanted = _closing_qty(qty, instrument)
 
     def run(unit: Unit) -> Submitted:
-        position = unit.book.positions.get(instrument.symbol) if unit.book else None
+        if unit.book is None:
+            raise _archived()
+        position = unit.book.positions.get(instrument.symbol)
         if position is None or position.holding.qty == 0:
             raise NotFound("There is no such position.")
         if position.available_qty == 0 or (wanted or 0) > position.available_qty:
@@ -142,7 +144,10 @@ def close_position(*, account: PaperAccount, symbol: str, qty: object = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would get now. Money in USD; `order` is an unsaved row in the state that it would reach."""
+    """What an order would get now. Money in USD; `order` is an unsaved row in the state that it would reach.
+
+    `replayed` where its client_order_id names an order already: sent, it would get that one, and change nothing.
+    """
 
     order: Order
     estimated_cost: Decimal | None
@@ -151,6 +156,7 @@ class Preview:
     buying_power_after: Decimal
     quote: Quote | None
     at: datetime
+    replayed: bool = False
 
 
 def preview(*, account: PaperAccount, payload: object) -> Preview:
@@ -158,17 +164,19 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
     request = read_order(payload)
 
     def run(unit: Unit) -> Preview:
+        earlier = _same_client_order_id(account, unit.book, request)
         book = _ready(unit, request)
         before, quote = book.buying_power, _latest(unit, request)
-        order = _place(unit, Engine(), book, request, quote)
+        order = earlier or with_its_rows(_place(unit, Engine(), book, request, quote), book, quote)
         return Preview(
-            order=with_its_rows(order, book, quote),
+            order=order,
             estimated_cost=_estimated_cost(order, quote),
             hold=order.held_cash,
             buying_power=before,
             buying_power_after=book.buying_power,
             quote=quote,
-            at=order.submitted_at,
+            at=unit.now,
+            replayed=earlier is not None,
         )
 
     return _with_book(account, run)
@@ -268,8 +276,12 @@ def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
     if not market.current().exists(instrument.symbol):
         raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=instrument.symbol)
     if unit.book is None:
-        raise Conflict("The account is archived: it takes no orders.", code="account_archived")
+        raise _archived()
     return unit.book
+
+
+def _archived() -> Conflict:
+    return Conflict("The account is archived: it takes no orders.", code="account_archived")
 
 
 def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:

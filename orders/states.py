@@ -21,13 +21,14 @@ class Status(StrEnum):
 OPEN = frozenset({Status.ACCEPTED, Status.NEW, Status.PARTIALLY_FILLED})
 CLOSED = frozenset(Status) - OPEN
 
-TRANSITIONS: dict[Status, frozenset[Status]] = {
+TRANSITIONS: dict[str, frozenset[Status]] = {
+    "": frozenset({Status.ACCEPTED, Status.REJECTED}),
     Status.ACCEPTED: frozenset(
         {Status.NEW, Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}
     ),
     Status.NEW: frozenset({Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}),
     # What was filled stays booked, so a partially filled order is never rejected: its rest is canceled.
-    Status.PARTIALLY_FILLED: frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED}),
+    Status.PARTIALLY_FILLED: frozenset({Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED}),
     Status.FILLED: frozenset(),
     Status.CANCELED: frozenset(),
     Status.EXPIRED: frozenset(),
@@ -57,8 +58,8 @@ class IllegalTransition(RuntimeError):
     """A bug: something tried to move an order along a way that does not exist."""
 
 
-def move(current: Status, target: Status) -> Status:
-    """The target, where the table allows it. A second partial fill stays `partially_filled`."""
-    if target not in TRANSITIONS[current] and not current == target == Status.PARTIALLY_FILLED:
-        raise IllegalTransition(f"{current} -> {target}")
+def move(current: str, target: Status) -> Status:
+    """The target, where the table allows it; `current` is empty for an order that was just submitted."""
+    if target not in TRANSITIONS[current]:
+        raise IllegalTransition(f"{current or 'submitted'} -> {target}")
     return target

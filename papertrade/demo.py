@@ -184,7 +184,7 @@ class Seeder:
         start = days[0].open - STEP
         current = market.current()
         clock.forget()
-        clock.start(market=current.name, feed=current.feed.name, at=start, speed=Decimal(0), ends_at=None)
+        clock.start(market=current.name, feed=current.feed.name, at=start, speed=Decimal(0))
         self.desks = [(strategy, self._open(strategy)) for strategy in (Trend(), Reversion(), WeeklyCalls(), Core())]
         archived = self._open(Core(name="First try", initial_cash="10000"))
         for number, session in enumerate(days, start=1):

@@ -132,12 +132,10 @@ def _quotes_are_usable() -> bool:
 def _clock_moves() -> bool:
     """Whether a clock that runs by itself is not far ahead of what has been done; at speed 0 it stands by design."""
     reading = clock.read()
-    row = MarketClock.objects.values("anchor_at", "anchor_wall", "ends_at").first()
+    row = MarketClock.objects.values("anchor_at", "anchor_wall").first()
     if not reading.speed or row is None:
         return True
     due = row["anchor_at"] + clock.scaled(clock.wall_now() - row["anchor_wall"], reading.speed)
-    if row["ends_at"] is not None:
-        due = min(due, row["ends_at"])
     return due - reading.through < clock.scaled(FEED_SILENT, reading.speed)
 
 

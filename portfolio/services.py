@@ -14,6 +14,7 @@ from django.db import transaction
 
 from accounts.models import Generation
 from accounts.policy import policy_from_json
+from marketdata.gate import pass_gate
 from marketdata.instruments import OptionRight, parse_symbol
 from marketdata.quotes import Quote
 from papertrade.errors import BadRequest, NotFound
@@ -21,7 +22,7 @@ from papertrade.postgres import raw_cursor
 from portfolio.audit import Difference
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer, write_all
-from portfolio.models import AuditReport, Book, EventType, Position
+from portfolio.models import AuditReport, Book, EventType, LedgerTransaction, Position
 from portfolio.models import Mark as MarkRow
 from portfolio.money import PRICE_DECIMALS, ZERO, ZERO_MONEY, round_money
 from portfolio.store import collect, lock_books
@@ -29,6 +30,7 @@ from portfolio.store import collect, lock_books
 SNAPSHOT_CHUNK_BOOKS = 1000
 DIFFERENCES_KEPT = 1000  # of one audit; where there are more the cause is one and the same
 MAX_SETTLEMENT_PRICE = Decimal(10) ** 9
+MAX_SETTLEMENT_REASON = LedgerTransaction._meta.get_field("description").max_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +199,13 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
         raise NotFound("There is no such unsettled position.")
     if not 0 <= price < MAX_SETTLEMENT_PRICE or round(price, PRICE_DECIMALS) != price:
         raise BadRequest("The price must be at least 0, with at most 6 decimals.", price="is not such a price")
-    if not reason.strip():
-        raise BadRequest("Say a reason.", reason="is required")
+    reason = reason.strip()
+    if not 0 < len(reason) <= MAX_SETTLEMENT_REASON:
+        raise BadRequest(
+            f"Say a reason in at most {MAX_SETTLEMENT_REASON} characters.", reason=f"has {len(reason)} characters"
+        )
     with transaction.atomic(), raw_cursor() as cursor:
+        pass_gate(cursor)
         books = lock_books(cursor, [row.book_id])
         position = books[0].positions.get(row.symbol) if books else None
         if position is None or not position.unsettled:

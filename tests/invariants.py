@@ -8,6 +8,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from accounts.models import PaperAccount
+from orders.audit import audit_books
 from orders.models import Fill, Order
 from portfolio.audit import verify_ledger
 from portfolio.models import Book, LedgerEntry, LedgerTransaction
@@ -16,9 +17,11 @@ OPEN = ("accepted", "new", "partially_filled")
 
 
 def check_account(account: PaperAccount) -> None:
-    """Every book of an account."""
-    for book in Book.objects.filter(account=account):
+    """Every book of an account; and the server's own audit has nothing to add."""
+    books = Book.objects.filter(account=account)
+    for book in books:
         check_book(book)
+    assert list(audit_books(books=books)) == []
     orders = list(Order.objects.filter(account=account).order_by("number").values_list("number", flat=True))
     assert orders == list(range(1, len(orders) + 1)), "orders are numbered without gaps"
     events = list(account.events.order_by("seq").values_list("seq", flat=True))

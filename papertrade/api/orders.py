@@ -18,6 +18,7 @@ from papertrade.api.queries import parse_instant, read_generation
 from papertrade.api.schema import answers, generation, lists, order_body
 from papertrade.api.views import AccountView, many, one
 from papertrade.errors import BadRequest
+from portfolio.money import ZERO
 
 GROUPS = {"open": OPEN, "closed": CLOSED, "all": frozenset(Status)}
 STATUSES = sorted({*GROUPS, *Status})
@@ -115,7 +116,8 @@ class Orders(AccountView):
 class OnePreview(AccountView):
     @answers(shapes.PreviewShape, "Preview an order: nothing is stored", body=order_body, codes=(409, 422))
     def post(self, request: Request, account_id: str) -> Response:
-        return Response(preview_json(services.preview(account=self.account, payload=request.data)))
+        preview = services.preview(account=self.account, payload=request.data)
+        return Response(preview_json(preview), headers=REPLAYED if preview.replayed else None)
 
 
 class OneOrder(AccountView):
@@ -186,7 +188,7 @@ def preview_json(preview: services.Preview) -> dict[str, Any]:
         "reason": order.rejected_reason
         or order.no_fill_reason
         or ("market_closed" if order.status == Status.ACCEPTED else ""),
-        "would_fill_qty": qty(order.filled_qty),
+        "would_fill_qty": qty(ZERO if preview.replayed else order.filled_qty),
         "estimated_cost": None if preview.estimated_cost is None else money(preview.estimated_cost),
         "hold": money(preview.hold),
         "buying_power": money(preview.buying_power),

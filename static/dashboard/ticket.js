@@ -140,14 +140,31 @@ async function send(event) {
   try {
     // The id stays the same until the server has answered: sending the same form again cannot double the order.
     const order = await call("POST", form.dataset.orders, { ...terms(), client_order_id: form.elements.client_order_id.value });
-    form.elements.client_order_id.value = `web-${crypto.randomUUID()}`;
+    renewId();
     done(order);
     await refresh();
     previewSoon();
   } catch (refusal) {
-    showErrors(refusal);
+    if (refusal.code === "client_order_id_not_unique") await tellOfTheFirst(refusal.details.order_id);
+    else showErrors(refusal);
   }
   button.disabled = false;
+}
+
+function renewId() {
+  form.elements.client_order_id.value = `web-${crypto.randomUUID()}`;
+}
+
+// The answer of an earlier send was lost, and the form has changed since: that order exists, this one does not.
+async function tellOfTheFirst(id) {
+  try {
+    done(await get(`${form.dataset.orders}${id}/`));
+    renewId();
+    showErrors({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; send it again if you want it too." });
+    await refresh();
+  } catch (problem) {
+    showErrors(problem);
+  }
 }
 
 function done(order) {

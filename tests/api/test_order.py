@@ -181,5 +181,17 @@ class TestPreview:
         self.preview(api, account_id, client_order_id="a")
         assert api.order(account_id, client_order_id="a").status_code == 201
 
+    def test_a_client_order_id_that_an_order_has_already(self, api: Api, account_id: str) -> None:
+        order = api.buy(account_id, qty="10", client_order_id="a")
+        before = self.stored(api, account_id)
+        response = self.preview(api, account_id, client_order_id="a")
+        assert response.status_code == 200, response.content
+        assert response["Idempotency-Replayed"] == "true"
+        body = response.json()
+        assert (body["order"]["id"], body["would_fill_qty"]) == (order["id"], "0.000000")
+        assert body["buying_power_after"] == body["buying_power"]
+        is_error(self.preview(api, account_id, client_order_id="a", qty="11"), 409, "client_order_id_not_unique")
+        assert self.stored(api, account_id) == before
+
     def test_an_option(self, api: Api, account_id: str) -> None:
         assert float(self.preview(api, account_id, symbol=CALL, qty="2").json()["estimated_cost"]) == 840.0

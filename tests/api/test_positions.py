@@ -100,6 +100,11 @@ class TestClose:
         api.sell(account_id, qty="10", type="limit", limit_price="200")
         is_error(api.delete(f"{account_id}/positions/IBM/"), 409, "nothing_to_close")
 
+    def test_of_an_archived_account(self, api: Api, account_id: str) -> None:
+        api.buy(account_id, qty="10")
+        api.delete(f"{account_id}/")
+        is_error(api.delete(f"{account_id}/positions/IBM/"), 409, "account_archived")
+
     def test_while_the_market_is_closed_it_waits(self, api: Api, account_id: str, open_market: MarketKit) -> None:
         api.buy(account_id, qty="10")
         open_market.advance("20:30:00")

@@ -183,10 +183,8 @@ def test_the_chain_works_with_the_keyboard(trader: Trader) -> None:
     page.wait_for_selector("#ticket-symbol-words:has-text('IBM Oct 19 2013 100 call')")
 
 
-def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
-    """The first answer is lost; the second submit carries the same id."""
-    page = trader.page
-    trader.open_account("Twice")
+def send_and_lose_the_answer(page: Any) -> None:
+    """Buy IBM with the ticket; the server takes the order and its answer does not arrive."""
     page.fill("#ticket-symbol", "IBM")
     page.keyboard.press("Tab")
     lost: list[str] = []
@@ -203,10 +201,33 @@ def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
     page.click("#send-order")
     page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
     page.unroute("**/orders/**")
+
+
+def test_the_same_form_sent_twice_is_one_order(trader: Trader) -> None:
+    """The first answer is lost; the second submit carries the same id."""
+    page = trader.page
+    trader.open_account("Twice")
+    send_and_lose_the_answer(page)
     page.click("#send-order")
     page.wait_for_selector("#ticket-done:has-text('filled')")
     assert Order.objects.count() == 1
     trader.problems.clear()  # the lost answer
+
+
+def test_another_form_after_a_lost_answer_tells_of_the_first_order(trader: Trader) -> None:
+    """What was sent first is shown, what the form says now is not sent until it is sent again."""
+    page = trader.page
+    trader.open_account("Changed")
+    send_and_lose_the_answer(page)
+    page.fill("#ticket [name=qty]", "7")
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-error:has-text('earlier order was taken')")
+    page.wait_for_selector("#ticket-done:has-text('filled')")
+    assert Order.objects.count() == 1
+    page.click("#send-order")
+    page.wait_for_selector("#ticket-done:has-text('Buy 7 IBM')")
+    assert sorted(int(order.qty) for order in Order.objects.all())[-1:] == [7] and Order.objects.count() == 2
+    trader.problems.clear()  # the lost answer and the refusal
 
 
 def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:

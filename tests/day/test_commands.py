@@ -111,6 +111,12 @@ class TestSettle:
             manage("settle", str(desk.position(CALL).pk), f"--price={price}", "--reason", "x")
         assert desk.position(CALL).unsettled
 
+    @pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+    def test_a_reason_that_the_ledger_cannot_keep(self, desk: Desk, reason: str) -> None:
+        with pytest.raises(CommandError, match=r"[Rr]eason"):
+            manage("settle", str(desk.position(CALL).pk), "--price", "1", "--reason", reason)
+        assert desk.position(CALL).unsettled
+
     def test_an_unsettled_position_is_not_flagged_again_the_next_day(self, desk: Desk, market_kit: MarketKit) -> None:
         before = desk.account.events.count()
         market_kit.advance(calendar().next_open(at("20:00:00")).close)

@@ -1,14 +1,21 @@
 """Trading-rules.md section 5, below its table: when an order is put to a quote, supply, partial fills, events, policy."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from orders.models import Fill
+from orders.models import Fill, Order
 from papertrade.errors import BadRequest
-from tests.desk import Desk
+from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit, at
+
+
+def last_ask(order: Order) -> Decimal | None:
+    """The ask of the quote that the order's latest event shows."""
+    quote = order.account.events.filter(order_id=order.id).latest("seq").quote
+    return quote and quote.ask
 
 
 @pytest.fixture
@@ -95,6 +102,8 @@ class TestOnlyRows7And9Reject:
         assert desk.state(order) == ("new", "quote_missing")
         market_kit.advance("14:00:05")
         assert desk.state(order) == ("rejected", "insufficient_buying_power")
+        assert (desk.now(order).no_fill_reason, desk.now(order).no_fill_at) == ("", None)
+        assert last_ask(order) == dec("100.10")
 
     def test_9_cancels_the_rest_of_a_partially_filled_order(self, play: Any, market_kit: MarketKit) -> None:
         desk = play("14:00:00 IBM 99.00 100.00 100 60", "14:00:01 IBM 109.90 110.00 100 500", cash="10000")
@@ -102,6 +111,7 @@ class TestOnlyRows7And9Reject:
         assert desk.fills(order) == [("60", "100.00")]
         market_kit.advance("14:00:01")  # 40 x 110 = 4400, and 4000 are left
         assert desk.state(order) == ("canceled", "insufficient_buying_power")
+        assert last_ask(order) == dec("110.00"), "the event shows the quote that was too dear"
         assert desk.fills(order) == [("60", "100.00")]
         assert (desk.book.cash, desk.book.held_cash) == (4000, 0)
 

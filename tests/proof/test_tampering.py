@@ -39,6 +39,7 @@ TAIL = """
 """
 REALIZED = "UPDATE portfolio_position SET realized_pl = realized_pl + 1"
 FILL = "UPDATE orders_fill SET realized_pl = 1 WHERE ledger_transaction_id = '{last}'"
+TRADES = "UPDATE portfolio_book SET closed_trades = 1"
 REASON = "UPDATE portfolio_accountevent SET reason = 'market_closed' WHERE type = 'order_filled'"
 TERMS = "UPDATE orders_order SET client_order_id = 'another' WHERE id = '{order}'"
 STATUS = "UPDATE orders_order SET status = 'canceled', cancel_reason = 'user_requested' WHERE id = '{order}'"
@@ -95,6 +96,7 @@ def command(name: str, *arguments: object) -> tuple[int, str]:
         pytest.param(HOLD, "holds 5", "", "holds 5", id="hold without an order"),
         pytest.param(REALIZED, "position IBM", "", "position IBM", id="realized P/L of a position"),
         pytest.param(FILL, "fill ", "book ", "fill ", id="realized P/L of a fill"),
+        pytest.param(TRADES, "counts 1 closed trades", "", "", id="a trade that was never closed"),
         pytest.param(REASON, "", "event up to number", "", id="what an event says"),
         pytest.param(TERMS, "", "an order, a fill", "", id="terms of an order"),
         pytest.param(STATUS, "", "", "its events say filled", id="status of an order"),
