@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
@@ -21,6 +22,8 @@ from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, 
 from accounts.policy import Policy
 from papertrade.errors import BadRequest, Conflict, NotFound
 from papertrade.postgres import FixedQuery
+
+log = structlog.get_logger(__name__)
 
 TOKEN_MARK = "cm_"
 PREFIX_LENGTH = 12
@@ -59,6 +62,7 @@ def issue_key(*, user: User, name: str, scopes: Sequence[str]) -> tuple[ApiKey, 
     key = ApiKey.objects.create(
         user=user, name=clean_name(name), prefix=prefix, secret_sha256=_digest(secret), scopes=sorted(set(scopes))
     )
+    log.info("key_issued", key=str(key.pk), user=user.get_username(), scopes=key.scopes)
     return key, f"{TOKEN_MARK}{prefix}{secret}"
 
 
@@ -71,6 +75,7 @@ def revoke_key(*, user: User, key_id: UUID | str) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
+        log.info("key_revoked", key=str(key.pk), user=user.get_username())
     return key
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import psycopg
 from django.db import connection
 
+from papertrade.postgres import unlock
+
 FEED = 0x70740001
 MOVER = 0x70740002
 GATE = 0x70740003
@@ -19,19 +21,6 @@ GATE = 0x70740003
 def pass_gate(cursor: psycopg.Cursor) -> None:
     """Hold the gate shared until the transaction ends; waits, within lock_timeout, while the market moves."""
     cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [GATE])
-
-
-def try_lock(key: int) -> bool:
-    """Take a lock for this database session; whether it was free."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        return cursor.fetchone()[0]
-
-
-def unlock(key: int) -> None:
-    """Give back a lock of this database session."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Audits of the books, each with a report that is kept: nightly, from the command line, and from the admin."""
 
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db.models import QuerySet
@@ -8,10 +10,38 @@ from django.db.models import QuerySet
 from marketdata import clock
 from orders.audit import audit_books
 from papertrade import metrics
+from papertrade.postgres import try_lock, unlock
 from portfolio.models import AuditReport, Book
 from portfolio.services import keep_audit_report
 
 log = structlog.get_logger(__name__)
+
+NIGHTLY = "the nightly audit"
+NIGHT, NEW_YORK = time(2, 0), ZoneInfo("America/New_York")  # hours after the close of any market day
+AUDIT_LOCK = 0x70740004  # PostgreSQL's: one nightly audit at a time, and none that outlives its worker
+
+
+def audit_nightly() -> AuditReport | None:
+    """Audit all books, where that is due and nobody is at it; None where there was nothing to do.
+
+    A condition, not a moment: what a killed worker or a night without servers left out is made up for at the next asking.
+    """
+    if not is_due(at=clock.wall_now()) or not try_lock(AUDIT_LOCK):
+        return None
+    try:
+        return run_audit(by=NIGHTLY) if is_due(at=clock.wall_now()) else None
+    finally:
+        unlock(AUDIT_LOCK)
+
+
+def is_due(*, at: datetime) -> bool:
+    """Whether no audit of all books has begun since two o'clock in the latest night."""
+    now = at.astimezone(NEW_YORK)
+    night = datetime.combine(now.date(), NIGHT, NEW_YORK)
+    if night > now:
+        night = datetime.combine(now.date() - timedelta(days=1), NIGHT, NEW_YORK)
+    last = AuditReport.objects.filter(scope="").first()
+    return last is None or last.started_at < night
 
 
 def run_audit(

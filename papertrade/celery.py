@@ -6,6 +6,7 @@ import warnings
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
@@ -16,7 +17,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 TICK_SECONDS = 1.0
-NIGHTLY_SECONDS = 86_400.0
+AUDIT_SECONDS = 60.0  # asks whether the night's audit is due; the audit itself is once a night
 
 app = Celery("papertrade")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -24,6 +25,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     # A tick that waited longer than the next one is worth nothing.
     "tick": {"task": "papertrade.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
-    "audit": {"task": "papertrade.tasks.audit", "schedule": NIGHTLY_SECONDS},
-    "sessions": {"task": "papertrade.tasks.sync_sessions", "schedule": NIGHTLY_SECONDS},
+    "audit": {"task": "papertrade.tasks.audit", "schedule": AUDIT_SECONDS, "options": {"expires": AUDIT_SECONDS}},
+    "calendar": {"task": "papertrade.tasks.sync_sessions", "schedule": crontab(hour="6", minute="0")},
+    "sign-ins": {"task": "papertrade.tasks.clear_sessions", "schedule": crontab(hour="6", minute="10")},
 }

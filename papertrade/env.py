@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
-SECRET_CHARACTERS = 24
+DIFFERENT_CHARACTERS = 5  # as Django wants of its secret key
 SERVERS = ("DATABASE_URL", "REDIS_URL")
 # Of libpq's connection parameters those that say how to reach a server; what a session does there is the settings' own.
 DATABASE_PARAMETERS = (
@@ -30,8 +30,8 @@ class BadSetting(SystemExit):
     """A variable that cannot be used. Ends the process with the sentence that says why."""
 
 
-def read(name: str, default: Value, parse: Callable[[str], Value], wanted: str) -> Value:
-    """The variable's value, or the default where it is unset or empty. Raises BadSetting."""
+def read(name: str, default: Value, parse: Callable[[str], Value], wanted: str, *, is_secret: bool = False) -> Value:
+    """The variable's value, or the default where it is unset or empty. Raises BadSetting, which repeats no secret."""
     SEEN[name] = wanted
     text = os.environ.get(name, "").strip()
     if not text:
@@ -39,7 +39,8 @@ def read(name: str, default: Value, parse: Callable[[str], Value], wanted: str) 
     try:
         return parse(text)
     except (ValueError, InvalidOperation):
-        raise BadSetting(f"{name}={text!r} cannot be used: it must be {wanted}.") from None
+        given = name if is_secret else f"{name}={text!r}"
+        raise BadSetting(f"{given} cannot be used: it must be {wanted}.") from None
 
 
 def text(name: str, default: str = "") -> str:
@@ -47,15 +48,15 @@ def text(name: str, default: str = "") -> str:
     return read(name, default, str, "text")
 
 
-def secret(name: str) -> str:
-    """Text that nobody guesses; empty where it is unset."""
+def secret(name: str, *, characters: int) -> str:
+    """Text of so many characters that nobody guesses it; empty where it is unset."""
 
     def parse(given: str) -> str:
-        if len(given) < SECRET_CHARACTERS or not given.isascii():
+        if len(given) < characters or len(set(given)) < DIFFERENT_CHARACTERS or not given.isascii():
             raise ValueError
         return given
 
-    return read(name, "", parse, f"at least {SECRET_CHARACTERS} ASCII characters")
+    return read(name, "", parse, f"at least {characters} random ASCII characters", is_secret=True)
 
 
 def whole(name: str, default: int, *, low: int = 0, high: int = 10**9) -> int:

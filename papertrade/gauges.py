@@ -13,7 +13,7 @@ from marketdata.book import client
 from marketdata.models import MarketClock
 from orders.models import SessionRunChunk
 from papertrade import health, metrics
-from portfolio.models import Mark
+from portfolio.models import AuditReport, Mark
 
 QUEUE = "celery"  # Celery's default queue is a list of this name
 
@@ -40,6 +40,7 @@ class States(Collector):
         if found["database"]:
             yield from _market()
             yield from _runs()
+            yield from _audit()
 
 
 def _queue() -> Iterator[GaugeMetricFamily]:
@@ -63,6 +64,15 @@ def _market() -> Iterator[GaugeMetricFamily]:
             age.add_metric([source], (now - newest).total_seconds())
     yield silent
     yield age
+
+
+def _audit() -> Iterator[GaugeMetricFamily]:
+    """The last audit of all books; no series before the first."""
+    last = AuditReport.objects.filter(scope="").first()
+    if last is not None:
+        age = (clock.wall_now() - last.finished_at).total_seconds()
+        yield GaugeMetricFamily("papertrade_audit_age_seconds", "Since all books were last audited.", value=age)
+        yield GaugeMetricFamily("papertrade_audit_differences", "What that audit found.", value=last.difference_count)
 
 
 def _runs() -> Iterator[GaugeMetricFamily]:

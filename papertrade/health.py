@@ -1,6 +1,6 @@
 """Whether the server is well: what it stands on, what keeps it from taking requests, and what an operator should know.
 
-Three questions: `down` (the parts that do not answer), `not_ready` (may a load balancer send requests here), `warnings`
+Three questions: `CHECKS` (which parts answer), `not_ready` (may a load balancer send requests here), `warnings`
 (what stands above the pages of the admin).
 """
 
@@ -17,7 +17,7 @@ from papertrade.errors import PapertradeError
 from portfolio.models import AuditReport, LedgerTransaction
 
 FEED_SILENT = timedelta(seconds=15)
-AUDIT_LATE = timedelta(hours=48)  # it runs every night
+AUDIT_LATE = timedelta(hours=26)  # it runs every night
 RUN_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
 
 AWAY = (Error, PapertradeError, clock.ClockNotStarted)
@@ -116,7 +116,9 @@ def _of_the_audit() -> list[str]:
         else LedgerTransaction.objects.order_by("pk").values_list("recorded_at", flat=True).first()
     )
     if since is not None and clock.wall_now() - since > AUDIT_LATE:
-        return ["The books were not audited for two days. Check beat and the workers, or run `manage.py audit_books`."]
+        return [
+            "The books were not audited for more than a day. Check beat and the workers, or run `manage.py audit_books`."
+        ]
     return []
 
 

@@ -45,6 +45,7 @@ CHUNK_SECONDS = Histogram(
 BOOK_ERRORS = Counter(
     "papertrade_book_errors", "Writes that a constraint of the books refused, and differences of audits.", ["found_by"]
 )
+SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, locked_out.", ["outcome"])
 
 
 class RequestMetrics:

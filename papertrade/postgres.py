@@ -1,4 +1,4 @@
-"""PostgreSQL beneath the ORM: a cursor for pipelines, COPY and prepared statements, and rows fetched by a fixed query.
+"""PostgreSQL beneath the ORM: a cursor for pipelines, COPY and prepared statements, rows by a fixed query, advisory locks.
 
 Beside `papertrade.errors` the lowest module of the project; it knows no table.
 """
@@ -34,6 +34,19 @@ def one_instant() -> Iterator[None]:
             with raw_cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
+
+
+def try_lock(key: int) -> bool:
+    """Take an advisory lock for this database session; whether it was free. It ends with the session at the latest."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        return cursor.fetchone()[0]
+
+
+def unlock(key: int) -> None:
+    """Give back an advisory lock of this database session."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:

@@ -41,7 +41,7 @@ PAPERTRADE_RATE_LIMIT_DAY = env.limit("PAPERTRADE_RATE_LIMIT_DAY", None)
 # --- Security ---------------------------------------------------------------------------------------------------------
 DEBUG = env.switch("PAPERTRADE_DEBUG", False)
 PAPERTRADE_BEHIND_TLS = env.switch("PAPERTRADE_BEHIND_TLS", False)
-SECRET_KEY = env.text("PAPERTRADE_SECRET_KEY")
+SECRET_KEY = env.secret("PAPERTRADE_SECRET_KEY", characters=50)
 if not SECRET_KEY:
     secret_file = PAPERTRADE_VAR / "secret_key"
     if not secret_file.exists():
@@ -50,7 +50,7 @@ if not SECRET_KEY:
             "needs 50 random characters in PAPERTRADE_SECRET_KEY."
         )
     SECRET_KEY = secret_file.read_text().strip()
-PAPERTRADE_METRICS_TOKEN = env.secret("PAPERTRADE_METRICS_TOKEN")
+PAPERTRADE_METRICS_TOKEN = env.secret("PAPERTRADE_METRICS_TOKEN", characters=24)
 ALLOWED_HOSTS = env.words("PAPERTRADE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("PAPERTRADE_TRUSTED_ORIGINS", "")
 
@@ -62,17 +62,25 @@ if not DATABASE_URL or not REDIS_URL:
         "while it runs, manage.py finds them in that folder."
     )
 _place, _parameters = env.database(DATABASE_URL)
+# Both ends find out within a minute that the other's machine is gone, and what it had locked is free.
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# A lock is waited for 5 s at most, then the caller gets 503 and may retry. A transaction that does nothing for ten minutes
+# is an export whose reader went away.
+SESSION = (
+    "-c lock_timeout=5s -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=10min "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         **_place,
         "CONN_HEALTH_CHECKS": True,  # a connection that died with the server is not handed out
         "OPTIONS": {
+            **KEEPALIVES,
             **_parameters,
-            # A lock is waited for 5 s at most, then the caller gets 503 and may retry.
-            "options": "-c lock_timeout=5s -c timezone=UTC -c jit=off",
+            "options": SESSION,
             "prepare_threshold": 3,
-            "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 10},
+            "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 3},
         },
     }
 }

@@ -1,10 +1,11 @@
-"""Celery tasks over several apps: the tick of the trading day, the nightly audit, the yearly calendar."""
+"""Celery tasks over several apps: the tick of the trading day, the nightly audit, the calendar, the housekeeping."""
 
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
 
 from marketdata.services import sync_sessions as sync
 from papertrade import trading_day
-from papertrade.audits import run_audit
+from papertrade.audits import audit_nightly
 
 
 @shared_task
@@ -15,11 +16,18 @@ def tick() -> int:
 
 @shared_task
 def audit() -> int:
-    """Check all books; how many differences there are. What they are is in the report and in the log."""
-    return run_audit(by="the nightly audit").difference_count
+    """Check all books, once a night; how many differences there are. What they are is in the report and in the log."""
+    report = audit_nightly()
+    return report.difference_count if report else 0
 
 
 @shared_task
 def sync_sessions() -> int:
     """Extend the trading calendar as the exchange publishes it."""
     return sync()
+
+
+@shared_task
+def clear_sessions() -> None:
+    """Delete the sign-ins that have run out."""
+    SessionStore.clear_expired()

@@ -23,7 +23,7 @@ from marketdata.sessions import Session, calendar
 from orders import runs, tasks, working
 from orders.models import SessionRun
 from papertrade.errors import BadRequest, Conflict
-from papertrade.postgres import raw_cursor
+from papertrade.postgres import raw_cursor, try_lock, unlock
 from portfolio.selectors import latest_book_time, stored_quotes
 from portfolio.services import Mark, forget_marks, held_symbols, keep_marks, snapshot_books
 from portfolio.valuation import mark_price
@@ -78,13 +78,13 @@ def advance(*, to: datetime) -> None:
 @contextmanager
 def moving() -> Iterator[None]:
     """Be the only one who moves the market. Raises Conflict `clock_busy`."""
-    if not gate.try_lock(gate.MOVER):
+    if not try_lock(gate.MOVER):
         raise Conflict("The clock is being moved; try again when that is done.", code="clock_busy")
     try:
         with gate.closed_gate():
             yield
     finally:
-        gate.unlock(gate.MOVER)
+        unlock(gate.MOVER)
 
 
 _movers: dict[int, "Mover"] = {}

@@ -1,14 +1,22 @@
 """A trader's desk for tests below HTTP: one account, orders through the services, and what became of them."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import F
 
 from accounts.models import PaperAccount, User
 from orders.models import Fill, Order
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
 from papertrade.lifecycle import open_account, reset_account
-from portfolio.models import Book, Position
+from portfolio.models import AuditReport, Book, Position
+
+
+def let_a_night_pass() -> None:
+    """Every audit so far is of yesterday."""
+    AuditReport.objects.update(started_at=F("started_at") - timedelta(days=1))
 
 
 def dec(value: object) -> Decimal:

@@ -14,8 +14,8 @@ from django.urls import URLPattern, path
 from django.utils.text import capfirst
 
 from papertrade.admin_kit import cells
-from papertrade.admin_kit.export import csv_response
 from papertrade.admin_kit.paging import Keys, KeysetChangeList
+from papertrade.spreadsheets import csv_response, each
 
 ROWS_PER_PAGE = 50
 PART = "__icontains"
@@ -107,7 +107,8 @@ class HistoryAdmin(admin.ModelAdmin):
             raise PermissionDenied
         rows = self.get_changelist_instance(request).queryset.select_related(None)
         fields = [field.attname for field in self.opts.concrete_fields if field.attname not in self.export_without]
-        return csv_response(rows, fields=[*fields, *self.export_extra], filename=str(self.opts.verbose_name_plural))
+        header = [*fields, *self.export_extra]
+        return csv_response(header, each(rows.values_list(*header)), filename=str(self.opts.verbose_name_plural))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         query = request.GET.copy()

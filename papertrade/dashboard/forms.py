@@ -25,9 +25,15 @@ class Throttled:
     def clean(self) -> dict[str, Any]:
         throttle = SignInThrottle(self.request, self.cleaned_data.get("username", ""))
         if not throttle.allows_another():
+            throttle.tell("locked_out")
             raise ValidationError(TOO_MANY, code="throttled")
-        cleaned = super().clean()
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            throttle.tell("failed")
+            raise
         throttle.succeeded()
+        throttle.tell("succeeded", user=self.get_user().get_username())
         return cleaned
 
 

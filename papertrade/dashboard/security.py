@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from marketdata.book import client
+from papertrade import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class SignInThrottle:
     """
 
     def __init__(self, request: HttpRequest, username: str) -> None:
-        address = client_network(request)
+        self._address = address = client_network(request)
         who = hashlib.sha256(username.lower().encode()).hexdigest()  # people type passwords into the wrong field
         self._limits = {
             f"papertrade:signin:{address}:{who}": FAILURES_PER_USER,
@@ -89,6 +90,11 @@ class SignInThrottle:
                 pipe.execute()
         except redis.RedisError as error:
             log.warning("sign_in_not_counted", error=str(error))
+
+    def tell(self, outcome: str, **who: str) -> None:
+        """Log and count a try. The name only of one that succeeded: what was typed otherwise may be a password."""
+        metrics.SIGN_INS.labels(outcome).inc()
+        log.info(f"sign_in_{outcome}", address=self._address, **who)
 
 
 def client_network(request: HttpRequest) -> str:

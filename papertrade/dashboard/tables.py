@@ -4,25 +4,23 @@ Rows come from a query set, or from a short list (what an account holds is short
 counting, so that a page costs the same in an account of a million orders.
 """
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+
+from papertrade.spreadsheets import each
+from portfolio.money import PRICE_DECIMALS
 
 PAGE_ROWS = 25
 MAX_PAGE = 10_000
-EXPORT_CHUNK_ROWS = 2_000
 NUMERIC = frozenset(
     {"money", "signed", "percent", "signed_percent", "quantity", "price", "limit", "bid", "ask", "count"}
 )
 PRICES = frozenset({"price", "limit", "bid", "ask"})
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Rows = QuerySet | Sequence[Any]
 Narrow = Callable[[Rows, str], Rows]
@@ -186,38 +184,11 @@ def _chosen(choice: Choice, query: Mapping[str, str]) -> str:
     return word if word in choice.options else ""
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_response(spec: TableSpec, rows: Rows, *, filename: str) -> StreamingHttpResponse:
-    """Every row as CSV, streamed: exact values, UTC times, formulas disarmed."""
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow([column.name for column in spec.columns])
-        for row in _each(rows):
-            yield writer.writerow([csv_value(column.value(row), column.kind) for column in spec.columns])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
-    return response
+def lines_of(spec: TableSpec, rows: Rows) -> Iterator[list[Any]]:
+    """The values of every row, for a file; prices with all their decimals."""
+    for row in each(rows) if isinstance(rows, QuerySet) else rows:
+        yield [_exact(column.value(row), column.kind) for column in spec.columns]
 
 
-def _each(rows: Rows) -> Iterable[Any]:
-    return rows.iterator(chunk_size=EXPORT_CHUNK_ROWS) if isinstance(rows, QuerySet) else rows
-
-
-def csv_value(value: Any, kind: str = "text") -> str:
-    """A value as CSV text. A spreadsheet would run text that begins like a formula, so it gets a quote in front."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return f"{value:.6f}" if kind in PRICES else f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+def _exact(value: Any, kind: str) -> Any:
+    return round(value, PRICE_DECIMALS) if kind in PRICES and isinstance(value, Decimal) else value

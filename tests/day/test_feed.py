@@ -7,6 +7,7 @@ from marketdata import gate
 from papertrade import trading_day
 from papertrade.errors import Unavailable
 from papertrade.management.commands.run_feed import Command
+from papertrade.postgres import try_lock, unlock
 from tests.concurrency.threads import together
 from tests.market_kit import MarketKit
 
@@ -25,5 +26,5 @@ def test_a_feed_that_is_interrupted_gives_its_lock_back(
     monkeypatch.setattr(trading_day.Heart, "beat", beat)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     feed.handle()
-    assert together(lambda: gate.try_lock(gate.FEED) and gate.unlock(gate.FEED) is None) == [True]
+    assert together(lambda: try_lock(gate.FEED) and unlock(gate.FEED) is None) == [True]
     connection.close()

@@ -1,21 +1,27 @@
 """What beat starts: the tick that finishes what a crash left, the nightly audit, the calendar."""
 
+import threading
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 
 from marketdata import clock, market, sessions
 from marketdata.models import TradingSession
 from marketdata.services import sessions_reach_far
 from marketdata.sessions import calendar
 from orders.models import Order, SessionRun
-from papertrade import tasks, trading_day
+from papertrade import audits, tasks, trading_day
 from papertrade.celery import app
 from papertrade.errors import BadRequest
 from portfolio.models import Book, Mark
+from portfolio.services import keep_audit_report
+from tests.concurrency.threads import together
 from tests.day.kit import run_of_many_chunks
-from tests.desk import Desk, dec
+from tests.desk import Desk, dec, let_a_night_pass
 from tests.market_kit import MarketKit, at
 
 
@@ -38,7 +44,71 @@ def test_the_audit_counts_what_it_finds(desk: Desk) -> None:
     desk.buy("10")
     assert tasks.audit() == 0
     Book.objects.update(cash=dec("1"))
+    assert tasks.audit() == 0, "once a night"
+    let_a_night_pass()
     assert tasks.audit() > 0
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "due"),
+    [
+        (None, "2013-10-08T12:00:00Z", True),
+        ("2013-10-07T06:00:00Z", "2013-10-08T05:59:59Z", False),
+        ("2013-10-07T06:00:00Z", "2013-10-08T06:00:00Z", True),  # 02:00 in New York
+        ("2013-10-08T06:00:00Z", "2013-10-08T23:59:59Z", False),
+        ("2013-10-03T15:00:00Z", "2013-10-08T12:00:00Z", True),  # nights without servers
+        ("2013-12-07T06:59:59Z", "2013-12-07T07:00:00Z", True),  # winter
+    ],
+)
+def test_the_audit_is_due_from_two_o_clock_until_it_was_made(db: None, last: str | None, now: str, due: bool) -> None:
+    if last:
+        keep_audit_report(scope="", by="an operator", started_at=at(last), books=0, differences=[])
+        keep_audit_report(scope="book 1", by="an operator", started_at=at(now), books=1, differences=[])
+    assert audits.is_due(at=at(now)) == due
+
+
+def test_one_nightly_audit_at_a_time(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is delivered again while its first worker is at it leaves it alone; after a crash it is made up for."""
+    started, ended = threading.Event(), threading.Event()
+    audit_books = audits.audit_books
+
+    def slowly(**wanted: Any) -> Any:
+        started.set()
+        assert ended.wait(10)
+        return audit_books(**wanted)
+
+    monkeypatch.setattr(audits, "audit_books", slowly)
+
+    def first() -> bool:
+        return audits.audit_nightly() is not None
+
+    def second() -> bool:
+        assert started.wait(10)
+        try:
+            return audits.audit_nightly() is not None
+        finally:
+            ended.set()
+
+    assert together(first, second) == [True, False]
+
+
+def test_an_audit_that_a_crash_ended_is_made_up_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(audits, "keep_audit_report", Mock(side_effect=OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            tasks.audit()
+    assert audits.is_due(at=clock.wall_now())
+    tasks.audit()
+    assert not audits.is_due(at=clock.wall_now())
+
+
+def test_sign_ins_that_ran_out_are_deleted(db: None) -> None:
+    for days in (-1, 1):
+        session = SessionStore()
+        session.set_expiry(clock.wall_now() + timedelta(days=days))
+        session.save()
+    tasks.clear_sessions()
+    assert Session.objects.count() == 1
 
 
 def test_the_calendar_is_extended_and_corrected(db: None) -> None:

@@ -26,7 +26,7 @@ DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
 PROGRAMS = {"python", "granian", "celery"}
 GIVEN = {
-    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "k" * 60,
+    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
     "PAPERTRADE_METRICS_TOKEN": "m" * 30,
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from django.db import connection
 
 from papertrade import bundle_check, heads, health, tasks
 from portfolio.models import AuditReport, LedgerTransaction
-from tests.desk import Desk
+from tests.desk import Desk, let_a_night_pass
 from tests.market_kit import MarketKit
 
 GUARDED = [
@@ -111,6 +111,7 @@ def test_it_is_found_and_the_row_is_named(
     tamper(desk, statements)
     status, said = command("audit_books", "--account", desk.account.pk)
     assert (status, by_audit in said) == (1 if by_audit else 0, True), said
+    let_a_night_pass()
     assert bool(tasks.audit()) == bool(by_audit)
     report = AuditReport.objects.filter(by="the nightly audit").latest("pk")
     assert by_audit in str(report.differences)

@@ -28,9 +28,12 @@ PAUSE_SECONDS = 0.15
 GTC_ENDS_AFTER, GTC_ENDED_BY = timedelta(days=86), timedelta(days=92)
 MAY_BE_REPEATED = {502, 503, 504}
 
-# While some quotes of an instant are put and others are not, the clock has rows of it.
+# While some quotes of an instant are put and others are not, the clock has rows of it; while an open or a close is done in
+# its chunks, the clock has not come to it.
 _DONE_THROUGH = """
-    SELECT CASE WHEN through_rows IS NULL THEN through ELSE through - interval '1 microsecond' END FROM marketdata_marketclock
+    SELECT CASE WHEN through_rows IS NULL THEN through ELSE through - interval '1 microsecond' END,
+           greatest(through, (SELECT max(at) FROM orders_sessionrun))
+    FROM marketdata_marketclock
 """
 
 _ORDERS = """
@@ -57,7 +60,7 @@ class Journal:
     def check(self, database: psycopg.Connection) -> None:
         """Nothing lost, nothing doubled, every fill the one that the recording asks for."""
         assert not self.refused, self.refused
-        (through,) = database.execute(_DONE_THROUGH).fetchone() or (None,)
+        through, begun = database.execute(_DONE_THROUGH).fetchone() or (None, None)
         rows = database.execute(_ORDERS).fetchall()
         stored = {row[0]: row[1] for row in rows}
         assert len(stored) == len(rows), "an order was stored twice"
@@ -71,7 +74,7 @@ class Journal:
                 name, symbol, side, kind, lives, status, sent_at, opens, closes, *(column or [] for column in fills)
             )
             try:
-                order.check(through)
+                order.check(through, begun)
             except AssertionError:
                 _tell(database, row[1])
                 raise
@@ -109,8 +112,8 @@ class Seen:
     filled_at: list[datetime]
     quoted_at: list[datetime]
 
-    def check(self, through: datetime) -> None:
-        """Judge it, given up to when the market has been moved."""
+    def check(self, through: datetime, begun: datetime) -> None:
+        """Judge it, given up to when the market has been moved, and the latest instant that was begun."""
         assert self.quantities == ([Decimal(1)] if self.status == "filled" else []), self
         if self.status == "filled":
             self._check_fill()
@@ -123,7 +126,7 @@ class Seen:
                 else through - self.sent_at < GTC_ENDED_BY
             )
         elif self.kind == "limit":  # these too
-            assert (self.status == "expired") == (through >= self.closes), self
+            assert begun >= self.closes if self.status == "expired" else through < self.closes, self
         else:
             self._check_unfilled(through)
 

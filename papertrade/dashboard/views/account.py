@@ -18,8 +18,9 @@ from orders.states import OPEN
 from papertrade.dashboard import words
 from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
 from papertrade.dashboard.overview import Standing, standings
-from papertrade.dashboard.tables import Table, TableSpec, csv_response, read_table, select
+from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, select
 from papertrade.errors import NotFound
+from papertrade.spreadsheets import csv_response
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations
@@ -156,8 +157,10 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
 def export(request: HttpRequest, account: PaperAccount, name: str) -> StreamingHttpResponse:
     """The same rows as CSV, all of them."""
     page = read_page(request, account, name)
-    rows, _ = select(TABLES[name], rows_of(name, account=account, book=page.book), request.GET)
-    return csv_response(TABLES[name], rows, filename=f"{name}-generation-{page.book.generation_number}")
+    table = TABLES[name]
+    rows, _ = select(table, rows_of(name, account=account, book=page.book), request.GET)
+    header = [column.name for column in table.columns]
+    return csv_response(header, lines_of(table, rows), filename=f"{name}-generation-{page.book.generation_number}")
 
 
 @account_view

@@ -12,6 +12,7 @@ from marketdata import gate, market
 from marketdata.feeds.recorded import RecordingError
 from papertrade import trading_day
 from papertrade.errors import Unavailable
+from papertrade.postgres import try_lock, unlock
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             time.sleep(min(left, NAP_SECONDS))
 
     def _lead(self) -> None:
-        while not gate.try_lock(gate.FEED):
+        while not try_lock(gate.FEED):
             self._pause(RETRY_SECONDS)
             if self.stopping:
                 return
@@ -65,4 +66,4 @@ class Command(BaseCommand):
         log.info("feed_started", market=market.current().name, feed=market.current().feed.name)
         while not self.stopping:
             self._pause(heart.beat())
-        gate.unlock(gate.FEED)
+        unlock(gate.FEED)
