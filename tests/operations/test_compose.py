@@ -27,7 +27,7 @@ OURS = {name: service for name, service in COMPOSE["services"].items() if servic
 PROGRAMS = {"python", "granian", "celery"}
 GIVEN = {
     "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
-    "PAPERTRADE_METRICS_TOKEN": "m" * 30,
+    "PAPERTRADE_METRICS_TOKEN": "0123456789" * 3,
 }  # fmt: skip
 
 
@@ -114,7 +114,9 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
         sent = ask("POST", f"/v1/paper/accounts/{account}/orders/", order, key)
         path = f"/v1/paper/accounts/{account}/orders/{sent['id']}/"
         wait_until(lambda: ask("GET", path, token=key)["status"] == "filled", "the order is filled")
-        assert 'papertrade_orders_total{reason="",status="filled"} 1.0' in ask("GET", "/metrics", token="m" * 30)
+        assert 'papertrade_orders_total{reason="",status="filled"} 1.0' in ask(
+            "GET", "/metrics", token=GIVEN["PAPERTRADE_METRICS_TOKEN"]
+        )
         assert all(process.poll() is None for process in processes)
     finally:
         for process in processes:

@@ -13,7 +13,9 @@ from django.conf import settings as django_settings
 from django.db import IntegrityError
 from django.test import Client
 
+from accounts.services import issue_key, revoke_key
 from orders import services
+from papertrade.dashboard.security import FAILURES_PER_USER
 from tests.api_kit import Api
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import MarketKit
@@ -87,3 +89,25 @@ def test_secrets_are_never_logged(
     secret_parts.append(str(django_settings.DATABASES["default"]["PASSWORD"]))
     for secret in secret_parts:
         assert secret not in log.getvalue()
+
+
+def test_sign_ins_and_keys_leave_a_line(db: None, log: io.StringIO) -> None:
+    """Who came in and from where; what was typed by somebody who did not come in is not repeated."""
+    walter = UserFactory(username="walter", password=PASSWORD)
+    client = Client()
+    for address, password in [("203.0.113.9", "wrong"), *[("203.0.113.8", "wrong")] * (FAILURES_PER_USER + 1)]:
+        client.post("/login/", {"username": "walter", "password": password}, REMOTE_ADDR=address)
+    client.post("/login/", {"username": "walter", "password": PASSWORD}, REMOTE_ADDR="198.51.100.7")
+    key, _ = issue_key(user=walter, name="bot", scopes=["paper"])
+    revoke_key(user=walter, key_id=key.pk)
+    revoke_key(user=walter, key_id=key.pk)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    said = [(line["event"], line.get("address"), line.get("user")) for line in lines if "sign_in" in line["event"]]
+    assert said == [
+        ("sign_in_failed", "203.0.113.9", None),
+        *[("sign_in_failed", "203.0.113.8", None)] * FAILURES_PER_USER,
+        ("sign_in_locked_out", "203.0.113.8", None),
+        ("sign_in_succeeded", "198.51.100.7", "walter"),
+    ]
+    keys = [(line["event"], line["key"], line["user"]) for line in lines if line["event"].startswith("key_")]
+    assert keys == [("key_issued", str(key.pk), "walter"), ("key_revoked", str(key.pk), "walter")]

@@ -15,6 +15,8 @@ from marketdata import book, clock
 from marketdata.models import MarketClock
 from orders.models import SessionRun
 from papertrade import metrics
+from portfolio.audit import Difference
+from portfolio.services import keep_audit_report
 from tests.api_kit import Api
 from tests.factories import UserFactory
 from tests.market_kit import MarketKit, at
@@ -107,6 +109,29 @@ def test_states(open_market: MarketKit, scrape: Callable[[], Any]) -> None:
     assert 90 <= figure(samples, "feed_silent_seconds", feed=feed) < 100
     assert figure(samples, "run_chunks", kind="open", state="waiting") == 2
     assert figure(samples, "run_chunks", kind="open", state="done") == 1
+
+
+def test_sign_ins_are_counted(db: None, scrape: Callable[[], Any]) -> None:
+    UserFactory(username="walter", password="correct horse battery")
+    before = scrape()
+    for password in ("wrong", "correct horse battery"):
+        Client().post("/login/", {"username": "walter", "password": password}, REMOTE_ADDR="192.0.2.77")
+    after = scrape()
+    for outcome in ("failed", "succeeded"):
+        name = "sign_ins_total"
+        assert figure(after, name, outcome=outcome) - figure(before, name, outcome=outcome) == 1
+
+
+def test_the_last_audit_of_all_books(desk: Any, scrape: Callable[[], Any]) -> None:
+    assert not any(name.startswith("papertrade_audit") for name, _ in scrape())
+    started_at = clock.wall_now() - timedelta(hours=30)
+    keep_audit_report(
+        scope="", by="a test", started_at=started_at, books=1, differences=[Difference("book 1", "wrong")]
+    )
+    keep_audit_report(scope="book 1", by="a test", started_at=started_at, books=1, differences=[])
+    samples = scrape()
+    assert figure(samples, "audit_differences") == 1
+    assert 0 <= figure(samples, "audit_age_seconds") < 60
 
 
 def test_quote_age_is_of_the_newest_mark(desk: Any, scrape: Callable[[], Any], open_market: MarketKit) -> None:

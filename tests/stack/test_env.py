@@ -31,6 +31,14 @@ def test_a_value_that_cannot_be_used_names_variable_and_wish(monkeypatch: pytest
         read()
 
 
+@pytest.mark.parametrize("text", ["change me", "x" * 60, "0123456789" * 4 + "ü" * 20])
+def test_a_secret_that_is_none_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PAPERTRADE_X", text)
+    with pytest.raises(env.BadSetting, match="PAPERTRADE_X cannot be used: it must be at least 50 random") as refused:
+        env.secret("PAPERTRADE_X", characters=50)
+    assert text not in str(refused.value)
+
+
 def test_empty_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAPERTRADE_X", " ")
     assert env.whole("PAPERTRADE_X", 7) == 7
