@@ -5,10 +5,12 @@ books with the pinned quotes, and marks the chunk done in the same transaction. 
 crashes, and books being independent the outcome is the same with one worker or several.
 """
 
+import gc
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
@@ -130,10 +132,22 @@ def work(run: SessionRun) -> bool:
         if chunk is None:
             return False
         do = _open_chunk if run.kind == SessionRun.Kind.OPEN else _close_chunk
-        with metrics.CHUNK_SECONDS.labels(run.kind).time():
+        with metrics.CHUNK_SECONDS.labels(run.kind).time(), _no_garbage_collection():
             do(cursor, run, chunk)
         SessionRunChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=worker_name())
     return True
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A chunk makes a hundred thousand objects and no cycles of them: looking for some takes a sixth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def worker_name() -> str:
