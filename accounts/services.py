@@ -62,7 +62,7 @@ def issue_key(*, user: User, name: str, scopes: Sequence[str]) -> tuple[ApiKey, 
     key = ApiKey.objects.create(
         user=user, name=clean_name(name), prefix=prefix, secret_sha256=_digest(secret), scopes=sorted(set(scopes))
     )
-    log.info("key_issued", key=str(key.pk), user=user.get_username(), scopes=key.scopes)
+    log.info("key_issued", key=str(key.pk), user=user.get_username(), scopes=[*map(str, key.scopes)])
     return key, f"{TOKEN_MARK}{prefix}{secret}"
 
 

@@ -98,12 +98,19 @@ function placeOf(at, times) {
 }
 
 function timeAxis(times) {
-  const count = Math.min(times.length, root.clientWidth < NARROW_PX ? TICKS_NARROW : TICKS_WIDE);
-  const places = Array.from({ length: count }, (_, number) => Math.round((number * (times.length - 1)) / Math.max(1, count - 1)));
-  const span = times.length ? times.at(-1) - times[0] : 0;
-  const format = span > SPAN_OF_DAYS_MS ? dayStamp : timeStamp;
+  const overDays = times.length > 1 && times.at(-1) - times[0] > SPAN_OF_DAYS_MS;
+  const format = overDays ? dayStamp : timeStamp;
+  // Over several days a tick stands where a day begins, so that none is named twice.
+  const begins = (number) => !overDays || !number || dayStamp.format(times[number]) !== dayStamp.format(times[number - 1]);
+  const places = evenly([...times.keys()].filter(begins), root.clientWidth < NARROW_PX ? TICKS_NARROW : TICKS_WIDE);
   const edge = Math.max(0.5, EDGE_SHARE * times.length);
   return { range: [-edge, times.length - 1 + edge], tickvals: places, ticktext: places.map((place) => format.format(times[place])) };
+}
+
+// At most so many of the values, the first and the last among them.
+function evenly(values, most) {
+  const count = Math.min(values.length, most);
+  return Array.from({ length: count }, (_, number) => values[Math.round((number * (values.length - 1)) / Math.max(1, count - 1))]);
 }
 
 function plot(name, traces, axis, more = {}) {
