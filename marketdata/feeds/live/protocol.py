@@ -60,9 +60,9 @@ class Want(NamedTuple):
 class RawQuote(NamedTuple):
     """A quote as a provider gave it, in our words and units.
 
-    Symbols are ours (`BRK.B`, `O:AAPL261218C00200000`). Prices in USD per share with at most 6 decimals, None where the side is
-    absent (0, negative or missing on the wire), and its size then 0; sizes in shares or contracts, None where the feed has none.
-    `quoted_at` is the exchange's time, aware UTC. `feed` names provider and feed (`alpaca:iex`): it is part of the evidence.
+    Symbols are ours (`BRK.B`, `O:AAPL261218C00200000`). Prices in USD per share with at most 6 decimals, None where the side
+    is absent (0, negative or missing on the wire), and its size then 0; sizes in shares or contracts, None where the feed has
+    none. `quoted_at` is the exchange's time, aware UTC. `feed` names provider and feed (`alpaca:iex`), part of the evidence.
     `sequence` tells which of two quotes of one symbol and instant came later, where the provider numbers them.
     """
 
@@ -96,8 +96,8 @@ class Chain:
 class Line:
     """One stream or polled market of a provider, and how it is now.
 
-    `name` is `stocks` or `options`, or `all` where one connection carries both. `reason` is the provider's own sentence where it
-    gave one, without keys. `symbol_limit`: as many symbols as it may stream at once, None = no limit known.
+    `name` is `stocks` or `options`, or `all` where one connection carries both. `reason` is the provider's own sentence where
+    it gave one, without keys. `symbol_limit`: as many symbols as it may stream at once, None = no limit known.
     """
 
     name: str
@@ -170,8 +170,9 @@ class Listener(Protocol):
 class Provider(Protocol):
     """One source of live quotes. Its module has `check(options)`, which raises BadOptions, and `provider(options, listener)`.
 
-    A symbol that becomes wanted is subscribed at once, and seeded with one REST call for its latest quote; after a gap all wanted
-    ones are seeded again. So a symbol has a quote within about a second, however quiet it is.
+    A symbol that becomes wanted is subscribed at once, and seeded with one REST call for its latest quote; after a gap all
+    wanted ones are seeded again. So a symbol has a quote within about a second, however quiet it is. Which symbols are
+    streamed where not all can be, `allotment` decides for every provider alike.
     """
 
     async def run(self) -> None:
@@ -181,7 +182,7 @@ class Provider(Protocol):
         """
 
     def want(self, wants: Sequence[Want]) -> None:
-        """What is wanted from now on, all of it, by rank, the newest asked first within one. Called before `run`, and on change."""
+        """What is wanted from now on, all of it, by rank, the newest asked first within one. Before `run`, and on change."""
 
     def want_chain(self, underlying: str) -> None:
         """Fetch the listed options of a stock. At most once a minute for each; answered by `Listener.hear_chain`."""
