@@ -1,4 +1,4 @@
-"""Users, keys and generations in the admin. Accounts, whose page spans apps, are in `papertrade.admin`."""
+"""Users, keys and generations in the admin. Accounts, whose page spans apps, are in `papertrade.backoffice.accounts`."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from accounts.filters import AccountFilter
 from accounts.models import AccountStatus, ApiKey, Generation, User
 from accounts.services import revoke_key
-from papertrade.admin_kit import cells
-from papertrade.admin_kit.actions import with_reason
-from papertrade.admin_kit.filters import DateRangeFilter, presence
-from papertrade.admin_kit.history import HistoryAdmin, Links, lists_of
-from papertrade.admin_kit.paging import Keys
+from papertrade.lib.admin import cells
+from papertrade.lib.admin.actions import with_reason
+from papertrade.lib.admin.filters import DateRangeFilter, presence
+from papertrade.lib.admin.history import HistoryAdmin, Links, lists_of
+from papertrade.lib.admin.paging import Keys
 
 
 @admin.register(User)

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import PaperAccount
-from papertrade.admin_kit.filters import Input, InputFilter
+from papertrade.lib.admin.filters import Input, InputFilter
 
 MAX_NAMESAKES = 100  # accounts of one name
 

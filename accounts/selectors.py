@@ -5,8 +5,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts.models import AccountStatus, PaperAccount, User
-from papertrade.errors import NotFound
-from papertrade.postgres import FixedQuery
+from papertrade.lib.errors import NotFound
+from papertrade.lib.numbers import as_uuid
+from papertrade.lib.postgres import FixedQuery
 
 _ACCOUNT_OF_USER = FixedQuery(PaperAccount.objects.filter(user_id=0).filter(pk=UUID(int=0)))
 
@@ -23,11 +24,3 @@ def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:
     if account is None:
         raise NotFound("There is no such account.")
     return account
-
-
-def as_uuid(value: UUID | str, thing: str) -> UUID:
-    """The id as a UUID. Raises NotFound: what is not an id names nothing."""
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except ValueError:
-        raise NotFound(f"There is no such {thing}.") from None

@@ -1,6 +1,6 @@
 """Users, API keys, accounts and their generations: the only writer of these rows.
 
-What spans apps (opening an account with its book, reset, archive) is composed in `papertrade.lifecycle`.
+What spans apps (opening an account with its book, reset, archive) is composed in `papertrade.trading.accounts`.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
 from accounts.policy import Policy
-from papertrade.errors import BadRequest, Conflict, NotFound
-from papertrade.postgres import FixedQuery
+from papertrade.lib.errors import BadRequest, Conflict, NotFound
+from papertrade.lib.postgres import FixedQuery
 
 log = structlog.get_logger(__name__)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.run import prepare_django, say
+from marketdata.markets.current import current_market
 
 ORDERS = int(os.environ.get("BENCH_ADMIN_ORDERS", "1000000"))
 EVENTS_PER_ORDER = 3
@@ -196,9 +197,7 @@ def main() -> int:
     folder.chmod(0o755)
     servers = prepare_django(folder)
     try:
-        from marketdata import market
-
-        market.current().start()
+        current_market().start()
         make_rows()
         fine = measure()
         export()

@@ -13,7 +13,7 @@ from marketdata import clock
 from marketdata.sessions import calendar
 from orders.admission import read_order
 from orders.engine import Engine, Submission
-from papertrade.postgres import raw_cursor
+from papertrade.lib.postgres import raw_cursor
 from portfolio.books import OpenBook
 from portfolio.models import Book
 from portfolio.services import write_books

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from papertrade import embedded
+from papertrade.stack import embedded
 
 RESULT = Path("bench.json")
 

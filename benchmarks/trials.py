@@ -23,14 +23,17 @@ from accounts.models import PaperAccount
 from accounts.services import issue_key
 from benchmarks import data, floor
 from benchmarks.run import Figure, say
-from marketdata import clock, market
+from marketdata import clock
 from marketdata.feeds.universe import TICKERS
+from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
 from orders import services
 from orders.models import Order
-from papertrade import lifecycle, trading_day
-from papertrade.postgres import raw_cursor
+from papertrade.lib.postgres import raw_cursor
+from papertrade.trading.accounts import open_account
+from papertrade.trading.clock import advance
+from papertrade.trading.mover import the_mover
 from portfolio.models import Book, EquitySnapshot, Position
 from portfolio.services import snapshot_books
 
@@ -54,8 +57,8 @@ def simulated(*, seconds_after_open: int) -> None:
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING = "simulated", ""
     session = calendar().previous(clock.wall_now())
     settings.PAPERTRADE_START = None
-    market.forget()
-    market.current().start()
+    drop_market()
+    current_market().start()
     MarketClock.objects.update(
         through=session.open + timedelta(seconds=seconds_after_open), anchor_at=session.open, through_rows=None
     )
@@ -64,9 +67,9 @@ def simulated(*, seconds_after_open: int) -> None:
 def _recorded(place: Path, start: datetime | None = None) -> None:
     data.forget_everything()
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING, settings.PAPERTRADE_START = "recorded", str(place), start
-    market.forget()
-    market.current().start()
-    trading_day.the_mover().publish()
+    drop_market()
+    current_market().start()
+    the_mover().publish()
 
 
 def p1() -> list[Figure]:
@@ -76,9 +79,7 @@ def p1() -> list[Figure]:
     simulated(seconds_after_open=60)
     token = issue_key(user=data.user(), name="bench", scopes=["paper"])[1]
     accounts = [
-        lifecycle.open_account(
-            user=data.user(), initial_cash="1000000000", policy={"stock_quote_max_age_seconds": 3600}
-        )
+        open_account(user=data.user(), initial_cash="1000000000", policy={"stock_quote_max_age_seconds": 3600})
         for _ in range(P1_CLIENTS)
     ]
     port = 18_000 + os.getpid() % 1000
@@ -151,7 +152,7 @@ def _sweep(books: int) -> tuple[float, float]:
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew (Linux)
     started = time.perf_counter()
-    trading_day.advance(to=opens)
+    advance(to=opens)
     seconds = time.perf_counter() - started
     filled = Order.objects.filter(status="filled").count()
     if filled != books * per_book:
@@ -191,11 +192,11 @@ def _quiet_quotes(folder: Path, symbols: list[str], orders: int) -> float:
         ]  # fmt: skip
 
     data.place_orders(data.open_books(orders // 100), payloads)
-    trading_day.advance(to=datetime(2013, 10, 7, 13, 30, tzinfo=UTC))
+    advance(to=datetime(2013, 10, 7, 13, 30, tzinfo=UTC))
     with raw_cursor() as cursor:
         cursor.execute("ANALYZE")
     started = time.perf_counter()
-    trading_day.advance(to=datetime(2013, 10, 7, 13, 30, 50, tzinfo=UTC))
+    advance(to=datetime(2013, 10, 7, 13, 30, 50, tzinfo=UTC))
     return (time.perf_counter() - started) / P3_QUOTES
 
 
@@ -337,7 +338,7 @@ def _replay() -> tuple[float, str]:
                      "limit_price": str(Decimal(price) / 100), "time_in_force": "day", "client_order_id": str(number)},
         )  # fmt: skip
     started = time.perf_counter()
-    trading_day.advance(to=datetime(2013, 10, 10, 0, 0, tzinfo=UTC))
+    advance(to=datetime(2013, 10, 10, 0, 0, tzinfo=UTC))
     seconds = time.perf_counter() - started
     return P6_ROWS / seconds, Book.objects.get(pk=book_id).ledger_head
 

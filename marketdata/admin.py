@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin
 
 from marketdata.models import MarketClock, QuoteRecord, TradingSession
-from papertrade.admin_kit import cells
-from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
-from papertrade.admin_kit.history import HistoryAdmin, Links
-from papertrade.admin_kit.paging import Keys
+from papertrade.lib.admin import cells
+from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter
+from papertrade.lib.admin.history import HistoryAdmin, Links
+from papertrade.lib.admin.paging import Keys
 
 QUOTE_CELLS = (
     cells.money("bid"),
@@ -51,7 +51,7 @@ class TradingSessionAdmin(HistoryAdmin):
     page_fields = list_display
 
     def related(self, row: Any) -> Links:
-        return [("Session runs", cells.list_of("orders_sessionrun", session_date=row.pk))]
+        return [("Sweeps", cells.list_of("orders_sweep", session_date=row.pk))]
 
 
 @admin.register(MarketClock)

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
-from papertrade.postgres import raw_cursor
+from papertrade.lib.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
 MAX_LEAD = timedelta(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import psycopg
 from django.db import connection
 
-from papertrade.postgres import unlock
+from papertrade.lib.postgres import unlock
 
 FEED = 0x70740001
 MOVER = 0x70740002

@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from marketdata import book, market
+from marketdata import quote_book
 from marketdata.feeds.universe import TICKERS
 from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
+from marketdata.markets.current import current_market
 from marketdata.sessions import Calendar, calendar
 
 WEEKLY_EXPIRIES = 8
@@ -58,7 +59,7 @@ def _rank(stock: Listed, wanted: str) -> int | None:
 
 def expirations(underlying: str, *, at: datetime) -> list[date]:
     """The expiries of the underlying that still trade, the nearest first."""
-    if market.current().has_book:
+    if current_market().has_book:
         listed = {contract.expiry for contract in _book_contracts(underlying) if contract.expiry}
     else:
         listed = set(_usual_expiries(at.date(), calendar())) if underlying in TICKERS else set()
@@ -68,7 +69,7 @@ def expirations(underlying: str, *, at: datetime) -> list[date]:
 
 def contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRight) -> list[Instrument]:
     """Listed contracts of that expiry around `spot` (USD per share), by strike."""
-    if market.current().has_book:
+    if current_market().has_book:
         chain = [item for item in _book_contracts(underlying) if item.expiry == expiry and item.right == right]
     else:
         root = _ROOT_OF_TICKER.get(underlying, underlying)
@@ -79,7 +80,7 @@ def contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRigh
 
 def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
     """Every listed contract of the underlying that still trades, by symbol."""
-    if market.current().has_book:
+    if current_market().has_book:
         trading_until = calendar().upcoming(at).date
         return [item for item in _book_contracts(underlying) if item.expiry and item.expiry >= trading_until]
     found = [
@@ -92,10 +93,10 @@ def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
 
 
 def _stocks() -> Iterator[Listed]:
-    if not market.current().has_book:
+    if not current_market().has_book:
         yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())
         return
-    for symbol in book.symbols():
+    for symbol in quote_book.symbols():
         if not parse_symbol(symbol).is_option:
             yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
 
@@ -103,7 +104,7 @@ def _stocks() -> Iterator[Listed]:
 def _book_contracts(underlying: str) -> list[Instrument]:
     roots = {underlying, *(root for root, ticker in UNDERLYING_OF_ROOT.items() if ticker == underlying)}
     starts = tuple(f"O:{root}" for root in roots)
-    listed = (parse_symbol(symbol) for symbol in book.symbols() if symbol.startswith(starts))
+    listed = (parse_symbol(symbol) for symbol in quote_book.symbols() if symbol.startswith(starts))
     return [contract for contract in listed if contract.underlying == underlying and not contract.adjusted]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from papertrade.errors import PapertradeError
+from papertrade.lib.errors import PapertradeError
 
 
 class CalendarExhausted(PapertradeError):

@@ -1,4 +1,4 @@
-"""Orders in the admin, with their fills and the session runs that decided them."""
+"""Orders in the admin, with their fills and the sweeps that decided them."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 
 from marketdata.clock import wall_now
-from orders.models import Fill, Order, SessionRun, SessionRunChunk
+from orders.models import Fill, Order, Sweep, SweepChunk
 from orders.services import cancel
-from papertrade.admin_kit import cells
-from papertrade.admin_kit.actions import with_reason
-from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter, presence
-from papertrade.admin_kit.history import HistoryAdmin, Links
-from papertrade.admin_kit.paging import Keys
+from papertrade.lib.admin import cells
+from papertrade.lib.admin.actions import with_reason
+from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter, presence
+from papertrade.lib.admin.history import HistoryAdmin, Links
+from papertrade.lib.admin.paging import Keys
 from portfolio.admin import BOOK, book_cells, book_links, quote_cells, quote_links
 from portfolio.filters import BookFilter
 from portfolio.models import LedgerTransaction
@@ -116,20 +116,20 @@ class FillAdmin(HistoryAdmin):
         return links
 
 
-def _took(run: SessionRun) -> str:
+def _took(sweep: Sweep) -> str:
     """How long it took, or how long it has been going on."""
-    return cells.seconds((run.finished_at or wall_now()) - run.created_at)
+    return cells.seconds((sweep.finished_at or wall_now()) - sweep.created_at)
 
 
-def _workers(run: SessionRun) -> str:
-    names = run.chunks.exclude(worker="").order_by("worker").values_list("worker", flat=True).distinct()
+def _workers(sweep: Sweep) -> str:
+    names = sweep.chunks.exclude(worker="").order_by("worker").values_list("worker", flat=True).distinct()
     return ", ".join(names) or cells.NOTHING
 
 
 class ChunkInline(admin.TabularInline):
-    """Who did which part of a run."""
+    """Who did which part of a sweep."""
 
-    model = SessionRunChunk
+    model = SweepChunk
     fields = readonly_fields = ("number", "first_book_id", "last_book_id", "orders", "worker", cells.wall("done_at"))
     verbose_name_plural = "chunks"
     can_delete = False
@@ -141,15 +141,15 @@ class ChunkInline(admin.TabularInline):
     has_change_permission = has_add_permission
 
 
-@admin.register(SessionRun)
-class SessionRunAdmin(HistoryAdmin):
+@admin.register(Sweep)
+class SweepAdmin(HistoryAdmin):
     """The passages over the books at open and close: how far each is, since when, and who works on it."""
 
     date_field = "session_date"
     list_display = (
         "kind", "session_date", "round", cells.when("at"),
-        cells.cell("progress", lambda run: f"{run.orders_done:,} of {run.orders:,}", label="done, orders and positions"),
-        cells.cell("chunks", lambda run: f"{run.chunks_done:,} of {run.chunk_count:,}"),
+        cells.cell("progress", lambda sweep: f"{sweep.orders_done:,} of {sweep.orders:,}", label="done, orders and positions"),
+        cells.cell("chunks", lambda sweep: f"{sweep.chunks_done:,} of {sweep.chunk_count:,}"),
         cells.wall("created_at", label="since"), cells.cell("took", _took),
     )  # fmt: skip
     list_filter = (
@@ -159,12 +159,12 @@ class SessionRunAdmin(HistoryAdmin):
     )
     page_fields = (
         *list_display, cells.wall("finished_at"), cells.cell("workers", _workers),
-        cells.cell("symbols", lambda run: f"{len(run.quotes):,}", label="quotes pinned"),
+        cells.cell("symbols", lambda sweep: f"{len(sweep.quotes):,}", label="quotes pinned"),
     )  # fmt: skip
     inlines = (ChunkInline,)
     export_without = ("quotes",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SessionRun]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sweep]:
         done = Q(chunks__done_at__isnull=False)
         return (
             super()

@@ -5,16 +5,15 @@ market or the account (expired contract, unknown symbol, duplicates) is asked by
 JSON strings, integers or `Decimal` (the API parses JSON numbers so) and never pass through float.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
-from orders.matching import Side
-from papertrade.errors import BadRequest, Unprocessable
+from orders.terms import Intent, OrderType, Side, TimeInForce
+from papertrade.lib.errors import BadRequest, Unprocessable
+from papertrade.lib.numbers import decimals, read_number
 
 MAX_QTY = Decimal(1_000_000_000)
 MAX_LIMIT_PRICE = Decimal(1_000_000_000)
@@ -23,24 +22,6 @@ PENNY_DECIMALS = 2
 SUB_DOLLAR_DECIMALS = 4
 MAX_CLIENT_ORDER_ID_LENGTH = 128
 MAX_SYMBOL_LENGTH = 32
-MAX_NUMBER_LENGTH = 40
-
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
-
-
-class OrderType(StrEnum):
-    MARKET = "market"
-    LIMIT = "limit"
-
-
-class TimeInForce(StrEnum):
-    DAY = "day"
-    GTC = "gtc"
-
-
-class Intent(StrEnum):
-    BUY_TO_OPEN = "buy_to_open"
-    SELL_TO_CLOSE = "sell_to_close"
 
 
 _SIDE_OF_INTENT = {Intent.BUY_TO_OPEN: Side.BUY, Intent.SELL_TO_CLOSE: Side.SELL}
@@ -250,23 +231,6 @@ def _refuse_combination(request: OrderRequest, given: Mapping[str, Any]) -> None
         raise _unsupported("position_intent", f"{request.intent} with side {request.side}")
     if request.instrument.adjusted:
         raise _unsupported("symbol", "adjusted option contracts, which do not deliver 100 shares")
-
-
-def read_number(value: object) -> Decimal | None:
-    """A finite decimal from a JSON string, integer or Decimal, exponents of up to two digits; else None."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return None
-    if isinstance(value, int) and abs(value) > MAX_QTY * MAX_LIMIT_PRICE:
-        return None  # before str(): turning a huge integer into digits is slow, and refused by Python
-    text = str(value)
-    if len(text) > MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(text):
-        return None
-    return Decimal(text)
-
-
-def decimals(value: Decimal) -> int:
-    """How many decimals the normalised value has: 2 for 10.250."""
-    return max(0, -int(value.normalize().as_tuple().exponent))
 
 
 def price_decimals(instrument: Instrument, price: Decimal) -> int:

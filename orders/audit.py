@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from django.db.models import QuerySet, Sum
 
-from orders.matching import Side
 from orders.models import IS_OPEN, Order
-from papertrade.postgres import one_instant, raw_cursor
+from orders.terms import Side
+from papertrade.lib.postgres import one_instant, raw_cursor
 from portfolio.audit import CHUNK_ROWS, Difference, audit_book
 from portfolio.ledger import LedgerAccount, LedgerKind
 from portfolio.models import Book

@@ -19,11 +19,12 @@ from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote, fault
 from marketdata.sessions import Session
 from orders import matching
-from orders.admission import OrderRequest, OrderType
-from orders.matching import Circumstances, NoFill, Reject, Side, WorkingOrder, evaluate, hold_for
+from orders.admission import OrderRequest
+from orders.matching import Circumstances, NoFill, Reject, WorkingOrder, evaluate, hold_for
 from orders.models import Fill, Order
 from orders.states import CancelReason, RejectReason, Status, move
-from papertrade import metrics
+from orders.terms import OrderType, Side
+from papertrade.lib import metrics
 from portfolio.books import OpenBook
 from portfolio.bulk import Writer, write_all
 from portfolio.models import EventType

@@ -12,12 +12,8 @@ from enum import StrEnum
 from accounts.policy import Policy
 from marketdata.quotes import Quote, QuoteFault, fault
 from orders.states import RejectReason
+from orders.terms import Side
 from portfolio.money import ZERO, ZERO_MONEY, round_money
-
-
-class Side(StrEnum):
-    BUY = "buy"
-    SELL = "sell"
 
 
 class NoFillReason(StrEnum):

@@ -8,9 +8,8 @@ from uuid_utils.compat import uuid7
 from accounts.models import PaperAccount
 from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
-from orders.admission import Intent, OrderType, TimeInForce
-from orders.matching import Side
 from orders.states import OPEN, Status
+from orders.terms import Intent, OrderType, Side, TimeInForce
 from portfolio.models import CHECKED_BY_STATEMENT, Book, LedgerTransaction, money_field, price_field, qty_field
 
 
@@ -172,7 +171,7 @@ class Fill(models.Model):
         return f"{self.side} {self.qty} {self.symbol} @ {self.price}"
 
 
-class SessionRun(models.Model):
+class Sweep(models.Model):
     """One passage over the books at a session's open or close, claimed once and done in chunks by any number of workers.
 
     `quotes` pins what every worker decides on, so that the outcome depends neither on who does it nor on the quote book.
@@ -192,6 +191,7 @@ class SessionRun(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        db_table = "orders_sessionrun"  # its name in 0.1.0, which may still be serving
         ordering = ["-session_date", "-kind", "-round"]
         constraints = [
             models.UniqueConstraint(name="session_run_claimed_once", fields=["kind", "session_date", "round"])
@@ -201,10 +201,12 @@ class SessionRun(models.Model):
         return f"{self.kind} of {self.session_date}"
 
 
-class SessionRunChunk(models.Model):
-    """Some of a run's books. Its row lock is the claim: a worker that dies gives it back."""
+class SweepChunk(models.Model):
+    """Some of a sweep's books. Its row lock is the claim: a worker that dies gives it back."""
 
-    run = models.ForeignKey(SessionRun, on_delete=models.CASCADE, related_name="chunks", db_index=False)
+    sweep = models.ForeignKey(
+        Sweep, on_delete=models.CASCADE, related_name="chunks", db_index=False, db_column="run_id"
+    )
     number = models.PositiveIntegerField()
     first_book_id = models.BigIntegerField()
     last_book_id = models.BigIntegerField()
@@ -213,8 +215,9 @@ class SessionRunChunk(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["run", "number"]
-        constraints = [models.UniqueConstraint(name="session_run_chunk_once", fields=["run", "number"])]
+        db_table = "orders_sessionrunchunk"
+        ordering = ["sweep", "number"]
+        constraints = [models.UniqueConstraint(name="session_run_chunk_once", fields=["sweep", "number"])]
 
     def __str__(self) -> str:
-        return f"{self.run} chunk {self.number}"
+        return f"{self.sweep} chunk {self.number}"

@@ -5,9 +5,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts.models import PaperAccount
-from accounts.selectors import as_uuid
 from orders.models import Fill, Order
-from papertrade.errors import NotFound
+from papertrade.lib.errors import NotFound
+from papertrade.lib.numbers import as_uuid
 from portfolio.models import AccountEvent
 from portfolio.selectors import book_of
 

@@ -10,34 +10,34 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import psycopg
 from django.db import transaction
 
 from accounts.models import Generation, PaperAccount
-from accounts.selectors import as_uuid
-from marketdata import clock, market
+from marketdata import clock
+from marketdata.evidence import as_record
 from marketdata.gate import pass_gate
 from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
+from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
-from marketdata.services import as_record
 from marketdata.sessions import Calendar, Session, calendar
-from orders.admission import MAX_QTY_DECIMALS, OrderRequest, OrderType, TimeInForce, decimals, read_number, read_order
+from orders.admission import MAX_QTY_DECIMALS, OrderRequest, read_order
 from orders.engine import Engine, Submission, load_taken, supply_of
-from orders.matching import Side
 from orders.models import Order
 from orders.states import OPEN, CancelReason, Status
-from papertrade import metrics
-from papertrade.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
-from papertrade.postgres import raw_cursor
+from orders.terms import OrderType, Side, TimeInForce
+from papertrade.lib import metrics
+from papertrade.lib.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
+from papertrade.lib.numbers import as_uuid, decimals, read_number
+from papertrade.lib.postgres import raw_cursor
+from papertrade.lib.times import EXCHANGE_ZONE
 from portfolio.books import OpenBook
 from portfolio.models import Book
 from portfolio.money import round_money
 from portfolio.store import lock_account
 
 GTC_LIFETIME = timedelta(days=90)
-NEW_YORK = ZoneInfo("America/New_York")
 Result = TypeVar("Result")
 MAX_RESTARTS = 3  # each needs another reset between two statements
 
@@ -273,7 +273,7 @@ def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
     instrument = request.instrument
     if instrument.expiry is not None and calendar().upcoming(unit.now).date > instrument.expiry:
         raise Unprocessable("The option contract has expired.", code="contract_expired", symbol=instrument.symbol)
-    if not market.current().exists(instrument.symbol):
+    if not current_market().exists(instrument.symbol):
         raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=instrument.symbol)
     if unit.book is None:
         raise _archived()
@@ -295,13 +295,13 @@ def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submissi
     session: Session = days.upcoming(at)
     if request.time_in_force == TimeInForce.DAY:
         return Submission(at, session, session.close)
-    last_day = (at.astimezone(NEW_YORK) + GTC_LIFETIME).date()
+    last_day = (at.astimezone(EXCHANGE_ZONE) + GTC_LIFETIME).date()
     return Submission(at, session, days.last_on_or_before(last_day).close)
 
 
 def _latest(unit: Unit, request: OrderRequest) -> Quote | None:
     symbol = request.instrument.symbol
-    return market.current().latest([symbol], at=unit.now, position=unit.position).get(symbol)
+    return current_market().latest([symbol], at=unit.now, position=unit.position).get(symbol)
 
 
 def _cancel(unit: Unit, book: OpenBook, orders: list[Order], note: str = "") -> None:

@@ -15,9 +15,9 @@ from django.db.models import Q, QuerySet
 from marketdata.quotes import Quote
 from marketdata.sessions import Session
 from orders.engine import Engine, load_taken, supply_of
-from orders.matching import Side
 from orders.models import IS_OPEN, Order
-from papertrade.postgres import fetch, raw_cursor
+from orders.terms import Side
+from papertrade.lib.postgres import fetch, raw_cursor
 from portfolio.store import lock_books
 
 

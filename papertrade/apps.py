@@ -9,7 +9,7 @@ class AdminConfig(admin_apps.AdminConfig):
     """Django's admin on the project's own site."""
 
     default = False
-    default_site = "papertrade.admin_site.Site"
+    default_site = "papertrade.backoffice.site.Site"
 
 
 class PapertradeConfig(AppConfig):
@@ -18,9 +18,11 @@ class PapertradeConfig(AppConfig):
 
     def ready(self) -> None:
         # Without it tasks sent from web or feed would go to Celery's default broker instead of ours.
+        from papertrade.backoffice.groups import make_groups
         from papertrade.celery import app
-        from papertrade.groups import make_groups
 
         app.set_default()
         # The last app with tables: by its turn the permissions of all others exist.
-        post_migrate.connect(make_groups, sender=apps.get_app_config("orders"), dispatch_uid="papertrade.groups")
+        post_migrate.connect(
+            make_groups, sender=apps.get_app_config("orders"), dispatch_uid="papertrade.backoffice.groups"
+        )

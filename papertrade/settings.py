@@ -1,11 +1,11 @@
-"""All settings. Every variable is read from the environment by `papertrade.env`; docs/configuration.md lists them."""
+"""All settings. Every variable is read from the environment by `papertrade.lib.env`; docs/configuration.md lists them."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
 
-from papertrade import env
+from papertrade.lib import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -107,8 +107,8 @@ INSTALLED_APPS = [
     "papertrade",
 ]
 MIDDLEWARE = [
-    "papertrade.metrics.RequestMetrics",
-    "papertrade.api.middleware.ApiMiddleware",
+    "papertrade.lib.metrics.RequestMetrics",
+    "papertrade.api.kit.middleware.ApiMiddleware",
     "papertrade.dashboard.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -178,16 +178,16 @@ if PAPERTRADE_BEHIND_TLS:
 # --- The API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "papertrade.api.authentication.KeyAuthentication",
-        "papertrade.api.authentication.DashboardAuthentication",
+        "papertrade.api.kit.authentication.KeyAuthentication",
+        "papertrade.api.kit.authentication.DashboardAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["papertrade.api.authentication.MayTrade"],
-    "DEFAULT_PARSER_CLASSES": ["papertrade.api.parsing.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["papertrade.api.rendering.EnvelopeRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["papertrade.api.throttling.KeyThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "papertrade.api.schema.Schema",
-    "EXCEPTION_HANDLER": "papertrade.api.errors.handle",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "papertrade.api.rendering.OneFormat",
+    "DEFAULT_PERMISSION_CLASSES": ["papertrade.api.kit.authentication.MayTrade"],
+    "DEFAULT_PARSER_CLASSES": ["papertrade.api.kit.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["papertrade.api.kit.rendering.EnvelopeRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["papertrade.api.kit.throttling.KeyThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "papertrade.api.kit.schema.Schema",
+    "EXCEPTION_HANDLER": "papertrade.api.kit.errors.handle",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "papertrade.api.kit.rendering.OneFormat",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
 }

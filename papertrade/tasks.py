@@ -4,14 +4,14 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from marketdata.services import sync_sessions as sync
-from papertrade import trading_day
-from papertrade.audits import audit_nightly
+from papertrade.proof.audits import audit_nightly
+from papertrade.trading.clock import finish_sweeps
 
 
 @shared_task
 def tick() -> int:
     """Finish what a crash left half done; how many runs."""
-    return trading_day.finish_runs()
+    return finish_sweeps()
 
 
 @shared_task

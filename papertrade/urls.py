@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from papertrade import probes
+from papertrade.operations import probes
 
 urlpatterns = [
     path("v1/", include("papertrade.api.urls")),

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 
 from accounts.models import Generation, PaperAccount
 from marketdata.models import QuoteRecord
-from papertrade.admin_kit import cells
-from papertrade.admin_kit.filters import DateRangeFilter, SymbolFilter
-from papertrade.admin_kit.history import HistoryAdmin, Links
-from papertrade.admin_kit.paging import Keys
+from papertrade.lib.admin import cells
+from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter
+from papertrade.lib.admin.history import HistoryAdmin, Links
+from papertrade.lib.admin.paging import Keys
 from portfolio.filters import BookFilter, EventFilter
 from portfolio.models import AccountEvent, AuditReport, Book, EquitySnapshot, LedgerEntry, LedgerTransaction, Position
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from marketdata.models import QuoteRecord
-from marketdata.quotes import Quote
-from papertrade.postgres import one_instant
+from marketdata.evidence import as_quote
+from papertrade.lib.postgres import one_instant
 from portfolio import ledger
 from portfolio.ledger import Entry, LedgerAccount, LedgerKind, Transaction
 from portfolio.models import Book, LedgerTransaction
@@ -115,13 +114,6 @@ def as_transaction(row: LedgerTransaction) -> Transaction:
         qty=row.qty,
         price=row.price,
         quote=as_quote(row.quote).contents() if row.quote else (),
-    )
-
-
-def as_quote(row: QuoteRecord) -> Quote:
-    """A stored quote as a value; since when its prices stood is not part of its contents."""
-    return Quote(
-        row.symbol, row.bid, row.ask, row.bid_size, row.ask_size, row.quoted_at, row.feed, row.quoted_at, row.quoted_at
     )
 
 

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.filters import AccountFilter
-from papertrade.admin_kit.filters import Input
+from papertrade.lib.admin.filters import Input
 from portfolio.models import Book
 
 MAX_GENERATION_DIGITS = 9

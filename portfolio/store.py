@@ -13,8 +13,8 @@ from uuid import UUID
 import psycopg
 
 from accounts.policy import Policy, policy_from_json
+from marketdata.evidence import keep_quotes
 from marketdata.instruments import parse_symbol
-from marketdata.services import keep_quotes
 from portfolio.booking import Holding
 from portfolio.books import OpenBook, OpenPosition
 from portfolio.bulk import Writer

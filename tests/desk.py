@@ -10,7 +10,7 @@ from accounts.models import PaperAccount, User
 from orders.models import Fill, Order
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
-from papertrade.lifecycle import open_account, reset_account
+from papertrade.trading.accounts import open_account, reset_account
 from portfolio.models import AuditReport, Book, Position
 
 

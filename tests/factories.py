@@ -4,7 +4,7 @@ import factory
 
 from accounts.models import ApiKey, Scope, User
 from accounts.services import create_user, issue_key, let_move_market
-from papertrade.lifecycle import open_account
+from papertrade.trading.accounts import open_account
 
 
 class UserFactory(factory.Factory):

@@ -12,9 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from marketdata import book, clock, market, sessions
+from marketdata import clock, quote_book, sessions
+from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
-from papertrade import trading_day
+from papertrade.trading.clock import advance
+from papertrade.trading.mover import the_mover
 from portfolio.models import Mark
 
 DAY = "2013-10-07"  # a Monday in New York daylight time: regular hours are 13:30 to 20:00 UTC
@@ -71,10 +73,10 @@ class MarketKit:
         """Start a recording that exists: a folder, or one file."""
         MarketClock.objects.all().delete()
         Mark.objects.all().delete()
-        book.clear()
+        quote_book.clear()
         self.choose(place, start=start)
-        market.current().start()
-        trading_day.the_mover().publish()
+        current_market().start()
+        the_mover().publish()
 
     def choose(self, place: Path, *, start: str | None = None) -> None:
         """Put a recording into the settings, and no more."""
@@ -83,11 +85,11 @@ class MarketKit:
         self._settings.PAPERTRADE_SPEED = Decimal(0)
         self._settings.PAPERTRADE_START = at(start) if start else None
         sessions.forget()
-        market.forget()
+        drop_market()
 
     def advance(self, to: str | datetime) -> None:
         """Move exchange time; a time alone is on DAY."""
-        trading_day.advance(to=at(to) if isinstance(to, str) else to)
+        advance(to=at(to) if isinstance(to, str) else to)
 
     def now(self) -> datetime:
         """Exchange time."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from papertrade import embedded
+from papertrade.stack import embedded
 
 _servers: embedded.Servers | None = None
 _folder: embedded.Folder | None = None

@@ -10,6 +10,10 @@ SymbolsInUse = Callable[[], Collection[str]]
 Passed = Callable[[Quote], object]
 
 
+class FeedError(Exception):
+    """A feed cannot be read; the message says what to change."""
+
+
 def ignore(quote: Quote) -> None:
     """Nobody wants to know."""
 

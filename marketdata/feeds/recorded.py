@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import structlog
 
-from marketdata.feeds import Passed, SymbolsInUse, ignore
+from marketdata.feeds import FeedError, Passed, SymbolsInUse, ignore
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 _SOURCE = re.compile(r"[ -~]{0,64}")
 
 
-class RecordingError(Exception):
+class RecordingError(FeedError):
     """A recording that cannot be used at all; the message says which and why."""
 
 

@@ -14,9 +14,9 @@ from functools import lru_cache
 from hashlib import sha256
 
 from marketdata.feeds import Passed, SymbolsInUse, ignore
-from marketdata.feeds.pricing import SECONDS_PER_YEAR, black_scholes, smile
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
+from marketdata.option_pricing import SECONDS_PER_YEAR, black_scholes, smile
 from marketdata.quotes import Quote
 from marketdata.sessions import Session, calendar
 

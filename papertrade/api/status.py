@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from papertrade.api.fields import Text
-from papertrade.api.schema import answers
-from papertrade.health import CHECKS, well
+from papertrade.api.kit.fields import Text
+from papertrade.api.kit.schema import answers
+from papertrade.operations.health import CHECKS, well
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 

@@ -2,8 +2,10 @@
 
 from django.urls import path
 
-from papertrade.api import accounts, hosted, market, orders, portfolio, status
-from papertrade.api.schema import openapi
+from papertrade.api import status
+from papertrade.api.kit.schema import openapi
+from papertrade.api.market import clock, hosted
+from papertrade.api.paper import accounts, orders, portfolio
 
 ACCOUNT = "paper/accounts/<str:account_id>/"
 
@@ -26,10 +28,10 @@ urlpatterns = [
     path(f"{ACCOUNT}ledger/", portfolio.Ledger.as_view()),
     path(f"{ACCOUNT}ledger/verify/", portfolio.LedgerVerification.as_view()),
     path(f"{ACCOUNT}events/", portfolio.Events.as_view()),
-    path("market/clock/", market.MarketClock.as_view()),
-    path("market/clock/advance/", market.Advance.as_view()),
-    path("market/calendar/", market.TradingCalendar.as_view()),
-    path("market/quotes/", market.Quotes.as_view()),
+    path("market/clock/", clock.MarketClock.as_view()),
+    path("market/clock/advance/", clock.Advance.as_view()),
+    path("market/calendar/", clock.TradingCalendar.as_view()),
+    path("market/quotes/", clock.Quotes.as_view()),
     path("stocks/quotes/<str:symbol>/last/", hosted.LastStockQuotes.as_view()),
     path("stocks/snapshot/<str:symbol>/", hosted.StockSnapshots.as_view()),
     path("options/chain/<str:symbol>/", hosted.Chain.as_view()),

@@ -6,7 +6,6 @@ Every figure is `<data value="...">`: the value is the wire's, to its last decim
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.html import format_html
@@ -14,10 +13,10 @@ from django.utils.safestring import SafeString
 
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from papertrade.dashboard import words
+from papertrade.lib.times import EXCHANGE_ZONE
 
 register = template.Library()
 
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 CENTS = Decimal("0.01")

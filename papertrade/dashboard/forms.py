@@ -12,7 +12,7 @@ from django.http import QueryDict
 from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH, PaperAccount, Scope, User
 from accounts.services import may_move_market
 from papertrade.dashboard.security import SignInThrottle
-from papertrade.errors import PapertradeError
+from papertrade.lib.errors import PapertradeError
 
 Result = TypeVar("Result")
 

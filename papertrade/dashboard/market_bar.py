@@ -9,7 +9,7 @@ from django import template
 from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.dashboard import words
-from papertrade.errors import PapertradeError
+from papertrade.lib.errors import PapertradeError
 
 register = template.Library()
 

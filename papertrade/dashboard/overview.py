@@ -9,8 +9,9 @@ from accounts.models import PaperAccount
 from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.dashboard.pictures import Sparkline, sparkline
+from portfolio.history import history
 from portfolio.models import Book, EquitySnapshot
-from portfolio.selectors import Summary, books_of, history, summaries
+from portfolio.selectors import Summary, books_of, summaries
 from portfolio.valuation import ratio
 
 # (generations no older than this, timeframe of their sparkline): a hundred points or two, however old.

@@ -9,8 +9,8 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from marketdata.book import client
-from papertrade import metrics
+from papertrade.lib import metrics
+from papertrade.lib.valkey import client
 
 log = structlog.get_logger(__name__)
 

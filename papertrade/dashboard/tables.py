@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 
-from papertrade.spreadsheets import each
+from papertrade.lib.spreadsheets import each
 from portfolio.money import PRICE_DECIMALS
 
 PAGE_ROWS = 25

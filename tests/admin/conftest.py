@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from papertrade.groups import AUDITOR, OPERATOR
+from papertrade.backoffice.groups import AUDITOR, OPERATOR
 from tests.desk import Desk
 from tests.factories import UserFactory
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, PaperAccount
 from accounts.services import authenticate_key
-from papertrade.groups import AUDITOR, OPERATOR, make_groups
+from papertrade.backoffice.groups import AUDITOR, OPERATOR, make_groups
 from portfolio.models import AccountEvent
 from tests.desk import Desk
 from tests.factories import TokenFactory

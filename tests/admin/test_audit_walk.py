@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.models import Fill
-from papertrade.lifecycle import archive_account
+from papertrade.trading.accounts import archive_account
 from portfolio.models import AuditReport
 from tests.desk import Desk
 

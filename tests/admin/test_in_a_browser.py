@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
-from papertrade.groups import AUDITOR
-from papertrade.lifecycle import archive_account
+from papertrade.backoffice.groups import AUDITOR
+from papertrade.trading.accounts import archive_account
 from tests.admin.conftest import staff
 from tests.browser import WIDE, Window, chromium, needs_chromium
 from tests.desk import Desk

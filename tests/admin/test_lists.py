@@ -14,8 +14,8 @@ from django.urls import reverse
 from accounts.models import ApiKey, PaperAccount
 from accounts.services import revoke_key
 from orders.models import Order
-from papertrade.admin_kit.history import ROWS_PER_PAGE
-from papertrade.spreadsheets import csv_value
+from papertrade.lib.admin.history import ROWS_PER_PAGE
+from papertrade.lib.spreadsheets import csv_value
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 

@@ -10,14 +10,14 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, Generation, PaperAccount, User
 from marketdata.models import MarketClock, QuoteRecord, TradingSession
-from orders.models import Fill, Order, SessionRun
-from papertrade.admin_kit.history import HistoryAdmin
+from orders.models import Fill, Order, Sweep
+from papertrade.lib.admin.history import HistoryAdmin
 from portfolio.models import AccountEvent, EquitySnapshot, LedgerTransaction, Position
 from tests.desk import Desk
 from tests.factories import TokenFactory
 
 HISTORY = [
-    ApiKey, Generation, PaperAccount, Order, Fill, SessionRun, AccountEvent, EquitySnapshot, LedgerTransaction, Position,
+    ApiKey, Generation, PaperAccount, Order, Fill, Sweep, AccountEvent, EquitySnapshot, LedgerTransaction, Position,
     QuoteRecord, TradingSession, MarketClock,
 ]  # fmt: skip
 every_history = pytest.mark.parametrize("model", HISTORY, ids=lambda model: model.__name__)
@@ -31,7 +31,7 @@ def address(model: Any, action: str = "changelist", *args: Any) -> str:
 def everything(traded: Desk) -> Desk:
     """A row of every kind."""
     TokenFactory(user=traded.account.user)
-    SessionRun.objects.create(kind="open", session_date="2013-10-07", round=1, at=traded.account.created_at, quotes=[])
+    Sweep.objects.create(kind="open", session_date="2013-10-07", round=1, at=traded.account.created_at, quotes=[])
     return traded
 
 
@@ -41,7 +41,7 @@ def test_every_model_with_history_is_there() -> None:
         for app in ("accounts", "orders", "portfolio", "marketdata")
         for model in apps.get_app_config(app).get_models()
     }
-    inside = {"Book", "LedgerEntry", "SessionRunChunk", "Mark"}  # shown as part of another page, or of none
+    inside = {"Book", "LedgerEntry", "SweepChunk", "Mark"}  # shown as part of another page, or of none
     assert {model.__name__ for model in ours if not admin.site.is_registered(model)} <= inside
 
 

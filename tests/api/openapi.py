@@ -8,7 +8,7 @@ from typing import Any
 from django.test import RequestFactory
 from jsonschema import Draft202012Validator, FormatChecker
 
-from papertrade.api.schema import openapi
+from papertrade.api.kit.schema import openapi
 from tests.api_kit import Api
 
 # Not listed per call in the document: a method that an address does not take, and a defect.

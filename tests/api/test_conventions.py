@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from marketdata import quote_book
 from tests.api.contract import is_error, is_list, request_id
 from tests.api_kit import PAPER, Api
 from tests.factories import TokenFactory
@@ -87,7 +88,7 @@ class TestErrors:
         def broken(**_: Any) -> None:
             raise RuntimeError("the password is swordfish")
 
-        monkeypatch.setattr("papertrade.lifecycle.open_account", broken)
+        monkeypatch.setattr("papertrade.trading.accounts.open_account", broken)
         response = api.post(PAPER, {})
         assert response.status_code == 500
         assert b"swordfish" not in response.content
@@ -100,16 +101,15 @@ class TestErrors:
         def busy(**_: Any) -> None:
             raise OperationalError("canceling statement due to lock timeout")
 
-        monkeypatch.setattr("papertrade.lifecycle.open_account", busy)
+        monkeypatch.setattr("papertrade.trading.accounts.open_account", busy)
         response = api.post(PAPER, {})
         is_error(response, 503, "unavailable")
         assert response.headers["Retry-After"]
 
     def test_503_while_the_quote_book_is_lost(self, api: Api) -> None:
-        from marketdata import book
 
         account_id = api.open_account()
-        book.clear()
+        quote_book.clear()
         is_error(api.order(account_id), 503, "unavailable")
         assert is_list(api.get(f"{account_id}/orders/")) == []
 

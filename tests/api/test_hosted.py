@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from marketdata import market, sessions
-from marketdata.feeds import pricing
+from marketdata import option_pricing, sessions
+from marketdata.markets.current import current_market, drop_market
 from tests.api.contract import is_error
 from tests.api_kit import Api
 from tests.market_kit import CALL, MarketKit
@@ -88,7 +88,7 @@ def test_a_quote_without_an_ask_has_neither(api: Api) -> None:
 
 @pytest.mark.parametrize("price", ["0.01", "4.10", "60"])
 def test_a_price_that_no_volatility_gives_has_no_volatility(price: str) -> None:
-    found = pricing.implied_volatility(price=float(price), spot=150.0, strike=100.0, years=0.1, is_call=True)
+    found = option_pricing.implied_volatility(price=float(price), spot=150.0, strike=100.0, years=0.1, is_call=True)
     assert (found is None) == (price != "60")
 
 
@@ -162,8 +162,8 @@ def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: 
 
     MarketClock.objects.all().delete()
     sessions.forget()
-    market.forget()
-    market.current().start()
+    drop_market()
+    current_market().start()
     spot = results(api.get("/v1/stocks/quotes/SPY/last/"))["p"]
     expiry = results(api.get("/v1/tickers/expirations/SPY/"))[1]
     near = results(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from marketdata.markets.current import current_market, drop_market
 from tests.api.contract import CLOCK, QUOTE, SESSION, is_error, is_list, is_object, request_id
 from tests.api_kit import Api
 from tests.factories import TokenFactory
@@ -87,13 +88,12 @@ class TestAdvance:
     def test_only_where_the_clock_may_be_moved(self, market_api: Api, settings: Any) -> None:
         from decimal import Decimal
 
-        from marketdata import market
         from marketdata.models import MarketClock
 
         settings.PAPERTRADE_SPEED = Decimal(1)
         MarketClock.objects.all().delete()
-        market.forget()
-        market.current().start()
+        drop_market()
+        current_market().start()
         response = market_api.post(ADVANCE, {"seconds": 1})
         assert response.status_code == 409
         assert response.json()["status"] == "ERROR"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from marketdata.markets.current import current_market, drop_market
 from tests.api.contract import EVIDENCE, ORDER, is_error, is_list, is_object, matches
 from tests.api_kit import Api
 from tests.market_kit import CALL, MarketKit
@@ -184,13 +185,12 @@ class TestRefused:
         assert first["id"] in details.values()
 
     def test_unknown_symbol(self, api: Api, settings: Any) -> None:
-        from marketdata import market
         from marketdata.models import MarketClock
 
         settings.PAPERTRADE_MARKET = "simulated"
         MarketClock.objects.all().delete()
-        market.forget()
-        market.current().start()
+        drop_market()
+        current_market().start()
         is_error(api.order(api.open_account(), symbol="ZZZZZ"), 422, "unknown_symbol")
 
 

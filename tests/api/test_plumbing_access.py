@@ -8,8 +8,8 @@ from django.test import Client
 
 from accounts.models import Scope
 from accounts.services import issue_key, let_move_market
-from papertrade.errors import BadRequest
-from papertrade.groups import AUDITOR, OPERATOR
+from papertrade.backoffice.groups import AUDITOR, OPERATOR
+from papertrade.lib.errors import BadRequest
 from tests.api.contract import is_account_and_summary, is_error, is_list
 from tests.api_kit import PAPER, Api
 from tests.factories import TokenFactory, UserFactory

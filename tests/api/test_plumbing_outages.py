@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 
-from marketdata import book
+from papertrade.lib import valkey
 from tests.api.contract import is_error, is_list
 from tests.api_kit import PAPER, Api
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("open_market")
 def valkey_away(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """A quote book that nobody listens at."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(book, "_client", None)
+    monkeypatch.setattr(valkey, "_client", None)
 
 
 def test_without_valkey_requests_are_answered_uncounted(api: Api, settings: Any, valkey_away: None) -> None:

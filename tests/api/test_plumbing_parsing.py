@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from papertrade.api.errors import PayloadTooLarge
-from papertrade.api.parsing import MAX_BODY_BYTES, StrictJSONParser, read_object
-from papertrade.errors import BadRequest
+from papertrade.api.kit.errors import PayloadTooLarge
+from papertrade.api.kit.parsing import MAX_BODY_BYTES, StrictJSONParser, read_object
+from papertrade.lib.errors import BadRequest
 from tests.api.contract import is_error
 from tests.api_kit import PAPER, Api
 

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import pytest
 
-from orders.models import SessionRun
-from papertrade import trading_day
+from orders.models import Sweep
+from papertrade.trading import mover
 from portfolio.models import Book, EquitySnapshot, LedgerTransaction
 from tests.desk import Desk, dec
 from tests.invariants import check_account
@@ -53,7 +53,7 @@ def absence(market_kit: MarketKit, trader: Any) -> Absence:
 def test_all_of_it_in_order_and_once(absence: Absence, market_kit: MarketKit) -> None:
     market_kit.advance(MONDAY_CLOSE)
     desk = absence.desk
-    assert [(run.kind, run.at) for run in SessionRun.objects.order_by("pk")] == [
+    assert [(run.kind, run.at) for run in Sweep.objects.order_by("pk")] == [
         ("open", at(HALF_DAY_OPEN)), ("close", at(HALF_DAY_CLOSE)), ("open", at(MONDAY_OPEN)),
     ]  # fmt: skip
     assert desk.now(absence.filled).filled_at == at(HALF_DAY_OPEN)
@@ -84,7 +84,7 @@ class Crash(Exception):
     """The process ends here."""
 
 
-STEPS = ["clock.commit_position", "snapshot_books", "keep_marks", "runs.begin", "runs.finish", "working.put"]
+STEPS = ["clock.commit_position", "snapshot_books", "keep_marks", "sweeping.begin", "sweeping.finish", "working.put"]
 
 
 def outcome(desk: Desk) -> tuple[object, ...]:
@@ -119,15 +119,15 @@ def test_a_crash_before_or_after_any_step_changes_nothing(market_kit: MarketKit,
 
     shaken = Absence(market_kit, trader)
     crashes = 0
-    *place, name = f"papertrade.trading_day.{step}".split(".")
-    owner = trading_day if len(place) == 2 else getattr(trading_day, place[-1])
+    *place, name = step.split(".")
+    owner = getattr(mover, place[0]) if place else mover
     with patch.object(owner, name, crashing(3, getattr(owner, name))):
         while market_kit.now() < at(MONDAY_CLOSE):
             try:
                 market_kit.advance(MONDAY_CLOSE)
             except Crash:
                 crashes += 1
-                trading_day._movers.clear()  # a new process knows nothing
+                mover._movers.clear()  # a new process knows nothing
     assert crashes > 0
     assert outcome(shaken.desk) == outcome(calm.desk)
     check_account(shaken.desk.account)

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from marketdata.sessions import calendar
-from orders import runs
-from orders.models import Order, SessionRun
+from orders.models import Order, Sweep
+from orders.sweeps import sweeping
 from portfolio.models import LedgerTransaction
 from tests.day.kit import run_of_many_chunks
 from tests.desk import Desk, dec
@@ -29,11 +29,11 @@ def manage(*arguments: str) -> str:
 
 class TestTradingDay:
     @pytest.fixture
-    def pending(self, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> SessionRun:
+    def pending(self, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> Sweep:
         """The open of 7 October over four books, a chunk each; nobody has begun."""
         return run_of_many_chunks(market_kit, monkeypatch, books=4, orders_a_book=2)
 
-    def test_it_shows_what_is_pending_and_ends_with_status_1(self, pending: SessionRun) -> None:
+    def test_it_shows_what_is_pending_and_ends_with_status_1(self, pending: Sweep) -> None:
         out = StringIO()
         with pytest.raises(SystemExit) as end:
             call_command("trading_day", stdout=out, no_color=True)
@@ -42,15 +42,15 @@ class TestTradingDay:
         assert row.split()[:6] == [str(pending.pk), "open", "2013-10-07", "2013-10-07", "13:30:00", "running"]
         assert row.split()[6:8] == ["0/4", "0/8"]
 
-    def test_work_does_all_of_it_and_show_says_by_whom(self, pending: SessionRun) -> None:
+    def test_work_does_all_of_it_and_show_says_by_whom(self, pending: Sweep) -> None:
         assert "open of 2013-10-07: finished, 4 chunks here" in manage("trading_day", "work")
         assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
         *_, row = manage("trading_day").splitlines()
         assert row.split()[5:8] == ["finished", "4/4", "8/8"]
-        assert row.endswith(f"{runs.worker_name()} (4)")
+        assert row.endswith(f"{sweeping.worker_name()} (4)")
 
-    def test_work_goes_on_where_another_one_left_it(self, pending: SessionRun) -> None:
-        assert runs.work(pending)
+    def test_work_goes_on_where_another_one_left_it(self, pending: Sweep) -> None:
+        assert sweeping.work(pending)
         assert "2 of 4 chunks done, 1 of them here" in manage("trading_day", "work", "--run", str(pending.pk))
 
     def test_work_without_anything_pending_does_nothing(self, market_kit: MarketKit) -> None:
@@ -60,9 +60,9 @@ class TestTradingDay:
         with pytest.raises(CommandError, match="There is no run 404"):
             manage("trading_day", "work", "--run", "404")
 
-    def test_an_unfinished_run_is_shown_however_many_came_after_it(self, pending: SessionRun) -> None:
+    def test_an_unfinished_run_is_shown_however_many_came_after_it(self, pending: Sweep) -> None:
         for number in range(3):
-            SessionRun.objects.create(
+            Sweep.objects.create(
                 kind="close", session_date=f"2013-10-0{number + 7}", round=1, at=at("20:00:00"), quotes=[],
                 finished_at=at("20:00:00"),
             )  # fmt: skip

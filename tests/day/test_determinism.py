@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from marketdata import market, sessions
+from marketdata import sessions
+from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
-from orders import runs, tasks
-from orders.models import SessionRun
-from papertrade import trading_day
+from orders import tasks
+from orders.models import Sweep
+from orders.sweeps import sweeping
+from papertrade.trading.mover import the_mover
 from portfolio.models import Book, LedgerTransaction, Mark
 from tests.desk import Desk
 from tests.factories import UserFactory
@@ -46,9 +48,9 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     MarketClock.objects.all().delete()
     Mark.objects.all().delete()
     sessions.forget()
-    market.forget()
-    market.current().start()
-    trading_day.the_mover().publish()
+    drop_market()
+    current_market().start()
+    the_mover().publish()
     return ["AAPL", "MSFT"]
 
 
@@ -91,20 +93,20 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     helped: set[str] = set()
     threads: list[threading.Thread] = []
 
-    def help_with(run: SessionRun, name: str) -> None:
+    def help_with(run: Sweep, name: str) -> None:
         try:
-            while runs.work(run):
+            while sweeping.work(run):
                 helped.add(name)
         finally:
             connections.close_all()
 
-    def invite(run: SessionRun) -> None:
+    def invite(run: Sweep) -> None:
         for name in ("first", "second"):
             threads.append(threading.Thread(target=help_with, args=(run, name)))
             threads[-1].start()
 
     monkeypatch.setattr(tasks, "invite_workers", invite)
-    monkeypatch.setattr(runs, "CHUNK_ORDERS", 4)  # a chunk for nearly every book
+    monkeypatch.setattr(sweeping, "CHUNK_ORDERS", 4)  # a chunk for nearly every book
     yield helped
     for thread in threads:
         thread.join()

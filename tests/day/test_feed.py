@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 
 from marketdata import gate
-from papertrade import trading_day
-from papertrade.errors import Unavailable
+from papertrade.lib.errors import Unavailable
+from papertrade.lib.postgres import try_lock, unlock
 from papertrade.management.commands.run_feed import Command
-from papertrade.postgres import try_lock, unlock
+from papertrade.trading.feed_process import FeedProcess
 from tests.concurrency.threads import together
 from tests.market_kit import MarketKit
 
@@ -19,11 +19,11 @@ def test_a_feed_that_is_interrupted_gives_its_lock_back(
     market_kit.play("14:00:00 IBM 100.00 100.10", start="14:00:00")
     feed = Command()
 
-    def beat(heart: trading_day.Heart) -> float:
+    def beat(heart: FeedProcess) -> float:
         feed.stopping = True
         raise Unavailable("Valkey is away.")
 
-    monkeypatch.setattr(trading_day.Heart, "beat", beat)
+    monkeypatch.setattr(FeedProcess, "beat", beat)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     feed.handle()
     assert together(lambda: try_lock(gate.FEED) and unlock(gate.FEED) is None) == [True]

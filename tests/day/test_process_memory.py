@@ -7,10 +7,16 @@ from unittest.mock import patch
 
 import pytest
 
-from marketdata import book, market
+from marketdata import quote_book
+from marketdata.markets.base import MarketError
+from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
-from orders.models import SessionRun
-from papertrade import trading_day
+from orders import working
+from orders.models import Sweep
+from papertrade.trading import mover
+from papertrade.trading.clock import advance, moving, start_market
+from papertrade.trading.feed_process import FeedProcess
+from papertrade.trading.mover import Mover
 from portfolio.models import EquitySnapshot, LedgerTransaction
 from tests.day.kit import run_of_many_chunks
 from tests.day.test_determinism import simulated
@@ -27,8 +33,8 @@ class Crash(Exception):
     """The process ends here."""
 
 
-def step(mover: trading_day.Mover, to: str) -> None:
-    with trading_day.moving():
+def step(mover: Mover, to: str) -> None:
+    with moving():
         mover.step(at(to))
 
 
@@ -39,7 +45,7 @@ def test_a_quote_that_another_process_applied_settles_an_option(market_kit: Mark
         f"14:59:55 {EXPIRES_TODAY} 5.40 5.60",
         start="13:00:00",
     )
-    one, other = trading_day.Mover(market.current()), trading_day.Mover(market.current())
+    one, other = Mover(current_market()), Mover(current_market())
     step(one, "14:00:00")
     step(other, "15:00:00")
     desk = Desk(trader)
@@ -59,10 +65,10 @@ def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, trader: An
         desk = Desk(trader)
         first, second = desk.buy("1", limit="99", symbol="BAC"), desk.buy("1", limit="99", symbol="IBM")
         if dies:
-            with patch.object(trading_day.working, "put", dying_at_the_second()), pytest.raises(Crash):
+            with patch.object(working, "put", dying_at_the_second()), pytest.raises(Crash):
                 market_kit.advance("14:01:00")
             assert [desk.now(order).status for order in (first, second)] == ["filled", "new"]
-            trading_day._movers.clear()
+            mover._movers.clear()
         market_kit.advance("14:01:00")
         assert desk.now(second).status == "filled"
         outcomes.append(list(EquitySnapshot.objects.filter(book=desk.book).order_by("pk").values_list("at", "equity")))
@@ -72,7 +78,7 @@ def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, trader: An
 
 def dying_at_the_second() -> Callable[..., bool]:
     """`working.put` in a process that dies at the second quote."""
-    put, quotes = trading_day.working.put, []
+    put, quotes = working.put, []
 
     def dying(*arguments: Any, **named: Any) -> bool:
         quotes.append(arguments)
@@ -91,7 +97,7 @@ def test_orders_that_a_dead_process_s_run_does_not_know_are_evaluated_too(
     order = late.buy("1")
     market_kit.advance("13:31:00")
     assert late.now(order).filled_at == at("13:30:00")
-    assert list(SessionRun.objects.filter(kind="open").values_list("round", flat=True).order_by("round")) == [1, 2]
+    assert list(Sweep.objects.filter(kind="open").values_list("round", flat=True).order_by("round")) == [1, 2]
 
 
 def test_an_order_that_has_expired_is_not_filled_the_next_day(market_kit: MarketKit, trader: Any) -> None:
@@ -104,7 +110,7 @@ def test_an_order_that_has_expired_is_not_filled_the_next_day(market_kit: Market
     )
     desk = Desk(trader)
     order = desk.buy("1", limit="95")
-    with patch.object(trading_day.Mover, "_run"):
+    with patch.object(Mover, "_sweep"):
         market_kit.advance("2013-10-08T14:00:00Z")
     assert desk.now(order).status == "new"
 
@@ -115,28 +121,28 @@ class TestTheQuoteBook:
         market_kit.play("14:00:00 IBM 100.00 100.10", "14:00:10 IBM 100.00 100.20", start="14:00:00")
 
     def test_an_advance_that_cannot_publish_has_moved_the_clock_and_says_so(self, market_kit: MarketKit) -> None:
-        with patch.object(book, "publish", side_effect=book.BookUnavailable("gone")):
+        with patch.object(quote_book, "publish", side_effect=quote_book.BookUnavailable("gone")):
             market_kit.advance("14:00:10")
         assert market_kit.now() == at("14:00:10")
 
     def test_no_order_is_decided_on_one_behind_the_clock(self, market_kit: MarketKit, trader: Any) -> None:
         desk = Desk(trader)
-        with patch.object(book, "publish"):  # killed before it
+        with patch.object(quote_book, "publish"):  # killed before it
             market_kit.advance("14:00:10")
-        with pytest.raises(book.BookUnavailable, match="being filled"):
+        with pytest.raises(quote_book.BookUnavailable, match="being filled"):
             desk.buy("1", client_order_id="sent again")
-        trading_day.Heart().beat()
+        FeedProcess().beat()
         order = desk.buy("1", client_order_id="sent again")
         assert (order.number, order.status, order.quote.ask) == (1, "filled", dec("100.20"))
 
     @pytest.mark.parametrize("lost", [True, False], ids=["lost", "behind the clock"])
     def test_the_feed_fills_it(self, market_kit: MarketKit, lost: bool) -> None:
-        with patch.object(book, "publish"):  # killed before it
+        with patch.object(quote_book, "publish"):  # killed before it
             market_kit.advance("14:00:10")
         if lost:
-            book.clear()
-        trading_day.Heart().beat()
-        assert book.latest(["IBM"])["IBM"].ask == dec("100.20")
+            quote_book.clear()
+        FeedProcess().beat()
+        assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.20")
 
 
 def test_a_snapshot_at_a_fill_values_everything_at_that_instant(market_kit: MarketKit) -> None:
@@ -166,15 +172,15 @@ def test_a_simulated_option_bought_just_before_the_close_settles(
     """Also where its stock does not tick any more: the last quote of the session is the one before."""
     simulated(market_kit, settings)
     bought = CLOSE - timedelta(seconds=2)
-    trading_day.advance(to=bought)
-    spot = market.current().latest([stock], at=bought)[stock].bid
+    advance(to=bought)
+    spot = current_market().latest([stock], at=bought)[stock].bid
     strike = int(spot) - 20
     desk = Desk(UserFactory(), policy={"option_max_spread_ratio": "1"})
     order = desk.buy("1", symbol=f"O:{stock}131007C{strike * 1000:08d}")
     assert order.status == "filled", order.no_fill_reason
     for number in range(1, pieces + 1):
-        trading_day.advance(to=bought + (CLOSE - bought) * number / pieces)
-    last = market.current().latest([stock], at=CLOSE)[stock]
+        advance(to=bought + (CLOSE - bought) * number / pieces)
+    last = current_market().latest([stock], at=CLOSE)[stock]
     assert calendar().on(at(f"{DAY}T12:00:00Z").date()).contains(last.quoted_at)
     settled = LedgerTransaction.objects.get(kind="settlement")
     assert settled.price == last.bid - strike
@@ -185,5 +191,5 @@ def test_a_market_that_begins_before_the_accounts_stand_is_refused(market_kit: M
     Desk(trader).buy("1")
     folder = market_kit.write("14:00:00 IBM 100.00 100.10")
     market_kit.choose(folder, start="14:00:00")
-    with pytest.raises(market.MarketError, match="time never goes back"):
-        trading_day.start_market()
+    with pytest.raises(MarketError, match="time never goes back"):
+        start_market()

@@ -8,7 +8,8 @@ import pytest
 
 from marketdata import clock
 from marketdata.models import MarketClock
-from papertrade import trading_day
+from papertrade.trading.clock import moving
+from papertrade.trading.mover import the_mover
 from tests.desk import Desk
 from tests.market_kit import MarketKit, at
 
@@ -40,7 +41,7 @@ def test_an_order_sent_before_the_open_is_done_waits_for_it(market_kit: MarketKi
     desk = Desk(trader)
     order = desk.buy("10")
     assert desk.state(order) == ("accepted", "")
-    with trading_day.moving():
-        trading_day.the_mover().step(clock.read().due)
+    with moving():
+        the_mover().step(clock.read().due)
     assert desk.now(order).filled_at == at("13:30:00")
     assert desk.fills(order) == [("10", "100.10")]

@@ -9,14 +9,17 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
-from marketdata import clock, market, sessions
+from marketdata import clock, sessions
+from marketdata.markets.current import current_market
 from marketdata.models import TradingSession
 from marketdata.services import sessions_reach_far
 from marketdata.sessions import calendar
-from orders.models import Order, SessionRun
-from papertrade import audits, tasks, trading_day
+from orders.models import Order, Sweep
+from papertrade import tasks
 from papertrade.celery import app
-from papertrade.errors import BadRequest
+from papertrade.lib.errors import BadRequest
+from papertrade.proof import audits
+from papertrade.trading.clock import start_market
 from portfolio.models import Book, Mark
 from portfolio.services import keep_audit_report
 from tests.concurrency.threads import together
@@ -35,7 +38,7 @@ def test_a_tick_finishes_a_run_that_nobody_works_on_any_more(
 ) -> None:
     run = run_of_many_chunks(market_kit, monkeypatch, books=3, orders_a_book=2)
     assert tasks.tick() == 1
-    assert SessionRun.objects.get(pk=run.pk).finished_at is not None
+    assert Sweep.objects.get(pk=run.pk).finished_at is not None
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
     assert tasks.tick() == 0
 
@@ -157,7 +160,7 @@ def test_gtc_is_evaluated_at_each_open_and_ends_90_days_later(market_kit: Market
     assert desk.state(order) == ("new", "quote_missing")
     market_kit.advance(last_close)
     assert (desk.now(order).status, desk.now(order).expired_at) == ("expired", last_close)
-    opens = SessionRun.objects.filter(kind="open").order_by("at").values_list("at", flat=True)
+    opens = Sweep.objects.filter(kind="open").order_by("at").values_list("at", flat=True)
     sessions = TradingSession.objects.filter(date__range=("2013-10-08", "2014-01-03")).order_by("open")
     assert list(opens) == list(sessions.values_list("open", flat=True))
     assert len(opens) == 61
@@ -169,9 +172,9 @@ def test_another_recording_on_the_same_database_begins_without_marks(market_kit:
     desk.buy("10")
     market_kit.advance("14:02:00")
     assert Mark.objects.get(symbol="IBM").price == 500
-    trading_day.start_market()
+    start_market()
     assert Mark.objects.exists(), "the same one goes on with them"
-    market.current().feed.name = "recorded:another"
-    trading_day.start_market()
+    current_market().feed.name = "recorded:another"
+    start_market()
     assert not Mark.objects.exists()
     assert clock.read().through == at("14:00:00")

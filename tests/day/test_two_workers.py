@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from orders import tasks
-from orders.models import Fill, Order, SessionRun
+from orders.models import Fill, Order, Sweep
 from tests.day.kit import run_of_many_chunks
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
@@ -22,7 +22,7 @@ FAIR_SHARE = 0.2  # alone on a machine each does 0.43 to 0.57; here other tests 
 
 
 @pytest.fixture
-def run(committed: None, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> SessionRun:
+def run(committed: None, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     """As many chunks as books, not begun."""
     return run_of_many_chunks(market_kit, monkeypatch, books=BOOKS, orders_a_book=ORDERS_A_BOOK)
 
@@ -60,7 +60,7 @@ class Worker:
 
 
 @pytest.fixture
-def workers(run: SessionRun, settings: Any) -> Iterator[list[Worker]]:
+def workers(run: Sweep, settings: Any) -> Iterator[list[Worker]]:
     started = [Worker(name, settings) for name in ("first", "second")]
     try:
         for worker in started:
@@ -72,7 +72,7 @@ def workers(run: SessionRun, settings: Any) -> Iterator[list[Worker]]:
 
 
 @pytest.mark.slow
-def test_each_does_about_half_and_no_order_is_decided_twice(run: SessionRun, workers: list[Worker]) -> None:
+def test_each_does_about_half_and_no_order_is_decided_twice(run: Sweep, workers: list[Worker]) -> None:
     tasks.invite_workers(run)
     wait_until(lambda: not run.chunks.filter(done_at__isnull=True).exists(), "the end of the sweep")
 
@@ -83,6 +83,6 @@ def test_each_does_about_half_and_no_order_is_decided_twice(run: SessionRun, wor
     check_account(Order.objects.earliest("submitted_at").account)
 
 
-def test_the_same_task_given_twice_decides_each_order_once(run: SessionRun) -> None:
+def test_the_same_task_given_twice_decides_each_order_once(run: Sweep) -> None:
     assert [tasks.work_on_run(run.pk), tasks.work_on_run(run.pk)] == [BOOKS, 0]
     assert Fill.objects.count() == BOOKS * ORDERS_A_BOOK

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from marketdata import book
+from papertrade.lib import valkey
+from papertrade.lib.valkey import client
 
 THREADS = 4
 
@@ -15,7 +16,7 @@ THREADS = 4
 @pytest.fixture(autouse=True)
 def no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just begun."""
-    monkeypatch.setattr(book, "_client", None)
+    monkeypatch.setattr(valkey, "_client", None)
 
 
 def test_threads_that_begin_together_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def test_threads_that_begin_together_share_one_client(monkeypatch: pytest.Monkey
 
     def first_use(_: int) -> redis.Redis:
         together.wait()
-        return book.client()
+        return client()
 
     monkeypatch.setattr(redis.Redis, "from_url", slow)
     with ThreadPoolExecutor(THREADS) as pool:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from marketdata.feeds.pricing import black_scholes, greeks
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.feeds.universe import TICKERS
+from marketdata.option_pricing import black_scholes, greeks
 from marketdata.sessions import calendar
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_a_worthless_option_has_no_bid() -> None:
 
 def test_black_scholes_against_hulls_example() -> None:
     """S 42, K 40, r 10 %, volatility 20 %, half a year: call 4.76, put 0.81 (Hull, Options, Futures and Other Derivatives)."""
-    import marketdata.feeds.pricing as pricing
+    import marketdata.option_pricing as pricing
 
     rate, pricing.RISK_FREE_RATE = pricing.RISK_FREE_RATE, 0.10
     try:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from papertrade import env
+from papertrade.lib import env
 from tests.stack.server import free_port, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -8,10 +8,11 @@ import redis
 from django.db import OperationalError
 from django.test import Client
 
-from marketdata import book, clock
+from marketdata import clock, quote_book
 from marketdata.models import MarketClock
-from orders.models import SessionRun
-from papertrade import health
+from orders.models import Sweep
+from papertrade.lib import valkey
+from papertrade.operations import health
 from tests.market_kit import MarketKit, at
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -26,7 +27,7 @@ def well(open_market: MarketKit) -> MarketKit:
 
 @pytest.fixture
 def no_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "_client", redis.Redis.from_url(NOWHERE))
+    monkeypatch.setattr(valkey, "_client", redis.Redis.from_url(NOWHERE))
 
 
 def silent_for(seconds: int) -> None:
@@ -58,7 +59,7 @@ def test_no_valkey(well: MarketKit, no_valkey: None) -> None:
 
 
 def test_a_lost_quote_book(well: MarketKit) -> None:
-    book.clear()
+    quote_book.clear()
     assert Client().get("/readyz").status_code == 503
 
 
@@ -91,9 +92,9 @@ def test_a_clock_that_stands_still(well: MarketKit) -> None:
 
 
 def test_a_run_that_is_late(well: MarketKit) -> None:
-    run = SessionRun.objects.create(kind="open", session_date="2013-10-07", round=1, at=at("13:30:00"), quotes=[])
+    run = Sweep.objects.create(kind="open", session_date="2013-10-07", round=1, at=at("13:30:00"), quotes=[])
     assert health.warnings() == []  # it has only begun
-    SessionRun.objects.update(created_at=clock.wall_now() - timedelta(minutes=5))
+    Sweep.objects.update(created_at=clock.wall_now() - timedelta(minutes=5))
     assert f"The {run} is late" in health.warnings()[0]
 
 

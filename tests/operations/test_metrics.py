@@ -11,10 +11,11 @@ import redis
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketdata import book, clock
+from marketdata import clock
 from marketdata.models import MarketClock
-from orders.models import SessionRun
-from papertrade import metrics
+from orders.models import Sweep
+from papertrade.lib import metrics, valkey
+from papertrade.lib.valkey import client
 from portfolio.audit import Difference
 from portfolio.services import keep_audit_report
 from tests.api_kit import Api
@@ -99,7 +100,7 @@ def test_an_order_that_is_rolled_back_is_not_counted(desk: Any, scrape: Callable
 
 def test_states(open_market: MarketKit, scrape: Callable[[], Any]) -> None:
     MarketClock.objects.update(heartbeat_at=clock.wall_now() - timedelta(seconds=90))
-    run = SessionRun.objects.create(kind="open", session_date="2013-10-07", round=1, at=at("13:30:00"), quotes=[])
+    run = Sweep.objects.create(kind="open", session_date="2013-10-07", round=1, at=at("13:30:00"), quotes=[])
     for number, done_at in enumerate([clock.wall_now(), None, None]):
         run.chunks.create(number=number, first_book_id=1, last_book_id=2, orders=5, done_at=done_at)
     feed = MarketClock.objects.get().feed
@@ -141,18 +142,18 @@ def test_quote_age_is_of_the_newest_mark(desk: Any, scrape: Callable[[], Any], o
 
 
 def test_the_queue(open_market: MarketKit, scrape: Callable[[], Any]) -> None:
-    book.client().delete("celery")
+    client().delete("celery")
     try:
-        book.client().rpush("celery", "a task", "another")
+        client().rpush("celery", "a task", "another")
         assert figure(scrape(), "queue_tasks") == 2
     finally:
-        book.client().delete("celery")
+        client().delete("celery")
 
 
 def test_without_valkey_the_rest_is_there(
     open_market: MarketKit, scrape: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(valkey, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0"))
     samples = scrape()
     assert (figure(samples, "up", part="valkey"), figure(samples, "up", part="database")) == (0, 1)
     assert ("papertrade_queue_tasks", frozenset()) not in samples

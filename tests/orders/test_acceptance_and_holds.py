@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orders.models import Fill, Order
-from papertrade.lifecycle import archive_account
+from papertrade.trading.accounts import archive_account
 from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit
 

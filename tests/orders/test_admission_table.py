@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from marketdata.markets.current import current_market, drop_market
 from orders.admission import OrderRequest, read_order
 from orders.models import Order
 from orders.services import submit
-from papertrade.errors import BadRequest, Conflict, PapertradeError, Unprocessable
-from papertrade.lifecycle import archive_account, open_account, reset_account
+from papertrade.lib.errors import BadRequest, Conflict, PapertradeError, Unprocessable
+from papertrade.trading.accounts import archive_account, open_account, reset_account
 
 CALL = "O:IBM131019C00100000"
 ADJUSTED = "O:IBM1131019C00100000"
@@ -256,14 +257,13 @@ class TestRowsThatAskTheMarketOrTheAccount:
         submit(account=self.account, payload=stock(symbol="AAPL"))
 
     def simulated(self, settings: Any) -> None:
-        from marketdata import market
         from marketdata.models import MarketClock
 
         settings.PAPERTRADE_MARKET = "simulated"
         settings.PAPERTRADE_START = None
         MarketClock.objects.all().delete()
-        market.forget()
-        market.current().start()
+        drop_market()
+        current_market().start()
 
     def test_archived_account(self) -> None:
         archive_account(account=self.account)

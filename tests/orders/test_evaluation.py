@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orders.models import Fill, Order
-from papertrade.errors import BadRequest
+from papertrade.lib.errors import BadRequest
 from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit, at
 

@@ -13,7 +13,8 @@ import pytest
 
 from accounts.policy import Policy
 from marketdata.quotes import Quote
-from orders.matching import Circumstances, Fill, Reject, Side, WorkingOrder, evaluate
+from orders.matching import Circumstances, Fill, Reject, WorkingOrder, evaluate
+from orders.terms import Side
 
 NOW = datetime(2013, 10, 7, 14, 30, tzinfo=UTC)
 SESSION_OPEN = datetime(2013, 10, 7, 13, 30, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from orders.models import Order
 from orders.states import TRANSITIONS, IllegalTransition, Status, move
-from papertrade.errors import Conflict, NotFound
+from papertrade.lib.errors import Conflict, NotFound
 from portfolio.models import LedgerTransaction
 from tests.desk import Desk, dec
 from tests.market_kit import CLOSE, MarketKit, at

@@ -25,12 +25,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from marketdata import market
+from marketdata.markets.current import drop_market
 from orders.models import IS_OPEN, Order
 from orders.services import cancel, submit
-from papertrade import trading_day
-from papertrade.errors import Conflict
-from papertrade.lifecycle import archive_account
+from papertrade.lib.errors import Conflict
+from papertrade.trading import mover
+from papertrade.trading.accounts import archive_account
 from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.invariants import check_account
@@ -252,9 +252,9 @@ class TradingDays(RuleBasedStateMachine):
         """The process that moves the market dies in the middle of it; another one will start over."""
         to = self.model.now + timedelta(seconds=seconds)
         if to < END:
-            with patch.object(trading_day, where, side_effect=Crash), suppress(Crash):
+            with patch.object(mover, where, side_effect=Crash), suppress(Crash):
                 KIT["market"].advance(to)
-            market.forget()
+            drop_market()
 
     def advance(self, seconds: int) -> None:
         to = self.model.now + timedelta(seconds=seconds)

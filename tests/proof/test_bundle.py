@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from papertrade import bundle
+from papertrade.proof import bundle
 from tests.desk import Desk
 from tests.market_kit import CALL, MarketKit
 

@@ -11,7 +11,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from papertrade import bundle_check, heads, health, tasks
+from papertrade import tasks
+from papertrade.operations import health
+from papertrade.proof import bundle_check, heads
 from portfolio.models import AuditReport, LedgerTransaction
 from tests.desk import Desk, let_a_night_pass
 from tests.market_kit import MarketKit

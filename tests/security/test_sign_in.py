@@ -8,8 +8,9 @@ import pytest
 import redis
 from django.test import Client, RequestFactory
 
-from marketdata import book
 from papertrade.dashboard.security import FAILURES_PER_ADDRESS, FAILURES_PER_USER, SignInThrottle, client_network
+from papertrade.lib import valkey
+from papertrade.lib.valkey import client
 from tests.factories import UserFactory
 
 PASSWORD = "correct horse battery"
@@ -25,8 +26,8 @@ def no_attempts() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for name in book.client().scan_iter("papertrade:signin:*"):
-        book.client().delete(name)
+    for name in client().scan_iter("papertrade:signin:*"):
+        client().delete(name)
 
 
 @pytest.fixture
@@ -103,5 +104,5 @@ def test_many_at_once_get_no_more_tries_than_one_after_another() -> None:
 
 def test_without_valkey_people_can_sign_in(walter: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(book, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0"))
+        patch.setattr(valkey, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0"))
         assert enter(DOORS[0], PASSWORD)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import redis
 
-from papertrade import embedded
+from papertrade.stack import embedded
 
 
 def ask(url: str, statement: str) -> object:

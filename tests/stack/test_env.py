@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from papertrade import env
+from papertrade.lib import env
 
 PROJECT = Path(__file__).resolve().parents[2]
 

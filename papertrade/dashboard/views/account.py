@@ -19,8 +19,8 @@ from papertrade.dashboard import words
 from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
 from papertrade.dashboard.overview import Standing, standings
 from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, select
-from papertrade.errors import NotFound
-from papertrade.spreadsheets import csv_response
+from papertrade.lib.errors import NotFound
+from papertrade.lib.spreadsheets import csv_response
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations

@@ -8,9 +8,9 @@ from django.views.decorators.http import require_GET
 
 from accounts.selectors import accounts_of
 from accounts.services import MAX_ACTIVE_ACCOUNTS
-from papertrade import lifecycle
 from papertrade.dashboard.forms import NewAccountForm, attempt
 from papertrade.dashboard.overview import cards
+from papertrade.trading.accounts import open_account
 
 ARCHIVED = "archived"
 
@@ -37,7 +37,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """The form that opens an account."""
     form = NewAccountForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        account = attempt(form, lambda: lifecycle.open_account(user=request.user, **form.cleaned_data))
+        account = attempt(form, lambda: open_account(user=request.user, **form.cleaned_data))
         if account is not None:
             messages.success(request, f"{account.name} is open.")
             return redirect("dashboard:account", account.pk)

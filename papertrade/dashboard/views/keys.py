@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import ApiKey
 from accounts.services import issue_key, revoke_key
 from papertrade.dashboard.forms import NewKeyForm, attempt
-from papertrade.errors import NotFound
+from papertrade.lib.errors import NotFound
 
 
 @login_required

@@ -7,10 +7,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
-from marketdata import clock, listing, market
+from marketdata import clock, listing
 from marketdata.instruments import Instrument, OptionRight, is_symbol
+from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
-from papertrade.errors import Unavailable
+from papertrade.lib.errors import Unavailable
 
 SEARCH_RESULTS = 8
 
@@ -34,7 +35,7 @@ def chain(request: HttpRequest, underlying: str) -> HttpResponse:
     at = clock.read().now
     try:
         expiries = listing.expirations(underlying, at=at) if is_symbol(underlying) else []
-        quote = market.current().latest([underlying], at=at).get(underlying) if expiries else None
+        quote = current_market().latest([underlying], at=at).get(underlying) if expiries else None
     except Unavailable as busy:
         return JsonResponse({"message": busy.message}, status=503)
     expiry = _asked(request.GET.get("expiry", ""), expiries)

@@ -5,9 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts.models import PaperAccount
-from papertrade import lifecycle
 from papertrade.dashboard.forms import ArchiveForm, RenameForm, ResetForm, attempt
 from papertrade.dashboard.views.account import account_view, read_page
+from papertrade.trading.accounts import archive_account, rename_account, reset_account
 
 TAB = "manage"
 
@@ -39,7 +39,7 @@ def _target(name: str, account: PaperAccount) -> list[object]:
 
 def _rename(request: HttpRequest, account: PaperAccount, form: RenameForm) -> bool:
     name = form.cleaned_data["name"]
-    renamed = attempt(form, lambda: lifecycle.rename_account(account=account, name=name))
+    renamed = attempt(form, lambda: rename_account(account=account, name=name))
     if renamed:
         messages.success(request, f"The account is called {renamed.name} now.")
     return renamed is not None
@@ -49,7 +49,7 @@ def _reset(request: HttpRequest, account: PaperAccount, form: ResetForm) -> bool
     given = form.cleaned_data
     reset = attempt(
         form,
-        lambda: lifecycle.reset_account(
+        lambda: reset_account(
             account=account, confirm=True, initial_cash=given["initial_cash"], reason=given["reason"]
         ),
     )
@@ -61,7 +61,7 @@ def _reset(request: HttpRequest, account: PaperAccount, form: ResetForm) -> bool
 
 def _archive(request: HttpRequest, account: PaperAccount, form: ArchiveForm) -> bool:
     def act() -> bool:
-        lifecycle.archive_account(account=account)
+        archive_account(account=account)
         return True
 
     done = attempt(form, act)

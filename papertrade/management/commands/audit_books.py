@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from papertrade.audits import run_audit
+from papertrade.proof.audits import run_audit
 from portfolio.models import Book
 
 PROGRESS_EVERY = 500

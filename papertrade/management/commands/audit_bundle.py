@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import PaperAccount
-from papertrade import bundle
+from papertrade.proof import bundle
 
 
 class Command(BaseCommand):

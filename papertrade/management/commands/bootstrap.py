@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import Scope, User
 from accounts.services import authenticate_key, create_user, issue_key, let_move_market
-from papertrade.embedded import private_file
+from papertrade.lib.files import private_file
 
 PASSWORD_BYTES = 15
 TRADER, ADMIN = "trader", "admin"

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from papertrade import heads
+from papertrade.proof import heads
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from marketdata import market
-from marketdata.feeds.recorded import RecordingError
-from papertrade import trading_day
+from marketdata.feeds import FeedError
+from marketdata.markets.base import MarketError
+from papertrade.trading.clock import start_market
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         call_command("sync_sessions", if_needed=True, verbosity=0)
         try:
-            trading_day.start_market()
-        except (market.MarketError, RecordingError) as error:
+            start_market()
+        except (MarketError, FeedError) as error:
             raise CommandError(str(error)) from None
         call_command("bootstrap", verbosity=0)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from papertrade import dumps
+from papertrade.operations import backup
 
 TABLE = "processing data for table"
 
@@ -22,10 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            for line in dumps.restore(path=options["file"]):
+            for line in backup.restore(path=options["file"]):
                 if TABLE in line:
                     self.stderr.write(line)
-        except dumps.DumpError as problem:
+        except backup.DumpError as problem:
             raise CommandError(str(problem)) from None
         call_command("migrate", verbosity=0)
         self.stdout.write(

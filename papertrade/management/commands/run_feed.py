@@ -8,11 +8,14 @@ import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 
-from marketdata import gate, market
-from marketdata.feeds.recorded import RecordingError
-from papertrade import trading_day
-from papertrade.errors import Unavailable
-from papertrade.postgres import try_lock, unlock
+from marketdata import gate
+from marketdata.feeds import FeedError
+from marketdata.markets.base import MarketError
+from marketdata.markets.current import current_market
+from papertrade.lib.errors import Unavailable
+from papertrade.lib.postgres import try_lock, unlock
+from papertrade.trading.clock import moving, start_market
+from papertrade.trading.feed_process import FeedProcess
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +33,9 @@ class Command(BaseCommand):
             signal.signal(sign, self._be_told_to_stop)
         while not self.stopping:
             try:
-                market.current()
+                current_market()
                 self._lead()
-            except (market.MarketError, RecordingError) as error:
+            except (MarketError, FeedError) as error:
                 raise CommandError(str(error)) from None
             except (OperationalError, Unavailable) as error:
                 # A server is away: all is kept in the database, so trying again is all there is to do.
@@ -59,11 +62,11 @@ class Command(BaseCommand):
             self._pause(RETRY_SECONDS)
             if self.stopping:
                 return
-        trading_day.start_market()
-        heart = trading_day.Heart()
-        with trading_day.moving():
+        start_market()
+        heart = FeedProcess()
+        with moving():
             heart.mover.publish()
-        log.info("feed_started", market=market.current().name, feed=market.current().feed.name)
+        log.info("feed_started", market=current_market().name, feed=current_market().feed.name)
         while not self.stopping:
             self._pause(heart.beat())
         unlock(gate.FEED)

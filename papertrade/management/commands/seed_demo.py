@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import PaperAccount, User
-from marketdata import market
-from papertrade.demo import Seeder
+from marketdata.markets.current import current_market
+from papertrade.demo.seeder import Seeder
 from papertrade.management.commands.bootstrap import TRADER
 
 DEFAULT_SESSIONS = 15
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, sessions: int, user: str, **options: Any) -> None:
         if sessions < 1:
             raise CommandError("--sessions must be at least 1.")
-        if market.current().name != "simulated":
+        if current_market().name != "simulated":
             raise CommandError("Demonstration data needs PAPERTRADE_MARKET=simulated.")
         if PaperAccount.objects.exists():
             self.stdout.write(

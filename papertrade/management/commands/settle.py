@@ -7,9 +7,9 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata import clock
-from papertrade.errors import PapertradeError
+from papertrade.lib.errors import PapertradeError
 from portfolio.selectors import unsettled_positions
-from portfolio.services import settle_by_hand
+from portfolio.settlement import settle_by_hand
 
 
 class Command(BaseCommand):

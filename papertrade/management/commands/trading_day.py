@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
 from marketdata import clock
-from orders import runs
-from orders.models import SessionRun
-from orders.progress import RunProgress, progress_of, progress_of_runs
+from orders.models import Sweep
+from orders.sweeps import sweeping
+from orders.sweeps.progress import SweepProgress, progress_of, progress_of_sweeps
 from portfolio.selectors import unsettled_positions
 
 DEFAULT_RUNS = 10
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             sys.exit(status)
 
     def _show(self, *, last: int, **_: Any) -> int:
-        found = progress_of_runs(limit=last)
+        found = progress_of_sweeps(limit=last)
         self.stdout.write(f"Exchange time {_exchange_time()}, {unsettled_positions().count()} positions unsettled")
         self.stdout.write(ROW.format(**HEADINGS))
         for progress in found:
@@ -60,18 +60,18 @@ class Command(BaseCommand):
     def _work(self, *, run: int | None, **_: Any) -> int:
         for one in _unfinished(run):
             mine = 0
-            while runs.work(one):
+            while sweeping.work(one):
                 mine += 1
-                at = progress_of(run_id=one.pk)
+                at = progress_of(sweep_id=one.pk)
                 self.stdout.write(f"{one}: {at.chunks_done} of {at.chunks} chunks done, {mine} of them here")
             # Others may still hold chunks. Should they die, this one takes them over.
-            runs.finish(one)
+            sweeping.finish(one)
             self.stdout.write(self.style.SUCCESS(f"{one}: finished, {mine} chunks here"))
         return 0
 
 
-def _unfinished(run_id: int | None) -> QuerySet[SessionRun]:
-    found = SessionRun.objects.order_by("at", "pk")
+def _unfinished(run_id: int | None) -> QuerySet[Sweep]:
+    found = Sweep.objects.order_by("at", "pk")
     if run_id is None:
         return found.filter(finished_at__isnull=True)
     if not found.filter(pk=run_id).exists():
@@ -86,14 +86,14 @@ def _exchange_time() -> str:
         return "not started"
 
 
-def _cells(progress: RunProgress) -> dict[str, str]:
-    run = progress.run
+def _cells(progress: SweepProgress) -> dict[str, str]:
+    sweep = progress.sweep
     workers = ", ".join(f"{name} ({chunks})" for name, chunks in progress.chunks_by_worker.items())
     return {
-        "run": str(run.pk),
-        "kind": run.kind,
-        "session": str(run.session_date),
-        "at": f"{run.at:%Y-%m-%d %H:%M:%S}",
+        "run": str(sweep.pk),
+        "kind": sweep.kind,
+        "session": str(sweep.session_date),
+        "at": f"{sweep.at:%Y-%m-%d %H:%M:%S}",
         "state": "finished" if progress.finished else "running",
         "chunks": f"{progress.chunks_done}/{progress.chunks}",
         "orders": f"{progress.orders_done}/{progress.orders}",

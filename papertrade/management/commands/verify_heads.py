@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from papertrade import heads
+from papertrade.proof import heads
 
 
 class Command(BaseCommand):

@@ -1,0 +1,50 @@
+"""Quotes kept as evidence: the only conversions between a quote and its row."""
+
+from collections.abc import Iterable
+
+import psycopg
+
+from marketdata.models import QuoteRecord
+from marketdata.quotes import Quote
+
+
+def as_quote(row: QuoteRecord) -> Quote:
+    """A stored quote as a value; since when its prices stood is not part of its contents."""
+    return Quote(
+        row.symbol, row.bid, row.ask, row.bid_size, row.ask_size, row.quoted_at, row.feed, row.quoted_at, row.quoted_at
+    )
+
+
+def as_record(quote: Quote) -> QuoteRecord:
+    """The quote as a row of evidence, not stored."""
+    return QuoteRecord(
+        id=quote.id,
+        symbol=quote.symbol,
+        bid=quote.bid,
+        ask=quote.ask,
+        bid_size=quote.bid_size,
+        ask_size=quote.ask_size,
+        quoted_at=quote.quoted_at,
+        feed=quote.feed,
+    )
+
+
+def keep_quotes(cursor: psycopg.Cursor, quotes: Iterable[Quote]) -> None:
+    """Keep quotes as evidence, each once, in one statement that a pipeline can carry."""
+    rows = {
+        quote.id: (quote.symbol, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quoted_at, quote.feed)
+        for quote in quotes
+    }
+    if not rows:
+        return
+    # Sorted, so that two transactions that keep the same quotes wait for each other in one order.
+    values = [(quote_id, *rows[quote_id]) for quote_id in sorted(rows)]
+    cursor.execute(
+        """
+        INSERT INTO marketdata_quoterecord (id, symbol, bid, ask, bid_size, ask_size, quoted_at, feed)
+        SELECT * FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+                             %s::timestamptz[], %s::text[])
+        ON CONFLICT (id) DO NOTHING
+        """,
+        [list(column) for column in zip(*values, strict=True)],
+    )

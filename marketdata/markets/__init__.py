@@ -1,0 +1,1 @@
+"""The markets: each is a feed, a clock, a calendar and what is listed, so that they cannot disagree."""

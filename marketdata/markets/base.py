@@ -1,0 +1,61 @@
+"""What a market is: a feed behind a clock and a calendar."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.conf import settings
+
+from marketdata import clock, quote_book
+from marketdata.feeds import Feed, FeedCursor
+from marketdata.quotes import Quote
+
+
+class MarketError(Exception):
+    """The market of the settings cannot be run; the message says what to change."""
+
+
+class Market:
+    """One of the three markets. `manual` = its clock moves only when told to; `has_book` = its quotes are in the book."""
+
+    has_book = True
+
+    def __init__(self, name: str, feed: Feed) -> None:
+        self.name = name
+        self.feed = feed
+        self.manual = settings.PAPERTRADE_SPEED == 0
+
+    def exists(self, symbol: str) -> bool:
+        """False where the market knows that there is no such symbol."""
+        return self.feed.exists(symbol)
+
+    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+        """The latest quote of each symbol that has one, `at` being exchange time now.
+
+        Who decides on a quote gives the clock's `position` too: never on one that is older or newer than the books.
+        Raises Unavailable.
+        """
+        return quote_book.latest(symbols, filled_to=position)
+
+    def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        """The same while the market is being moved: as of the cursor, which stands at `at`."""
+        return {symbol: cursor.latest[symbol] for symbol in symbols if symbol in cursor.latest}
+
+    def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        """What the cursor has kept back of symbols that were not in use: here nothing, it yields every quote."""
+        return {}
+
+    def publish(self, cursor: FeedCursor, *, through: str) -> None:
+        """Tell all processes the latest quotes; `through` is the position of the clock."""
+        quote_book.publish(cursor.latest.values(), through=through)
+
+    def start(self) -> bool:
+        """Make the clock's row, or let it go on from where it stood; True where time begins anew."""
+        return clock.start(market=self.name, feed=self.feed.name, at=self.first_at(), speed=settings.PAPERTRADE_SPEED)
+
+    def first_at(self) -> datetime:
+        """Where exchange time starts: the setting, or what the feed says."""
+        return settings.PAPERTRADE_START or self.feed.first_at()
+
+    def skip(self, at: datetime) -> datetime | None:
+        """Where a running clock that has reached `at` jumps to, or None where it goes on."""
+        return None

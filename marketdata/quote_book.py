@@ -1,0 +1,80 @@
+"""The quote book: the latest quote of each symbol, shared by all processes through Valkey.
+
+It may be lost at any moment: a book without its marker is not an empty market but an unusable one, says so
+(BookUnavailable), and is filled anew by the feed.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+
+import redis
+
+from marketdata.quotes import Quote, quote_from_json, quote_to_json
+from papertrade.lib.errors import Unavailable
+from papertrade.lib.valkey import client
+
+KEY = "papertrade:quotes"
+MARKER = "#filled"  # no symbol has such a name
+
+
+class BookUnavailable(Unavailable):
+    """The quote book cannot be read at the moment."""
+
+
+def publish(quotes: Iterable[Quote], *, through: str) -> None:
+    """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable."""
+    fields = {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
+    try:
+        client().hset(KEY, mapping={MARKER: through, **fields})
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be written.") from error
+
+
+def latest(symbols: Collection[str], *, filled_to: str | None = None) -> dict[str, Quote]:
+    """The latest quote of each of the symbols that has one.
+
+    Raises BookUnavailable, also where `filled_to` is given and the book is not filled up to just there.
+    """
+    try:
+        marker, *stored = client().hmget(KEY, [MARKER, *symbols])
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    if marker is None or filled_to not in {None, marker.decode()}:
+        raise BookUnavailable("The quote book is being filled; try again in a moment.")
+    return {
+        symbol: quote_from_json(json.loads(row)) for symbol, row in zip(symbols, stored, strict=True) if row is not None
+    }
+
+
+def symbols() -> list[str]:
+    """Every symbol that has a quote, sorted. Raises BookUnavailable."""
+    try:
+        known = client().hkeys(KEY)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    return sorted(name.decode() for name in known if name.decode() != MARKER)
+
+
+def marker() -> str | None:
+    """Up to when the book is filled; None where it is lost. Raises BookUnavailable."""
+    try:
+        value = client().hget(KEY, MARKER)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    return None if value is None else value.decode()
+
+
+def clear() -> None:
+    """Forget everything, when another market or recording begins. Raises BookUnavailable."""
+    try:
+        client().delete(KEY)
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be written.") from error
+
+
+def ping() -> bool:
+    """Whether Valkey answers. Raises BookUnavailable."""
+    try:
+        return bool(client().ping())
+    except redis.RedisError as error:
+        raise BookUnavailable("Valkey does not answer.") from error

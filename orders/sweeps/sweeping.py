@@ -1,0 +1,127 @@
+"""The open and the close of a session, done once for every book, in chunks, by any number of workers.
+
+A sweep and its chunks are made in one transaction; a worker locks a chunk's row (SKIP LOCKED), decides every order of its
+books with the pinned quotes, and marks the chunk done in the same transaction. So a chunk is done exactly once, whoever
+crashes, and books being independent the outcome is the same with one worker or several.
+"""
+
+import gc
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from marketdata.quotes import Quote, quote_to_json
+from marketdata.sessions import Session
+from orders.models import Sweep, SweepChunk
+from orders.sweeps.closing import close_chunk, due_at_close, expiring_positions
+from orders.sweeps.opening import due_at_open, open_chunk
+from papertrade.lib import metrics
+from papertrade.lib.postgres import raw_cursor
+
+CHUNK_ORDERS = 1000  # about a third of a second under lock
+POLL_SECONDS = 0.02
+
+
+def begin(kind: Sweep.Kind, session: Session, *, at: datetime, quotes: Iterable[Quote]) -> Sweep | None:
+    """The sweep to work on: the unfinished one, or a new one where something is due; None where nothing is."""
+    earlier = Sweep.objects.filter(kind=kind, session_date=session.date).order_by("-round").first()
+    if earlier is not None and earlier.finished_at is None:
+        return earlier
+    books = _due_books(kind, session)
+    if not books:
+        return None
+    try:
+        with transaction.atomic():
+            sweep = Sweep.objects.create(
+                kind=kind,
+                session_date=session.date,
+                round=earlier.round + 1 if earlier else 1,
+                at=at,
+                quotes=[quote_to_json(quote) for quote in quotes],
+            )
+            SweepChunk.objects.bulk_create(_chunks(sweep, books))
+    except IntegrityError:  # another process made the same one first
+        return begin(kind, session, at=at, quotes=quotes)
+    return sweep
+
+
+def due_symbols(kind: Sweep.Kind, session: Session) -> list[str]:
+    """The symbols whose quotes a sweep of that kind decides on."""
+    if kind == Sweep.Kind.OPEN:
+        return list(due_at_open(session).order_by().values_list("symbol", flat=True).distinct())
+    return list(expiring_positions(session).order_by().values_list("symbol", flat=True).distinct())
+
+
+def _due_books(kind: Sweep.Kind, session: Session) -> dict[int, int]:
+    """How many orders and positions are due, by book id, in id order."""
+    counts: dict[int, int] = {}
+    orders = due_at_open(session) if kind == Sweep.Kind.OPEN else due_at_close(session)
+    due = [orders.order_by().values_list("book_id", flat=True)]
+    if kind == Sweep.Kind.CLOSE:
+        due.append(expiring_positions(session).order_by().values_list("book_id", flat=True))
+    for book_ids in due:
+        for book_id in book_ids.iterator():
+            counts[book_id] = counts.get(book_id, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _chunks(sweep: Sweep, books: dict[int, int]) -> list[SweepChunk]:
+    chunks: list[SweepChunk] = []
+    for book_id, orders in books.items():
+        if not chunks or chunks[-1].orders + orders > CHUNK_ORDERS:
+            chunks.append(SweepChunk(sweep=sweep, number=len(chunks), first_book_id=book_id, orders=0))
+        chunks[-1].last_book_id = book_id
+        chunks[-1].orders += orders
+    return chunks
+
+
+def finish(sweep: Sweep) -> None:
+    """Work on a sweep until all of it is done, by whomever; a chunk whose worker died is taken over."""
+    while work(sweep):
+        pass
+    while sweep.chunks.filter(done_at__isnull=True).exists():
+        time.sleep(POLL_SECONDS)
+        while work(sweep):
+            pass
+    Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now())
+
+
+def work(sweep: Sweep) -> bool:
+    """Claim and do one chunk; False where no chunk is free."""
+    with transaction.atomic(), raw_cursor() as cursor:
+        chunk = (
+            SweepChunk.objects.select_for_update(skip_locked=True)
+            .filter(sweep=sweep, done_at__isnull=True)
+            .order_by("number")
+            .first()
+        )
+        if chunk is None:
+            return False
+        do = open_chunk if sweep.kind == Sweep.Kind.OPEN else close_chunk
+        with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
+            do(cursor, sweep, chunk)
+        SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=worker_name())
+    return True
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A chunk makes a hundred thousand objects and no cycles of them: looking for some takes a sixth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def worker_name() -> str:
+    """Who did it: host and process, as shown to operators."""
+    return f"{socket.gethostname()}:{os.getpid()}"

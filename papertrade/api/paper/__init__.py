@@ -1,0 +1,1 @@
+"""The paper accounts: /v1/paper/."""

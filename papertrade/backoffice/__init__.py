@@ -1,0 +1,1 @@
+"""Django's admin: its site, its groups, and the accounts in it."""

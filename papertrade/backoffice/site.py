@@ -1,0 +1,51 @@
+"""The admin site: its name, the order of its lists, and what stands above every page (exchange time, warnings)."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+
+from marketdata import clock
+from papertrade.dashboard.forms import StaffSignInForm
+from papertrade.lib.admin.cells import exchange_time
+from papertrade.operations import health
+
+# The walk of an audit first; what an app has beside it follows by name.
+APPS = ["accounts", "orders", "portfolio", "marketdata"]
+MODELS = [
+    "User", "PaperAccount", "Generation", "ApiKey", "Order", "Fill", "Sweep", "AccountEvent", "Position",
+    "LedgerTransaction", "EquitySnapshot", "AuditReport", "QuoteRecord", "TradingSession", "MarketClock",
+]  # fmt: skip
+
+
+class Site(AdminSite):
+    site_header = "papertrade operations"
+    site_title = "papertrade"
+    index_title = "Accounts, orders and books"
+    login_form = StaffSignInForm
+    enable_nav_sidebar = False  # its room belongs to the columns
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        if self.has_permission(request):
+            context["exchange_time"] = _exchange_time()
+            context["warnings"] = health.warnings()
+        return context
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda model: (_place(MODELS, model["object_name"]), model["name"]))
+        return sorted(apps, key=lambda app: (_place(APPS, app["app_label"]), app["name"]))
+
+
+def _place(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _exchange_time() -> str:
+    """What the exchange's clock shows; empty before the market's first start."""
+    try:
+        return exchange_time(clock.read().now.replace(microsecond=0))
+    except clock.ClockNotStarted:
+        return ""

@@ -1,0 +1,1 @@
+"""Demonstration accounts, traded through the real services."""

@@ -1,0 +1,1 @@
+"""The ground: knows no table and imports nothing else of the project; anyone may import it."""

@@ -1,0 +1,153 @@
+"""Cells of the admin's lists and pages: functions of a row, named for the field that they show.
+
+Figures keep every decimal that says something: an auditor compares them with the wire and the books.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from papertrade.lib.times import EXCHANGE_ZONE
+
+NOTHING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+MIN_MONEY_DECIMALS = 2
+
+Cell = Callable[[Any], Any]
+
+
+def cell(name: str, show: Cell, *, label: str = "") -> Cell:
+    """A column that Django's admin can show, under its own name."""
+
+    def column(row: Any) -> Any:
+        return show(row)
+
+    column.__name__ = name.replace(".", "_")
+    column.short_description = label or name.rpartition(".")[2].replace("_", " ")
+    return column
+
+
+def of(path: str, show: Cell, *, label: str = "") -> Cell:
+    """A column that shows the value at a dotted path of the row; nothing where any part of it is absent."""
+    parts = path.split(".")
+
+    def value(row: Any) -> Any:
+        for part in parts:
+            row = getattr(row, part) if row is not None else None
+        return NOTHING if row is None else show(row)
+
+    return cell(path, value, label=label)
+
+
+def money(path: str, *, label: str = "") -> Cell:
+    """USD, or a price: at least cents."""
+    return of(path, lambda value: figure(value, MIN_MONEY_DECIMALS), label=label)
+
+
+def quantity(path: str, *, label: str = "") -> Cell:
+    """Shares, contracts or any other number."""
+    return of(path, lambda value: figure(Decimal(value), 0), label=label)
+
+
+def when(path: str, *, label: str = "") -> Cell:
+    """Exchange time; UTC to the microsecond on hover."""
+    return of(path, exchange_time, label=label)
+
+
+def wall(path: str, *, label: str = "") -> Cell:
+    """A time of the server's own clock."""
+    return of(path, lambda value: _time(value, f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"), label=label)
+
+
+def link(path: str, *, label: str = "") -> Cell:
+    """The row that a foreign key points at, as a link to its page."""
+    return of(path, page_link, label=label)
+
+
+def age(path: str, *, label: str) -> Cell:
+    """How old the quote of a row was at the instant at that path."""
+
+    def between(row: Any) -> str:
+        if row.quote is None:
+            return NOTHING
+        return seconds(getattr(row, path) - row.quote.quoted_at)
+
+    return cell("age", between, label=label)
+
+
+def seconds(length: timedelta) -> str:
+    """A length of time to the millisecond."""
+    return f"{fixed(Decimal(length // timedelta(milliseconds=1)) / 1000, 0)} s"
+
+
+def fixed(value: Decimal, at_least: int) -> str:
+    """A number with thousands apart, without zeros that say nothing beyond so many decimals."""
+    whole, _, decimals = f"{value:,f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(at_least, "0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+def figure(value: Decimal, at_least: int) -> SafeString:
+    """A number for a right-aligned column."""
+    return format_html('<span class="figure">{}</span>', fixed(value, at_least).replace("-", MINUS))
+
+
+def exchange_time(value: datetime) -> SafeString:
+    """An instant as the exchange's clock shows it, to the millisecond where it has any."""
+    local = value.astimezone(EXCHANGE_ZONE)
+    milliseconds = f".{local.microsecond // 1000:03d}" if local.microsecond else ""
+    return _time(value, f"{local:%Y-%m-%d %H:%M:%S}{milliseconds} ET")
+
+
+def _time(value: datetime, text: str) -> SafeString:
+    utc = value.astimezone(UTC)
+    return format_html('<time datetime="{0}" title="{0}">{1}</time>', f"{utc:%Y-%m-%dT%H:%M:%S.%fZ}", text)
+
+
+def page_link(row: Model, text: str = "") -> SafeString:
+    """A link to the admin page of a row."""
+    return anchor(page_of(type(row), row.pk), text or str(row))
+
+
+def anchor(address: str, text: str) -> SafeString:
+    """A link."""
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
+def page_of(model: type[Model], pk: object) -> str:
+    """The address of a row's admin page."""
+    return page_of_name(f"{model._meta.app_label}_{model._meta.model_name}", pk)
+
+
+def page_of_name(model_name: str, pk: object) -> str:
+    """The same for a model of an upper app, by name (`orders_order`)."""
+    return reverse(f"admin:{model_name}_change", args=[pk])
+
+
+def list_of(model_name: str, **filters: object) -> str:
+    """The address of a list (`orders_order`), narrowed."""
+    return f"{reverse(f'admin:{model_name}_changelist')}?{urlencode(filters)}"
+
+
+def pairs(path: str, *, label: str = "") -> Cell:
+    """A JSON object as a small table."""
+
+    def table(value: dict[str, Any]) -> SafeString:
+        rows = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", value.items())
+        return format_html('<table class="pairs">{}</table>', rows)
+
+    return of(path, table, label=label)
+
+
+def text(path: str, *, label: str = "") -> Cell:
+    """The value as it is; nothing for an empty text."""
+    read = attrgetter(path)
+    return cell(path, lambda row: read(row) or NOTHING, label=label)

@@ -1,0 +1,48 @@
+"""Every "no" the product says on purpose: a stable code, a sentence that says what to do, and data. Pure.
+
+Lowest module of the project: each app raises these, and `papertrade.api.kit.errors` alone maps codes to HTTP.
+"""
+
+from typing import Any
+
+
+class PapertradeError(Exception):
+    """A refusal with a wire code. Nothing was stored when one is raised; the surrounding transaction rolls back."""
+
+    code = "bad_request"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.details = details
+
+
+class BadRequest(PapertradeError):
+    """The request is not well formed. `details` maps each field to what is wrong with it."""
+
+    code = "bad_request"
+
+
+class NotFound(PapertradeError):
+    """Missing and somebody else's look the same."""
+
+    code = "not_found"
+
+
+class Unprocessable(PapertradeError):
+    """Understood, and not something that this version does: the code says which."""
+
+    code = "unsupported_order"
+
+
+class Conflict(PapertradeError):
+    """The request does not fit the state that the thing is in: the code says which."""
+
+    code = "conflict"
+
+
+class Unavailable(PapertradeError):
+    """Busy or broken for a moment; the same request may be sent again."""
+
+    code = "unavailable"

@@ -1,0 +1,82 @@
+"""What the processes count and time, for Prometheus. Knows no table; beside `papertrade.lib.errors` the lowest module.
+
+Web workers, Celery workers, feed and beat are many processes, and a scrape reaches one of them. So each adds to files of its
+own in the var folder (the client library's multi-process mode: about a microsecond a count, no server, no lock between
+processes), and a scrape adds up the files of the machine. What is a state and no count is read at the scrape:
+`papertrade.operations.gauges`.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+FOLDER = settings.PAPERTRADE_VAR / "metrics"
+FOLDER.mkdir(parents=True, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FOLDER)  # read when the library is imported
+
+from prometheus_client import Counter, Histogram, values  # noqa: E402
+
+HOST = socket.gethostname()
+# Containers that share a folder each have a process 1.
+values.ValueClass = values.MultiProcessValue(lambda: f"{HOST}-{os.getpid()}")
+
+BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+NO_ROUTE = "none"  # never the path itself: whoever sends nonsense would make a series of each
+
+REQUESTS = Counter("papertrade_requests", "Answers given.", ["route", "method", "status"])
+REQUEST_SECONDS = Histogram(
+    "papertrade_request_seconds", "Time to an answer.", ["route", "method"], buckets=BUCKETS_SECONDS
+)
+ORDERS = Counter("papertrade_orders", "Changes of orders that were committed.", ["status", "reason"])
+UNIT_SECONDS = Histogram(
+    "papertrade_unit_seconds",
+    "Parts of a transaction on one book: waiting for the lock, deciding and writing, the commit.",
+    ["part"],
+    buckets=BUCKETS_SECONDS,
+)
+CHUNK_SECONDS = Histogram(
+    "papertrade_chunk_seconds", "A chunk of a run over the books.", ["kind"], buckets=BUCKETS_SECONDS
+)
+BOOK_ERRORS = Counter(
+    "papertrade_book_errors", "Writes that a constraint of the books refused, and differences of audits.", ["found_by"]
+)
+SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, locked_out.", ["outcome"])
+
+
+class RequestMetrics:
+    """Counts and times every answer. Outermost, so that it sees what other middleware answers too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        response = self.get_response(request)
+        route = request.resolver_match.route if request.resolver_match else NO_ROUTE
+        method = request.method if request.method in METHODS else "other"
+        REQUEST_SECONDS.labels(route, method).observe(time.perf_counter() - started)
+        REQUESTS.labels(route, method, response.status_code).inc()
+        return response
+
+
+class Parts:
+    """Times the parts of one transaction, from one `end` to the next."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def end(self, part: str) -> None:
+        now = time.perf_counter()
+        UNIT_SECONDS.labels(part).observe(now - self._since)
+        self._since = now
+
+
+def count_orders(outcomes: Iterable[tuple[str, str]]) -> None:
+    """Count orders by status and reason. Call when they are committed."""
+    for status, reason in outcomes:
+        ORDERS.labels(status, reason).inc()

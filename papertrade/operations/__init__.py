@@ -1,0 +1,1 @@
+"""Whether the server is well, the figures of it, backup and restore."""

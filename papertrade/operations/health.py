@@ -1,0 +1,147 @@
+"""Whether the server is well: what it stands on, what keeps it from taking requests, and what an operator should know.
+
+Three questions: `CHECKS` (which parts answer), `not_ready` (may a load balancer send requests here), `warnings`
+(what stands above the pages of the admin).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from marketdata import clock, quote_book
+from marketdata.markets.current import current_market
+from marketdata.models import MarketClock
+from orders.models import Sweep
+from papertrade.lib.errors import PapertradeError
+from portfolio.models import AuditReport, LedgerTransaction
+
+FEED_SILENT = timedelta(seconds=15)
+AUDIT_LATE = timedelta(hours=26)  # it runs every night
+SWEEP_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
+
+AWAY = (Error, PapertradeError, clock.ClockNotStarted)
+
+
+def database_answers() -> bool:
+    """Whether PostgreSQL answers. Raises Django's database errors."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return cursor.fetchone() == (1,)
+
+
+def valkey_answers() -> bool:
+    """Whether Valkey answers. Raises BookUnavailable."""
+    return quote_book.ping()
+
+
+def feed_is_alive() -> bool:
+    """Whether the feed process moved the market, or at least its own heart, a moment ago."""
+    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
+    return beat is not None and clock.wall_now() - beat < FEED_SILENT
+
+
+CHECKS: dict[str, Callable[[], bool]] = {
+    "database": database_answers, "valkey": valkey_answers, "feed": feed_is_alive,
+}  # fmt: skip
+
+
+def well(check: Callable[[], bool]) -> bool:
+    """What the check says; False where what it asks is away."""
+    try:
+        return check()
+    except AWAY:
+        return False
+
+
+def not_ready() -> list[str]:
+    """Why this process cannot serve requests; empty where it can.
+
+    A silent feed is no reason: the pages and the books are there, and an order says itself that its quote is stale.
+    """
+    if not well(database_answers):
+        return ["The database does not answer."]
+    if not well(migrated):
+        return ["Migrations are missing; run `manage.py prepare`."]
+    if not well(_clock_is_started):
+        return ["The market has not been started; run `manage.py prepare`."]
+    if not well(_quotes_are_usable):
+        return ["The quote book is not filled; the feed process fills it within seconds once Valkey answers."]
+    return []
+
+
+def migrated() -> bool:
+    """Whether every migration is applied. Once it is so it is not asked again."""
+    global _is_migrated
+    if not _is_migrated:
+        executor = MigrationExecutor(connection)
+        _is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _is_migrated
+
+
+_is_migrated = False  # reading all migrations takes a tenth of a second, and probes come every few seconds
+
+
+def warnings() -> list[str]:
+    """What an operator should know and do, one sentence each, worst first; empty where all is well."""
+    if not well(database_answers):
+        return ["The database does not answer."]
+    found = []
+    if not well(valkey_answers):
+        found.append(
+            "Valkey does not answer: no quotes in a recorded market, no rate limits. Start it; nothing is lost."
+        )
+    if not well(feed_is_alive):
+        found.append(
+            f"Quotes are stale: no feed process has moved the market for {_silence()}. Start `manage.py run_feed`."
+        )
+    elif not well(_clock_moves):
+        found.append("The clock stands still though the feed is alive. The log of the feed process says why.")
+    late = Sweep.objects.filter(finished_at__isnull=True, created_at__lt=clock.wall_now() - SWEEP_LATE)
+    found += [
+        f"The {sweep} is late: {sweep.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
+        for sweep in late
+    ]
+    return found + _of_the_audit()
+
+
+def _of_the_audit() -> list[str]:
+    """What the last audit found, and whether there was one of late."""
+    last = AuditReport.objects.filter(scope="").first()
+    if last is not None and last.difference_count:
+        return [f"The last audit found {last.difference_count} differences in the books. Read its report first of all."]
+    since = (
+        last.finished_at
+        if last
+        else LedgerTransaction.objects.order_by("pk").values_list("recorded_at", flat=True).first()
+    )
+    if since is not None and clock.wall_now() - since > AUDIT_LATE:
+        return [
+            "The books were not audited for more than a day. Check beat and the workers, or run `manage.py audit_books`."
+        ]
+    return []
+
+
+def _clock_is_started() -> bool:
+    return clock.read() is not None
+
+
+def _quotes_are_usable() -> bool:
+    """The simulated market computes its quotes; the others read them from the book."""
+    return not current_market().has_book or quote_book.marker() is not None
+
+
+def _clock_moves() -> bool:
+    """Whether a clock that runs by itself is not far ahead of what has been done; at speed 0 it stands by design."""
+    reading = clock.read()
+    row = MarketClock.objects.values("anchor_at", "anchor_wall").first()
+    if not reading.speed or row is None:
+        return True
+    due = row["anchor_at"] + clock.scaled(clock.wall_now() - row["anchor_wall"], reading.speed)
+    return due - reading.through < clock.scaled(FEED_SILENT, reading.speed)
+
+
+def _silence() -> str:
+    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
+    return "an unknown time" if beat is None else f"{(clock.wall_now() - beat).total_seconds():.0f} s"

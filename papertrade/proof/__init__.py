@@ -1,0 +1,1 @@
+"""Proof of the books: audits, exported heads, and bundles that anyone can check."""

@@ -1,0 +1,228 @@
+"""The whole server under one command: database, broker, web, feed, worker and beat, in the foreground.
+
+`python -m papertrade.stack` (what `make run` calls). Arguments are a command of manage.py that is run before the processes
+start: `python -m papertrade.stack seed_demo`. No Django in here: the children have it. What dies is started again; Ctrl-C
+or SIGTERM stops everything in order, and the next start goes on where this one stopped.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from papertrade.lib import env
+from papertrade.stack import embedded
+from papertrade.stack.supervision import Child, Watch, say
+
+READY_SECONDS = 60
+STOP_SECONDS = 10
+STATUS_SECONDS = 5
+POLL_SECONDS = 0.1
+METRICS_FOLDER = "metrics"
+PROJECT = Path(__file__).resolve().parent.parent.parent
+GRANIAN_LOG_LEVEL = "warning"
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Trading needs these two; the others wait for them, so that four processes do not load at once on two cores.
+FIRST_TO_START = ("web", "feed")
+
+
+class Stack:
+    """One server on one var folder."""
+
+    def __init__(self, before: list[str]) -> None:
+        self.before = before
+        self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
+        self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
+        self.web_workers = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
+        self.web_threads = env.whole("PAPERTRADE_WEB_THREADS", 2, low=1, high=64)
+        self.workers = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
+        # The health check speaks as the proxy would: it must be let in under production settings too.
+        host = env.words("PAPERTRADE_ALLOWED_HOSTS", embedded.LOOPBACK)[0].lstrip(".").replace("*", embedded.LOOPBACK)
+        self.health_check = urllib.request.Request(
+            f"http://{embedded.LOOPBACK}:{self.port}/v1/status/", headers={"Host": host, "X-Forwarded-Proto": "https"}
+        )
+        self.stopping = False
+        self.children: list[Child] = []
+        self.watches: list[Watch] = []
+
+    def run(self) -> int:
+        """Run until told to stop; the exit status. Raises EmbeddedError."""
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sign, self._be_told_to_stop)
+        started = time.monotonic()
+        with self._owned() as folder, self._servers(folder) as environment:
+            try:
+                for command in self._first_commands():
+                    if command and not self._manage(command, environment):
+                        return 0 if self.stopping else 1
+                self._start_processes(environment, started)
+                while not self.stopping:
+                    self._look()
+            finally:
+                say("stack", "stopping")
+                self._stop_children()
+        say("stack", f"stopped; everything is kept in {self.var}")
+        return 0
+
+    def _be_told_to_stop(self, *_: object) -> None:
+        self.stopping = True  # no lock in a signal handler: what it interrupts may hold it
+
+    @contextlib.contextmanager
+    def _owned(self) -> Iterator[embedded.Folder]:
+        """The var folder, as ours alone, with a free port and a secret."""
+        folder = embedded.own(self.var)
+        self._refuse_taken_port()
+        shutil.rmtree(self.var / METRICS_FOLDER, ignore_errors=True)  # of processes that are gone
+        secret_file = self.var / "secret_key"
+        if not os.environ.get("PAPERTRADE_SECRET_KEY") and not secret_file.exists():
+            embedded.private_file(secret_file, secrets.token_urlsafe(50))
+        try:
+            yield folder
+        finally:
+            folder.release()
+
+    @contextlib.contextmanager
+    def _servers(self, folder: embedded.Folder) -> Iterator[dict[str, str]]:
+        """The environment of the children; embedded servers where no others are named."""
+        urls = {name: os.environ.get(name, "").strip() for name in env.SERVERS}
+        servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
+        urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
+        urls["REDIS_URL"] = urls["REDIS_URL"] or servers.redis_url
+        state_file = self.var / env.SERVERS_FILE
+        embedded.private_file(state_file, json.dumps(urls))
+        self.watches = [Watch(server, time.monotonic()) for server in servers.running]
+        say("stack", f"{' and '.join(server.name for server in servers.running) or 'no server'} started here")
+        try:
+            yield {
+                **os.environ, **urls, "PAPERTRADE_VAR": str(self.var), "PYTHONUNBUFFERED": "1",
+                "DJANGO_SETTINGS_MODULE": "papertrade.settings",
+            }  # fmt: skip
+        finally:
+            state_file.unlink(missing_ok=True)
+            servers.stop()
+
+    def _refuse_taken_port(self) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((embedded.LOOPBACK, self.port))
+            except OSError:
+                raise embedded.EmbeddedError(
+                    f"Port {self.port} is taken. Stop what uses it, or choose another: PAPERTRADE_PORT=8001 make run"
+                ) from None
+
+    def _first_commands(self) -> list[list[str]]:
+        """A restore puts all into an empty database: first, so that no users and keys are made that it takes away."""
+        prepare = ["prepare"]
+        return [self.before, prepare] if self.before[:1] == ["restore"] else [prepare, self.before]
+
+    def _manage(self, command: list[str], environment: dict[str, str]) -> bool:
+        """Run a command of manage.py to its end; whether it went well. A stop ends it."""
+        child = Child("setup", [sys.executable, "manage.py", *command], environment, PROJECT)
+        child.start()
+        self.children = [child]
+        while child.status() is None and not self.stopping:
+            time.sleep(POLL_SECONDS)
+        went_well = child.status() == 0
+        self._stop_children()
+        return went_well
+
+    def _start_processes(self, environment: dict[str, str], started: float) -> None:
+        """Start them all and say so; they go on trying where one of them cannot."""
+        commands = self._commands()
+        self._start({name: commands[name] for name in FIRST_TO_START}, environment)
+        if self._await_ready():
+            self._announce(time.monotonic() - started)
+        if not self.stopping:
+            self._start({name: commands[name] for name in commands if name not in FIRST_TO_START}, environment)
+
+    def _start(self, commands: dict[str, list[str]], environment: dict[str, str]) -> None:
+        for name, command in commands.items():
+            child = Child(name, command, environment, PROJECT)
+            self.children.append(child)
+            child.start()
+            self.watches.append(Watch(child, time.monotonic()))
+
+    def _commands(self) -> dict[str, list[str]]:
+        python = [sys.executable, "-m"]
+        celery = [*python, "celery", "--quiet", "--app", "papertrade"]
+        return {
+            "web": [
+                *python, "granian", "--interface", "wsgi", "--host", embedded.LOOPBACK, "--port", str(self.port),
+                "--workers", str(self.web_workers), "--blocking-threads", str(self.web_threads),
+                "--respawn-failed-workers", "--no-ws", "--log-level", GRANIAN_LOG_LEVEL, "papertrade.wsgi:application",
+            ],
+            "feed": [sys.executable, "manage.py", "run_feed"],
+            "worker": [
+                *celery, "worker", "--concurrency", str(self.workers), "--loglevel", "warning", "--without-gossip",
+                "--without-mingle", "--pool", "prefork",
+            ],
+            "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", str(self.var / "beat"), "--pidfile="],
+        }  # fmt: skip
+
+    def _look(self) -> None:
+        for watch in self.watches:
+            watch.look()
+        time.sleep(POLL_SECONDS)
+
+    def _await_ready(self) -> bool:
+        """Wait until web and feed answer; False where told to stop before, or where they take too long."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.stopping:
+            if self._healthy():
+                return True
+            if time.monotonic() > deadline:
+                say("stack", f"not ready after {READY_SECONDS} s; the lines above say why. It goes on trying.")
+                return False
+            self._look()
+        return False
+
+    def _healthy(self) -> bool:
+        try:
+            with NO_PROXY.open(self.health_check, timeout=STATUS_SECONDS) as answer:
+                return json.load(answer)["status"] == "ok"
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
+
+    def _announce(self, seconds: float) -> None:
+        address = f"http://{embedded.LOOPBACK}:{self.port}"
+        credentials = self.var / "credentials.json"
+        for line in (
+            f"ready in {seconds:.1f} s",
+            f"dashboard    {address}/",
+            f"API          {address}/v1/  (browse it at {address}/docs/)",
+            f"admin        {address}/admin/",
+            f"credentials  {credentials if credentials.exists() else 'as they were'}",
+            "Ctrl-C stops it; the next start goes on from here.",
+        ):
+            say("stack", line)
+
+    def _stop_children(self) -> None:
+        for child in self.children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self.children:
+            child.await_stopped(deadline - time.monotonic())
+        self.children = []
+
+
+def main() -> int:
+    """Run the server; an error that the user can mend is one line."""
+    try:
+        return Stack(sys.argv[1:]).run()
+    except embedded.EmbeddedError as error:
+        say("stack", str(error))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

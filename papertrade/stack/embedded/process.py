@@ -1,0 +1,166 @@
+"""What both embedded servers share: a folder with one owner, a start, a readiness check, a stop that leaves nothing."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+LINUX = sys.platform.startswith("linux")
+LOOPBACK = "127.0.0.1"
+READY_SECONDS = 60
+STOP_SECONDS = 20
+POLL_SECONDS = 0.03
+PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedError(Exception):
+    """The embedded servers cannot be run; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that this process owns until it ends or releases it."""
+
+    path: Path
+    lock: IO[str]
+
+    def release(self) -> None:
+        """Let another process own it."""
+        self.lock.close()
+
+
+def own(path: Path) -> Folder:
+    """Be the only supervisor of the folder, made where it is missing. Raises EmbeddedError where another one runs."""
+    path = path.resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    lock = open(path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "?"
+        lock.close()
+        raise EmbeddedError(
+            f"{path} is in use by process {holder}. Stop it, or choose another PAPERTRADE_VAR."
+        ) from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return Folder(path, lock)
+
+
+def die_with_parent(sign: signal.Signals) -> Callable[[], None]:
+    """For a child between fork and exec. Linux: a parent killed with -9 takes it along. Elsewhere: nothing."""
+    prctl = ctypes.CDLL(None).prctl if LINUX else None  # looked up here: a forked child should not load libraries
+
+    def prepare() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, sign)
+
+    return prepare
+
+
+class Server(ABC):
+    """A server on a loopback port, which it keeps when it is started again."""
+
+    name: str
+    stop_signal: signal.Signals
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self.folder = folder
+        self.password = password
+        self.port = _free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where the project's processes reach it, password included."""
+
+    @property
+    @abstractmethod
+    def log(self) -> Path:
+        """The file that it writes its log to."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it on the data in its folder, made at the first start; also again, after it died."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it is ready."""
+
+    def await_ready(self) -> None:
+        """Wait until it answers. Raises EmbeddedError where it ends or stays silent."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.answers():
+            if self.status() is not None:
+                tail = self.log.read_text(errors="replace")[-2000:]
+                raise EmbeddedError(f"{self.name} ended at its start; {self.log} says:\n{tail}")
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"{self.name} was not ready within {READY_SECONDS} s; see {self.log}.")
+            time.sleep(POLL_SECONDS)
+
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return None if self.process is None else self.process.poll()
+
+    def ask_to_stop(self) -> None:
+        """Tell it to stop, without waiting."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+
+    def await_stopped(self) -> None:
+        """Wait until it has stopped; kill it where it does not."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def end_leftover(pid_file: Path, mark: str, sign: signal.Signals) -> None:
+    """End a server that outlived a killed supervisor, so that two never work on the same data.
+
+    Only a process whose command line bears the mark: numbers are given out again. The folder must be owned.
+    """
+    try:
+        pid = int(pid_file.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return
+    deadline = time.monotonic() + STOP_SECONDS
+    while mark in _command_of(pid):
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"Process {pid} still works on {pid_file.parent} and does not stop: end it first.")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        time.sleep(POLL_SECONDS)
+
+
+def _command_of(pid: int) -> str:
+    """The command line of a live process, else an empty text."""
+    if LINUX:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]

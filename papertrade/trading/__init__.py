@@ -1,0 +1,1 @@
+"""Use cases over several apps, and the passage of time."""

@@ -1,0 +1,84 @@
+"""Moving the clock: the market's start, an advance, the one lock of whoever moves it, and what a crash left behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+
+from marketdata import clock, gate, quote_book
+from marketdata.markets.base import MarketError
+from marketdata.markets.current import current_market
+from marketdata.sessions import calendar
+from orders.models import Sweep
+from orders.sweeps import sweeping
+from papertrade.lib.errors import BadRequest, Conflict
+from papertrade.lib.postgres import try_lock, unlock
+from papertrade.trading.mover import the_mover
+from portfolio.marks import delete_marks
+from portfolio.selectors import latest_book_time
+
+log = structlog.get_logger(__name__)
+
+
+def start_market() -> None:
+    """Start the market in force, or let it go on. What another recording left behind means nothing in this one.
+
+    Raises MarketError where accounts have traded at a later time than this market begins at: their time never goes back.
+    """
+    current = current_market()
+    with transaction.atomic():
+        if current.start():
+            begins, latest = clock.read().through, latest_book_time()
+            if latest is not None and latest > begins:
+                raise MarketError(
+                    f"The accounts of this server have traded until {latest.isoformat()} in another market, and this one "
+                    f"begins at {begins.isoformat()}: time never goes back. Use another PAPERTRADE_VAR, archive the "
+                    "accounts first, or set PAPERTRADE_START to later."
+                )
+            delete_marks()
+            if current.has_book:
+                quote_book.clear()
+
+
+def advance(*, to: datetime) -> None:
+    """Move the clock of a market at speed 0; when this returns, everything due by `to` is done.
+
+    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past, or where no calendar reaches.
+    """
+    if not current_market().manual:
+        raise Conflict("The clock of this market runs by itself.", code="clock_not_movable")
+    with moving():
+        mover = the_mover()
+        now = clock.read().now
+        if to < now:
+            raise BadRequest(f"The clock stands at {now.isoformat()}: it never goes back.", to="lies in the past")
+        ends = calendar().end
+        if ends is None or to > ends:
+            raise BadRequest(f"The trading calendar ends at {ends}.", to="lies after the trading calendar")
+        try:
+            mover.step(to)
+        except quote_book.BookUnavailable as error:
+            # All is done but the last, which the feed makes good. An error would have the caller move the clock again.
+            log.warning("quotes_not_published", error=str(error))
+
+
+@contextmanager
+def moving() -> Iterator[None]:
+    """Be the only one who moves the market. Raises Conflict `clock_busy`."""
+    if not try_lock(gate.MOVER):
+        raise Conflict("The clock is being moved; try again when that is done.", code="clock_busy")
+    try:
+        with gate.closed_gate():
+            yield
+    finally:
+        unlock(gate.MOVER)
+
+
+def finish_sweeps() -> int:
+    """Work on every sweep that is not finished, such as one whose mover crashed; how many there were."""
+    unfinished = list(Sweep.objects.filter(finished_at__isnull=True))
+    for sweep in unfinished:
+        sweeping.finish(sweep)
+    return len(unfinished)

@@ -1,0 +1,77 @@
+"""A book's equity curve: the last snapshot of each bucket of time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+
+from portfolio.models import Book
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint:
+    """The last snapshot of a bucket, under the time it was taken."""
+
+    timestamp: datetime
+    equity: Decimal
+    cash: Decimal
+    market_value: Decimal
+    realized_pl: Decimal
+    unrealized_pl: Decimal
+    drawdown: Decimal
+
+
+TIMEFRAMES = {
+    "1Min": timedelta(minutes=1),
+    "5Min": timedelta(minutes=5),
+    "15Min": timedelta(minutes=15),
+    "1H": timedelta(hours=1),
+    "1D": timedelta(days=1),
+}
+# Which of them a chart of at most that length can show: a few hundred points.
+_CHART_TIMEFRAMES = [(timedelta(days=2), "1Min"), (timedelta(days=8), "15Min"), (timedelta(days=40), "1H")]
+
+
+def chart_timeframe(length: timedelta) -> str:
+    """The timeframe for a chart of that length."""
+    return next((name for limit, name in _CHART_TIMEFRAMES if length <= limit), "1D")
+
+
+# A loose index scan: two probes a bucket, however many snapshots it holds, so the cost follows the points of the page and
+# not the age of the account. Buckets start at whole multiples of the timeframe in New York time.
+_HISTORY = """
+    WITH RECURSIVE first AS (
+        SELECT at FROM portfolio_equitysnapshot
+        WHERE book_id = %(book)s AND at > %(after)s AND at <= %(until)s ORDER BY at LIMIT 1
+    ), points AS (
+        SELECT b.upto, p.*, 1 AS number FROM first f,
+            LATERAL (SELECT {bucket_end}) AS b(upto),
+            LATERAL ({last_in_bucket}) AS p
+        UNION ALL
+        SELECT b.upto, p.*, points.number + 1 FROM points,
+            LATERAL (SELECT at FROM portfolio_equitysnapshot
+                     WHERE book_id = %(book)s AND at >= points.upto AND at <= %(until)s ORDER BY at LIMIT 1) AS f,
+            LATERAL (SELECT {bucket_end}) AS b(upto),
+            LATERAL ({last_in_bucket}) AS p
+        WHERE points.number < %(limit)s
+    )
+    SELECT at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown FROM points ORDER BY at
+""".format(
+    bucket_end="""
+        (date_bin(%(width)s, f.at AT TIME ZONE 'America/New_York', timestamp '2000-01-01') + %(width)s)
+            AT TIME ZONE 'America/New_York'
+    """,
+    last_in_bucket="""
+        SELECT at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown FROM portfolio_equitysnapshot
+        WHERE book_id = %(book)s AND at < b.upto AND at <= %(until)s ORDER BY at DESC, id DESC LIMIT 1
+    """,
+)
+
+
+def history(*, book: Book, timeframe: str, after: datetime, until: datetime, limit: int) -> list[HistoryPoint]:
+    """The last snapshot of each bucket in (after, until], oldest first, at most `limit`."""
+    arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORY, arguments)
+        return [HistoryPoint(*row) for row in cursor.fetchall()]

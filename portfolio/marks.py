@@ -1,0 +1,80 @@
+"""The mark of a symbol, kept with the quote that gave it: one number for page, API and books."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from marketdata.instruments import parse_symbol
+from marketdata.quotes import Quote
+from papertrade.lib.postgres import raw_cursor
+from portfolio.models import Mark as MarkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The mark of a symbol, USD per share, and the quote of a regular session that gave it."""
+
+    price: Decimal
+    quote: Quote
+
+
+def keep_marks(marks: dict[str, Mark]) -> None:
+    """Store the marks of these symbols, in one statement; an older one never replaces a newer."""
+    if not marks:
+        return
+    rows = [
+        (symbol, mark.price, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed)
+        for symbol, mark in sorted(marks.items())
+        for q in (mark.quote,)
+    ]
+    with raw_cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO portfolio_mark (symbol, price, bid, ask, bid_size, ask_size, quoted_at, feed)
+            SELECT * FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+                                 %s::timestamptz[], %s::text[])
+            ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, bid = excluded.bid, ask = excluded.ask,
+                bid_size = excluded.bid_size, ask_size = excluded.ask_size, quoted_at = excluded.quoted_at,
+                feed = excluded.feed
+            WHERE portfolio_mark.quoted_at <= excluded.quoted_at
+            """,
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def delete_marks() -> None:
+    """Delete the marks of symbols, when another market or recording begins; positions keep their own."""
+    MarkRow.objects.all().delete()
+
+
+def held_symbols() -> list[str]:
+    """The symbols that open books hold, and the stocks of held options (whose settlement needs their quotes)."""
+    with raw_cursor() as cursor:
+        held = [symbol for (symbol,) in cursor.execute(_HELD_SYMBOLS).fetchall()]
+    return sorted({*held, *(parse_symbol(symbol).underlying for symbol in held)})
+
+
+# A loose index scan: one probe per symbol, however many positions hold it; then one that looks for an open book among them.
+_HELD_SYMBOLS = """
+    WITH RECURSIVE held AS (
+        (SELECT symbol FROM portfolio_position WHERE qty > 0 ORDER BY symbol LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.symbol FROM portfolio_position p WHERE p.qty > 0 AND p.symbol > held.symbol
+                ORDER BY p.symbol LIMIT 1)
+        FROM held WHERE held.symbol IS NOT NULL
+    )
+    SELECT symbol FROM held WHERE symbol IS NOT NULL
+      AND (SELECT true FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id
+           WHERE p.symbol = held.symbol AND p.qty > 0 AND b.closed_at IS NULL LIMIT 1)
+"""
+
+
+def stored_quotes(symbols: Iterable[str]) -> dict[str, Quote]:
+    """The quotes that gave these symbols their marks, by symbol."""
+    return {
+        mark.symbol: Quote(
+            mark.symbol, mark.bid, mark.ask, mark.bid_size, mark.ask_size, mark.quoted_at, mark.feed,
+            bid_since=mark.quoted_at, ask_since=mark.quoted_at,
+        )
+        for mark in MarkRow.objects.filter(symbol__in=list(symbols))
+    }  # fmt: skip
