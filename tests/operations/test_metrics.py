@@ -163,7 +163,7 @@ def test_another_process_is_in_the_same_scrape(open_market: MarketKit, scrape: C
     before = figure(scrape(), "orders_total", status="elsewhere", reason="")
     code = (
         "import django; django.setup()\n"
-        "from papertrade import metrics\n"
+        "from papertrade.lib import metrics\n"
         "metrics.count_orders([('elsewhere', '')])\n"
     )  # fmt: skip
     subprocess.run([sys.executable, "-c", code], check=True, cwd=metrics.settings.BASE_DIR)
