@@ -13,7 +13,7 @@ import gzip
 import heapq
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -109,7 +109,7 @@ class RecordedFeed:
         while waiting or reading:
             while waiting and (not reading or waiting[-1][0] <= reading[0][0]):
                 _, number = waiting.pop()
-                rest = read_file(self.files[number], report)
+                rest: Iterator[Row] = read_file(self.files[number], report)
                 if (first := next(rest, None)) is not None:
                     heapq.heappush(reading, (first.at, number, first, rest))
             if not reading:
@@ -185,7 +185,7 @@ def first_row_at(path: Path) -> datetime:
         return next((row.at for row in rows), BEGINNING)
 
 
-def read_file(path: Path, report: Report) -> Iterator[Row]:
+def read_file(path: Path, report: Report) -> Generator[Row, None, None]:
     """The good rows of one file, streamed; everything else goes into the report. Raises RecordingError."""
     opener = gzip.open if path.suffix == ".gz" else open
     number, before = 0, BEGINNING

@@ -86,9 +86,10 @@ class SimulatedFeed:
         days, phase = calendar(), self._phase(symbol)
         session = days.upcoming(at)
         if at < session.open - BEFORE_OPEN + phase:
-            session = days.previous(at)
-            if session is None:
+            earlier = days.previous(at)
+            if earlier is None:
                 return None
+            session = earlier
         first = session.open - BEFORE_OPEN + phase
         end = min(at, session.close - INSTANT)
         stamp = first + TICK * ((end - first) // TICK)
@@ -100,7 +101,8 @@ class SimulatedFeed:
         if known is not None and known.quoted_at == stamp:
             return known
         first = session.open - BEFORE_OPEN + self._phase(symbol)
-        *prices, bid_size, ask_size = self._sides(symbol, stamp, session)
+        bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
+        prices = (bid, ask)
         since, back = [stamp, stamp], stamp
         # An absent side shows no supply, so it matters not since when; the ticks back are few, as prices rarely stand.
         standing = [side for side in (BID, ASK) if prices[side] is not None]
@@ -115,7 +117,9 @@ class SimulatedFeed:
             standing = [side for side in standing if prices[side] == then[side]]
             for side in standing:
                 since[side] = back
-        quote = Quote(symbol, *prices, bid_size, ask_size, stamp, self.name, *since)
+        quote = Quote(
+            symbol, bid, ask, bid_size, ask_size, stamp, self.name, bid_since=since[BID], ask_since=since[ASK]
+        )
         self._last[symbol] = quote
         return quote
 
@@ -159,8 +163,8 @@ class SimulatedFeed:
         """What the contract is worth at an instant, USD per share."""
         return black_scholes(
             spot=spot,
-            strike=float(instrument.strike),
-            years=years_left(instrument.expiry, stamp),
+            strike=float(instrument.contract.strike),
+            years=years_left(instrument.contract.expiry, stamp),
             volatility=self.implied_volatility(instrument, spot, stamp),
             is_call=instrument.right == OptionRight.CALL,
         )
@@ -169,8 +173,8 @@ class SimulatedFeed:
         """The contract's volatility, a fraction a year."""
         return smile(
             spot=spot,
-            strike=float(instrument.strike),
-            years=years_left(instrument.expiry, stamp),
+            strike=float(instrument.contract.strike),
+            years=years_left(instrument.contract.expiry, stamp),
             at_the_money=TICKERS[instrument.underlying].volatility * 1.1,
         )
 
@@ -210,7 +214,8 @@ class SimulatedCursor:
     def __init__(self, feed: SimulatedFeed) -> None:
         self.feed = feed
         self.latest: dict[str, Quote] = {}
-        self._at, self._rows = datetime.min.replace(tzinfo=UTC), None
+        self._at = datetime.min.replace(tzinfo=UTC)
+        self._rows: int | None = None
 
     @property
     def position(self) -> tuple[datetime, int | None]:

@@ -1,5 +1,6 @@
 """The close of a session: orders whose time has run out end, and expiring options are settled."""
 
+from datetime import date
 from itertools import groupby
 
 import psycopg
@@ -49,5 +50,5 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None
     engine.write(cursor)
 
 
-def _is_over(expires_on: object, session: Session) -> bool:
+def _is_over(expires_on: date, session: Session) -> bool:
     return expires_on < calendar().next_open(session.close).date

@@ -187,7 +187,7 @@ def _close(
     account: PaperAccount,
     book: OpenBook,
     reason: CancelReason,
-    event: EventType | None,
+    event: str | None,
     why: str = "",
 ) -> None:
     """Cancel the open orders of a locked book, close it, and freeze what the generation came to."""
