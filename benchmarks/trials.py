@@ -22,7 +22,7 @@ from django.test import Client
 from accounts.models import PaperAccount
 from accounts.services import issue_key
 from benchmarks import data, floor
-from benchmarks.run import Figure, say
+from benchmarks.figures import Figure, say
 from marketdata import clock
 from marketdata.feeds.universe import TICKERS
 from marketdata.markets.current import current_market, drop_market

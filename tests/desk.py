@@ -10,8 +10,9 @@ from accounts.models import PaperAccount, User
 from orders.models import Fill, Order
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
-from papertrade.trading.accounts import open_account, reset_account
+from papertrade.trading.accounts import reset_account
 from portfolio.models import AuditReport, Book, Position
+from tests.factories import AccountFactory
 
 
 def let_a_night_pass() -> None:
@@ -28,7 +29,7 @@ class Desk:
     """One account. Orders are market day buys of 10 IBM unless said otherwise; None leaves a field out."""
 
     def __init__(self, user: User, initial_cash: str = "100000", policy: dict[str, Any] | None = None) -> None:
-        self.account: PaperAccount = open_account(user=user, initial_cash=initial_cash, policy=policy)
+        self.account: PaperAccount = AccountFactory(user=user, initial_cash=initial_cash, policy=policy)
 
     def buy(self, qty: str = "10", limit: str | None = None, symbol: str = "IBM", **more: Any) -> Order:
         """Submit a buy; with `limit` a limit order."""

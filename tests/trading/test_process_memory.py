@@ -18,12 +18,12 @@ from papertrade.trading.clock import advance, moving, start_market
 from papertrade.trading.feed_process import FeedProcess
 from papertrade.trading.mover import Mover
 from portfolio.models import EquitySnapshot, LedgerTransaction
-from tests.day.kit import run_of_many_chunks
-from tests.day.test_determinism import simulated
 from tests.desk import Desk, dec
 from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.market_kit import DAY, MarketKit, at
+from tests.trading.kit import run_of_many_chunks
+from tests.trading.test_determinism import simulated
 
 EXPIRES_TODAY = "O:IBM131007C00100000"
 CLOSE = at("20:00:00")

@@ -23,9 +23,9 @@ from papertrade.trading.clock import start_market
 from portfolio.models import Book, Mark
 from portfolio.services import keep_audit_report
 from tests.concurrency.threads import together
-from tests.day.kit import run_of_many_chunks
 from tests.desk import Desk, dec, let_a_night_pass
 from tests.market_kit import MarketKit, at
+from tests.trading.kit import run_of_many_chunks
 
 
 def test_beat_names_tasks_that_exist() -> None:
