@@ -104,8 +104,8 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal) -> bool:
     return row is None
 
 
-def forget() -> None:
-    """Drop the clock's row, so that the market can start anew anywhere. Only where there are no books yet."""
+def delete_clock() -> None:
+    """Delete the clock's row, so that the market can start anew anywhere. Only where there are no books yet."""
     MarketClock.objects.all().delete()
 
 

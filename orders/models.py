@@ -118,6 +118,11 @@ class Order(models.Model):
         return self.status in OPEN
 
     @property
+    def reason(self) -> str:
+        """Why it was refused, why it ended, or why it has not filled: the code that goes with its status, or nothing."""
+        return self.rejected_reason or self.cancel_reason or self.no_fill_reason
+
+    @property
     def remaining(self):
         """Quantity not filled yet."""
         return self.qty - self.filled_qty

@@ -16,6 +16,7 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Session
 from orders.engine import Engine, load_taken, supply_of
 from orders.models import IS_OPEN, Order
+from orders.states import OPEN
 from orders.terms import Side
 from papertrade.lib.postgres import fetch, raw_cursor
 from portfolio.store import lock_books
@@ -43,17 +44,19 @@ class Reach:
 
 NO_REACH = Reach()
 
+_OPEN = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN)))
+
 # Four probes of the partial index order_working per symbol, however many orders it has.
-_REACHES = """
+_REACHES = f"""
     SELECT s.symbol,
-           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NULL AND {open}),
-           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NULL AND {open}),
+           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NULL AND {_OPEN}),
+           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NULL AND {_OPEN}),
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NOT NULL
-            AND {open} ORDER BY limit_price DESC LIMIT 1),
+            AND {_OPEN} ORDER BY limit_price DESC LIMIT 1),
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NOT NULL
-            AND {open} ORDER BY limit_price LIMIT 1)
+            AND {_OPEN} ORDER BY limit_price LIMIT 1)
     FROM unnest(%s::text[]) AS s(symbol)
-""".format(open="status IN ('accepted', 'new', 'partially_filled')")
+"""
 
 
 def reaches(symbols: Collection[str]) -> dict[str, Reach]:
@@ -68,15 +71,15 @@ def symbols_with_open_orders() -> list[str]:
         return [symbol for (symbol,) in cursor.execute(_OPEN_SYMBOLS).fetchall()]
 
 
-_OPEN_SYMBOLS = """
+_OPEN_SYMBOLS = f"""
     WITH RECURSIVE s AS (
-        (SELECT symbol FROM orders_order WHERE {open} ORDER BY symbol LIMIT 1)
+        (SELECT symbol FROM orders_order WHERE {_OPEN} ORDER BY symbol LIMIT 1)
         UNION ALL
-        SELECT (SELECT o.symbol FROM orders_order o WHERE {open} AND o.symbol > s.symbol ORDER BY o.symbol LIMIT 1)
+        SELECT (SELECT o.symbol FROM orders_order o WHERE {_OPEN} AND o.symbol > s.symbol ORDER BY o.symbol LIMIT 1)
         FROM s WHERE s.symbol IS NOT NULL
     )
     SELECT symbol FROM s WHERE symbol IS NOT NULL
-""".format(open="status IN ('accepted', 'new', 'partially_filled')")
+"""
 
 
 def reached(quote: Quote, *, sent_by: datetime) -> QuerySet[Order]:
@@ -108,7 +111,7 @@ def put(cursor: psycopg.Cursor, quote: Quote, *, at: datetime, session: Session)
     changed = False
     for order in orders:
         book = books[order.book_id]
-        changed |= engine.evaluate(book, order, quote, book.time(at), session)
+        changed |= engine.evaluate(book, order, quote, book.advance_to(at), session)
     if changed or engine.changed:
         engine.write(cursor)
     return changed

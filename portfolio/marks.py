@@ -9,6 +9,13 @@ from marketdata.quotes import Quote
 from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Mark as MarkRow
 
+# The mark of a position, in SQL: the latest of the quote that filled it last and its symbol's own. Of the tables
+# `portfolio_position p` and `m`, which is `portfolio_mark` joined by the symbol; a closed book joins none, for its marks are
+# frozen in its positions.
+MARK_PRICE = "CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END"
+MARK_AT = "greatest(m.quoted_at, p.mark_at)"
+MARKED = "portfolio_position p LEFT JOIN portfolio_mark m ON m.symbol = p.symbol"
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

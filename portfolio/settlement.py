@@ -57,7 +57,7 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
         position = books[0].positions.get(row.symbol) if books else None
         if position is None or not position.unsettled:
             raise NotFound("There is no such unsettled position.")
-        _settle(books[0], position, price, None, books[0].time(at), reason=reason)
+        _settle(books[0], position, price, None, books[0].advance_to(at), reason=reason)
         write_books(cursor, books)
 
 

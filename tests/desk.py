@@ -56,7 +56,7 @@ class Desk:
     def state(self, order: Order) -> tuple[str, str]:
         """Its status, and the reason that goes with it."""
         order = self.now(order)
-        return order.status, order.rejected_reason or order.cancel_reason or order.no_fill_reason
+        return order.status, order.reason
 
     def fills(self, order: Order) -> list[tuple[str, str]]:
         """(qty, price) of its fills, oldest first."""

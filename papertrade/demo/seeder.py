@@ -45,7 +45,7 @@ class Seeder:
         days = self._days()
         start = days[0].open - STEP
         current = current_market()
-        clock.forget()
+        clock.delete_clock()
         clock.start(market=current.name, feed=current.feed.name, at=start, speed=Decimal(0))
         self.desks = [(strategy, self._open(strategy)) for strategy in (Trend(), Reversion(), WeeklyCalls(), Core())]
         archived = self._open(Core(name="First try", initial_cash="10000"))

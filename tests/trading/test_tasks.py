@@ -134,7 +134,7 @@ def test_the_calendar_reaches_twenty_years_ahead(db: None) -> None:
 def test_a_process_that_read_a_shorter_calendar_reads_it_again(db: None) -> None:
     last = TradingSession.objects.latest("date")
     TradingSession.objects.filter(pk=last.pk).delete()
-    sessions.forget()
+    sessions.drop_calendar()
     with pytest.raises(sessions.CalendarExhausted, match="sync_sessions"):
         calendar().upcoming(last.open)
     last.save(force_insert=True)
