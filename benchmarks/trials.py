@@ -60,7 +60,7 @@ def simulated(*, seconds_after_open: int) -> None:
     drop_market()
     current_market().start()
     MarketClock.objects.update(
-        through=session.open + timedelta(seconds=seconds_after_open), anchor_at=session.open, through_rows=None
+        through=session.open + timedelta(seconds=seconds_after_open), anchor_at=session.open, through_book=None
     )
 
 

@@ -7,13 +7,15 @@ are in use, nor on the steps by which time moves, nor on restarts, and every pro
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 
-from marketdata.feeds import Passed, SymbolsInUse, ignore
+from marketdata.feeds import Interest, Passed, ignore
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
 from marketdata.option_pricing import SECONDS_PER_YEAR, black_scholes, smile
@@ -215,25 +217,20 @@ class SimulatedCursor:
         self.feed = feed
         self.latest: dict[str, Quote] = {}
         self._at = datetime.min.replace(tzinfo=UTC)
-        self._rows: int | None = None
 
-    @property
-    def position(self) -> tuple[datetime, int | None]:
-        return self._at, self._rows
+    def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
+        self._at = through if whole else through - INSTANT
 
-    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
-        # Each symbol ticks at its own microsecond, so what is stamped exactly at the position has been applied.
-        self._at, self._rows = through, rows
-
-    def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
-        in_use = None
-        while in_use is not (in_use := symbols()):
-            after = self._at
-            for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in in_use)):
-                if stamp > self._at and symbols() is not in_use:
-                    break
-                self._at, self._rows = stamp, 1
-                yield self.feed._quote(symbol, stamp, session)
+    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+        seen = None
+        while seen != interest.version:
+            seen, after = interest.version, self._at
+            ticks = heapq.merge(*(self.feed.ticks(name, after, to) for name in interest.symbols))
+            for stamp, together in groupby(ticks, key=itemgetter(0)):
+                self._at = stamp
+                yield [self.feed._quote(symbol, stamp, session) for _, symbol, session in together]
+                if interest.version != seen:
+                    break  # what has been bought at this instant ticks from here on
 
 
 def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:
