@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -53,11 +54,19 @@ class IoThread:
         if tuple(wants) == self._wants:
             return
         self._wants = tuple(wants)
-        self._call(lambda: self._provider and self._provider.want(self._wants))
+        self._call(self._pass_wants_on)
 
     def want_chain(self, underlying: str) -> None:
         """Have the provider fetch a chain."""
-        self._call(lambda: self._provider and self._provider.want_chain(underlying))
+        self._call(partial(self._pass_chain_on, underlying))
+
+    def _pass_wants_on(self) -> None:
+        if self._provider is not None:
+            self._provider.want(self._wants)
+
+    def _pass_chain_on(self, underlying: str) -> None:
+        if self._provider is not None:
+            self._provider.want_chain(underlying)
 
     def _call(self, what: Callable[[], object]) -> None:
         if self._loop is not None and self._thread is not None and self._thread.is_alive():
