@@ -6,7 +6,6 @@ It may be lost at any moment: a book without its marker is not an empty market b
 
 import json
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import redis
 
@@ -24,10 +23,9 @@ class BookUnavailable(Unavailable):
 
 def publish(quotes: Iterable[Quote], *, through: str) -> None:
     """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable."""
-    fields: dict[Any, Any] = {MARKER: through}
-    fields |= {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
+    fields = {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
     try:
-        client().hset(KEY, mapping=fields)
+        client().hset(KEY, mapping={MARKER: through, **fields})
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be written.") from error
 
@@ -41,7 +39,7 @@ def latest(symbols: Collection[str], *, filled_to: str | None = None) -> dict[st
         marker, *stored = client().hmget(KEY, [MARKER, *symbols])
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    if marker is None or filled_to not in {None, _text(marker)}:
+    if marker is None or filled_to not in {None, marker.decode()}:
         raise BookUnavailable("The quote book is being filled; try again in a moment.")
     return {
         symbol: quote_from_json(json.loads(row)) for symbol, row in zip(symbols, stored, strict=True) if row is not None
@@ -54,7 +52,7 @@ def symbols() -> list[str]:
         known = client().hkeys(KEY)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    return sorted(name for name in map(_text, known) if name != MARKER)
+    return sorted(name.decode() for name in known if name.decode() != MARKER)
 
 
 def marker() -> str | None:
@@ -63,7 +61,7 @@ def marker() -> str | None:
         value = client().hget(KEY, MARKER)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    return None if value is None else _text(value)
+    return None if value is None else value.decode()
 
 
 def clear() -> None:
@@ -80,7 +78,3 @@ def ping() -> bool:
         return bool(client().ping())
     except redis.RedisError as error:
         raise BookUnavailable("Valkey does not answer.") from error
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

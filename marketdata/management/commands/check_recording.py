@@ -1,4 +1,4 @@
-"""`manage.py check_recording PATH`: read a whole recording, and say what is in it and what is wrong with it."""
+"""`papertrade check-recording PATH`: read a whole recording, and say what is in it and what is wrong with it."""
 
 from collections import Counter
 from pathlib import Path
