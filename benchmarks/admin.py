@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import say
-from benchmarks.run import prepare_django
+from benchmarks.run import prepare_django, say
 from marketdata.markets.current import current_market
 
 ORDERS = int(os.environ.get("BENCH_ADMIN_ORDERS", "1000000"))

@@ -11,8 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.figures import say
-from benchmarks.run import prepare_django
+from benchmarks.run import prepare_django, say
 
 ORDERS = 100_000
 FILLED_ORDERS = 50

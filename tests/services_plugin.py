@@ -16,25 +16,33 @@ from papertrade.stack import embedded
 
 _servers: embedded.Servers | None = None
 _folder: embedded.Folder | None = None
+_var: Path | None = None  # made by this process, and removed by it
 
 
 @pytest.hookimpl(wrapper=True)  # a wrapper goes before pytest-django's own, which is marked to go first
 def pytest_load_initial_conftests() -> Generator[None]:
-    """Runs in the controller and in each xdist worker; workers inherit the controller's environment."""
+    """Runs in the controller and in each xdist worker; workers inherit the controller's environment.
+
+    Each has a var folder of its own, as what is counted there is counted by folder. One that the environment names is
+    somebody's, and left alone.
+    """
+    global _var
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
-    os.environ.setdefault("PAPERTRADE_VAR", tempfile.mkdtemp(prefix="papertrade-tests-var-"))
+    _var = Path(tempfile.mkdtemp(prefix="papertrade-tests-var-"))
+    os.environ["PAPERTRADE_VAR"] = str(_var)
     _start_missing_servers()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
-        os.environ["PAPERTRADE_VAR"] += f"-{worker}"  # what is counted there is counted by folder
         # A Valkey database of its own for each worker, as pytest-django gives each a PostgreSQL one.
         os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rsplit('/', 1)[0]}/{int(worker[2:]) + 1}"
     return (yield)
 
 
 def pytest_unconfigure() -> None:
-    global _servers, _folder
-    shutil.rmtree(os.environ["PAPERTRADE_VAR"], ignore_errors=True)
+    global _servers, _folder, _var
+    if _var is not None:
+        shutil.rmtree(_var, ignore_errors=True)
+        _var = None
     if _servers is not None and _folder is not None:
         _servers.stop()
         _folder.release()

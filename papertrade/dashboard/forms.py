@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
 
 
-class Throttled(AuthenticationForm):
+class Throttled:
     """A sign-in form whose guessing is throttled."""
 
     def clean(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Throttled(AuthenticationForm):
         return cleaned
 
 
-class SignInForm(Throttled):
+class SignInForm(Throttled, AuthenticationForm):
     """Name and password, for the dashboard."""
 
 

@@ -1,14 +1,14 @@
 """The whole server under one command: database, broker, web, feed, worker and beat, in the foreground.
 
-`python -m papertrade.stack` (what `make run` calls). Arguments are a command of manage.py that is run before the processes
-start: `python -m papertrade.stack seed_demo`. No Django in here: the children have it. What dies is started again; Ctrl-C
-or SIGTERM stops everything in order, and the next start goes on where this one stopped.
+`python -m papertrade.stack` (what `papertrade run` becomes). Arguments are a command of manage.py that is run before the
+processes start: `python -m papertrade.stack seed_demo`. No Django in here: the children have it. What dies is started again;
+Ctrl-C or SIGTERM stops everything in order, and the next start goes on where this one stopped.
 """
 
+import argparse
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -19,14 +19,18 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from papertrade import __version__
 from papertrade.lib import env
 from papertrade.stack import embedded
+from papertrade.stack.servers import make_secret, running
+from papertrade.stack.sources import Sources
 from papertrade.stack.supervision import Child, Watch, say
 
 READY_SECONDS = 60
 STOP_SECONDS = 10
 STATUS_SECONDS = 5
 POLL_SECONDS = 0.1
+SOURCES_SECONDS = 1.0
 METRICS_FOLDER = "metrics"
 PROJECT = Path(__file__).resolve().parent.parent.parent
 GRANIAN_LOG_LEVEL = "warning"
@@ -38,8 +42,9 @@ FIRST_TO_START = ("web", "feed")
 class Stack:
     """One server on one var folder."""
 
-    def __init__(self, before: list[str]) -> None:
+    def __init__(self, before: list[str], *, reload: bool = False) -> None:
         self.before = before
+        self.sources = Sources(PROJECT) if reload else None
         self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
         self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
         self.web_workers = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
@@ -50,6 +55,7 @@ class Stack:
         self.health_check = urllib.request.Request(
             f"http://{embedded.LOOPBACK}:{self.port}/v1/status/", headers={"Host": host, "X-Forwarded-Proto": "https"}
         )
+        self.next_look_at_sources = 0.0
         self.stopping = False
         self.children: list[Child] = []
         self.watches: list[Watch] = []
@@ -67,6 +73,7 @@ class Stack:
                 self._start_processes(environment, started)
                 while not self.stopping:
                     self._look()
+                    self._start_again_where_code_changed()
             finally:
                 say("stack", "stopping")
                 self._stop_children()
@@ -82,9 +89,7 @@ class Stack:
         folder = embedded.own(self.var)
         self._refuse_taken_port()
         shutil.rmtree(self.var / METRICS_FOLDER, ignore_errors=True)  # of processes that are gone
-        secret_file = self.var / "secret_key"
-        if not os.environ.get("PAPERTRADE_SECRET_KEY") and not secret_file.exists():
-            embedded.private_file(secret_file, secrets.token_urlsafe(50))
+        make_secret(self.var)
         try:
             yield folder
         finally:
@@ -93,28 +98,23 @@ class Stack:
     @contextlib.contextmanager
     def _servers(self, folder: embedded.Folder) -> Iterator[dict[str, str]]:
         """The environment of the children; embedded servers where no others are named."""
-        urls = {name: os.environ.get(name, "").strip() for name in env.SERVERS}
-        servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
-        urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
-        urls["REDIS_URL"] = urls["REDIS_URL"] or servers.redis_url
-        state_file = self.var / env.SERVERS_FILE
-        embedded.private_file(state_file, json.dumps(urls))
-        self.watches = [Watch(server, time.monotonic()) for server in servers.running]
-        say("stack", f"{' and '.join(server.name for server in servers.running) or 'no server'} started here")
-        try:
+        with running(folder) as (urls, servers):
+            self.watches = [Watch(server, time.monotonic()) for server in servers]
+            say("stack", f"{' and '.join(server.name for server in servers) or 'no server'} started here")
             yield {
                 **os.environ, **urls, "PAPERTRADE_VAR": str(self.var), "PYTHONUNBUFFERED": "1",
                 "DJANGO_SETTINGS_MODULE": "papertrade.settings",
             }  # fmt: skip
-        finally:
-            state_file.unlink(missing_ok=True)
-            servers.stop()
 
     def _refuse_taken_port(self) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((embedded.LOOPBACK, self.port))
+            except PermissionError:
+                raise embedded.EmbeddedError(
+                    f"Port {self.port} needs rights that you do not have. Choose a higher one: PAPERTRADE_PORT=8001 make run"
+                ) from None
             except OSError:
                 raise embedded.EmbeddedError(
                     f"Port {self.port} is taken. Stop what uses it, or choose another: PAPERTRADE_PORT=8001 make run"
@@ -174,6 +174,23 @@ class Stack:
             watch.look()
         time.sleep(POLL_SECONDS)
 
+    def _start_again_where_code_changed(self) -> None:
+        """For `papertrade dev`: every process with the code as it is now."""
+        if self.sources is None or time.monotonic() < self.next_look_at_sources:
+            return
+        self.next_look_at_sources = time.monotonic() + SOURCES_SECONDS
+        if changed := self.sources.changed():
+            say("stack", f"{changed[0].relative_to(PROJECT)} changed: starting again")
+            children, self.watches = (
+                self.children,
+                [watch for watch in self.watches if watch.process not in self.children],
+            )
+            self._stop_children()
+            for child in children:
+                child.start()
+                self.watches.append(Watch(child, time.monotonic()))
+            self.children = children
+
     def _await_ready(self) -> bool:
         """Wait until web and feed answer; False where told to stop before, or where they take too long."""
         deadline = time.monotonic() + READY_SECONDS
@@ -217,11 +234,18 @@ class Stack:
 
 def main() -> int:
     """Run the server; an error that the user can mend is one line."""
+    parser = argparse.ArgumentParser(prog="python -m papertrade.stack", description="The server, until Ctrl-C.")
+    parser.add_argument("--version", action="version", version=f"papertrade {__version__}")
+    parser.add_argument("--reload", action="store_true", help="start the processes again whenever code changes")
+    parser.add_argument("before", nargs=argparse.REMAINDER, help="a command of manage.py to be run before they start")
+    options = parser.parse_args()
     try:
-        return Stack(sys.argv[1:]).run()
+        return Stack(options.before, reload=options.reload).run()
     except embedded.EmbeddedError as error:
         say("stack", str(error))
-        return 1
+    except OSError as error:  # of the var folder, as nothing else is written
+        say("stack", f"The var folder cannot be used: {error}. Choose another: PAPERTRADE_VAR=/a/folder make run")
+    return 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.server import PROJECT, Server, wait_until
+from tests.stack.server import PROJECT, Server, wait_until, without_servers
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
 
@@ -62,6 +62,12 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     first.stop()
     assert first.process.returncode == 0
     assert first.processes() == []
+    audited = subprocess.run(
+        [sys.executable, str(PROJECT / "bin/papertrade"), "audit"], cwd=first.folder, capture_output=True, text=True,
+        env={**without_servers(), "PAPERTRADE_VAR": str(first.folder)},
+    )  # fmt: skip
+    assert audited.returncode == 0 and "0 differences" in audited.stdout, audited
+    assert first.processes() == [], "the database that was started for it has stopped"
 
     again = Server(first.folder, **MANUAL)
     servers.append(again)

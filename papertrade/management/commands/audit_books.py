@@ -1,4 +1,4 @@
-"""`manage.py audit_books`: check books against their ledger, fills and orders, and keep a report."""
+"""`papertrade audit [--account ID]`: check all books against ledger, fills and orders, and keep a report."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py audit_bundle ACCOUNT FILE.zip`: everything of an account in one archive that checks itself."""
+"""`papertrade bundle ACCOUNT FILE.zip`: everything of an account in one archive that checks itself."""
 
 from pathlib import Path
 from typing import Any

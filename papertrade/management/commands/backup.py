@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: the whole database into a file, while the server goes on."""
+"""`papertrade backup FILE`: the whole database into a file, while the server trades or while it is stopped."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ TABLE = "dumping contents of table"
 
 
 class Command(BaseCommand):
-    help = "Write the database to a file that `manage.py restore` reads. The secret key and the settings are not in it."
+    help = (
+        "Write the database to a file that `papertrade restore` reads. The secret key and the settings are not in it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)

@@ -1,4 +1,4 @@
-"""`manage.py export_heads > heads.jsonl`: where every ledger stands, to be kept where the database's owner cannot write."""
+"""`papertrade export-heads > heads.jsonl`: where every ledger stands, to be kept where no database owner writes."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""`manage.py restore FILE`: a backup into a server that has no accounts yet; then the migrations that are newer than it."""
+"""`papertrade restore FILE`: a backup into a server without accounts, or into a new folder (PAPERTRADE_VAR).
+
+Then the migrations that are newer than it.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py settle`: end an option position that no quote of its last close could settle."""
+"""`papertrade settle [POSITION --price P]`: end an option position that no quote of its last close could settle."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any

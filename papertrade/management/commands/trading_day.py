@@ -1,4 +1,4 @@
-"""`manage.py trading_day`: how far each open and close is, and `trading_day work`: help with one from another machine."""
+"""`papertrade trading-day [work]`: how far each open and close is; `work` helps with one, from any machine."""
 
 import sys
 import time
@@ -63,7 +63,6 @@ class Command(BaseCommand):
             while sweeping.work(one):
                 mine += 1
                 at = progress_of(sweep_id=one.pk)
-                assert at is not None, "a sweep is never deleted"
                 self.stdout.write(f"{one}: {at.chunks_done} of {at.chunks} chunks done, {mine} of them here")
             # Others may still hold chunks. Should they die, this one takes them over.
             sweeping.finish(one)

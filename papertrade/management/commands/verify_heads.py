@@ -1,4 +1,4 @@
-"""`manage.py verify_heads heads.jsonl`: hold the books against chain heads that were exported before."""
+"""`papertrade verify-heads heads.jsonl`: hold the books against chain heads that were exported before."""
 
 import sys
 from argparse import FileType

@@ -42,8 +42,13 @@ class Folder:
 def own(path: Path) -> Folder:
     """Be the only supervisor of the folder, made where it is missing. Raises EmbeddedError where another one runs."""
     path = path.resolve()
-    path.mkdir(parents=True, exist_ok=True)
-    lock = open(path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
+    except OSError as error:
+        raise EmbeddedError(
+            f"{path} cannot be used as the var folder ({error.strerror}). Choose another: PAPERTRADE_VAR=/a/folder"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -52,6 +57,10 @@ def own(path: Path) -> Folder:
         lock.close()
         raise EmbeddedError(
             f"{path} is in use by process {holder}. Stop it, or choose another PAPERTRADE_VAR."
+        ) from None
+    except OSError as error:
+        raise EmbeddedError(
+            f"{path} cannot be the var folder: its file system has no locks ({error.strerror}). Choose another."
         ) from None
     lock.seek(0)
     lock.truncate()

@@ -47,7 +47,7 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     settings.PAPERTRADE_START = BEFORE_OPEN
     MarketClock.objects.all().delete()
     Mark.objects.all().delete()
-    sessions.drop_calendar()
+    sessions.forget()
     drop_market()
     current_market().start()
     the_mover().publish()

@@ -1,0 +1,67 @@
+"""PostgreSQL and Valkey of a var folder: embedded where no others are named, for as long as somebody needs them."""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from papertrade.lib import env
+from papertrade.lib.files import private_file
+from papertrade.stack import embedded
+
+SECRET_FILE = "secret_key"
+SECRET_BYTES = 50
+
+
+def make_secret(var: Path) -> None:
+    """Django's secret for the folder, where neither it nor the environment has one."""
+    file = var / SECRET_FILE
+    if not os.environ.get("PAPERTRADE_SECRET_KEY") and not file.exists():
+        private_file(file, secrets.token_urlsafe(SECRET_BYTES))
+
+
+@contextlib.contextmanager
+def running(folder: embedded.Folder) -> Iterator[tuple[dict[str, str], tuple[embedded.Server, ...]]]:
+    """(urls by variable, the servers started here). Other processes find them through the folder. Raises EmbeddedError."""
+    urls = {name: os.environ.get(name, "").strip() for name in env.SERVERS}
+    servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
+    urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
+    urls["REDIS_URL"] = urls["REDIS_URL"] or servers.redis_url
+    state_file = folder.path / env.SERVERS_FILE
+    try:
+        private_file(state_file, json.dumps(urls))
+        yield urls, servers.running
+    finally:
+        state_file.unlink(missing_ok=True)
+        servers.stop()
+
+
+@contextlib.contextmanager
+def for_a_command(var: Path, *, make: bool = False) -> Iterator[None]:
+    """The servers that a command of manage.py works on: those named, those of the server that runs here, or started now.
+
+    `make`: also in a folder that no server has used. Raises EmbeddedError.
+    """
+    named = all(os.environ.get(name, "").strip() for name in env.SERVERS)
+    if named or (_in_use(var) and (var / env.SERVERS_FILE).exists()):
+        yield
+        return
+    if not make and not (var / "postgres").is_dir() and not os.environ.get("DATABASE_URL", "").strip():
+        raise embedded.EmbeddedError(f"No server has been started on {var} yet: `papertrade run` starts one.")
+    folder = embedded.own(var)
+    try:
+        make_secret(var)
+        with running(folder):
+            yield
+    finally:
+        folder.release()
+
+
+def _in_use(var: Path) -> bool:
+    try:
+        embedded.own(var).release()
+    except embedded.EmbeddedError:
+        return True
+    return False
