@@ -95,11 +95,11 @@ class World:
 @asynccontextmanager
 async def serving(
     module: ModuleType, *symbols: str, fake: FakeProvider | None = None, in_session: bool = True, speed: float = SPEED,
-    wants: Sequence[Want] | None = None, **options: Any,
+    network_speed: float = 1.0, wants: Sequence[Want] | None = None, **options: Any,
 ) -> AsyncIterator[World]:  # fmt: skip
     """Our provider against a fake one, wanting these symbols."""
     async with fake or FakeProvider() as fake:
-        notes, pace = Notes(in_session=in_session), Pace(speed)
+        notes, pace = Notes(in_session=in_session), Pace(speed, network_speed=network_speed)
         secret = {"secret": SECRET} if module.__name__.endswith("alpaca") else {}
         stream = {} if module.__name__.endswith("tradier") else {"stream_url": fake.ws_url}
         chosen = ProviderOptions(**{"key": KEY, **secret, **stream, "url": fake.http_url, **options})

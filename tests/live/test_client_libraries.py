@@ -18,8 +18,6 @@ from massive.exceptions import AuthError
 
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
 
-pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated")  # inside alpaca-py
-
 AT = datetime(2026, 11, 25, 15, 30, 0, 123456, tzinfo=UTC)
 CALL, PUT = "O:AAPL261218C00200000", "O:AAPL261218P00200000"
 STOCK_QUOTE = Quoted("AAPL", 183.505, 183.52, 200, 300, AT)

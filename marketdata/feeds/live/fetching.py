@@ -159,9 +159,8 @@ class Fetcher:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        real = self.pace.real
         async with httpx.AsyncClient(
-            headers={"User-Agent": "papertrade", **self.dialect.headers}, timeout=real(TIMEOUT_SECONDS),
+            headers={"User-Agent": "papertrade", **self.dialect.headers}, timeout=self.pace.network(TIMEOUT_SECONDS),
             trust_env=not is_loopback(self.dialect.url),
         ) as client:  # fmt: skip
             workers = [asyncio.ensure_future(self._worker(client)) for _ in range(self.dialect.calls_at_once)]
@@ -281,7 +280,7 @@ class Fetcher:
             await self.pace.sleep(wait)
         self.listener.count(Count.REST_CALLS, reason=purpose)
         try:
-            async with asyncio.timeout(self.pace.real(2 * TIMEOUT_SECONDS)):
+            async with asyncio.timeout(self.pace.network(2 * TIMEOUT_SECONDS)):
                 status, headers, body = await self._get(client, request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise Failed("transport", f"No answer: {self._hide(error) or type(error).__name__}.") from None

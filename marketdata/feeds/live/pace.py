@@ -5,18 +5,24 @@ import time
 
 
 class Pace:
-    """Seconds as the loops count them; `speed` of them pass in one real second."""
+    """Seconds as the loops count them; `speed` of them pass in one real second, and `network_speed` of those that sockets have
+    for an answer: a busy machine answers no faster because a clock runs faster.
+    """
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self.speed = speed
+    def __init__(self, speed: float = 1.0, *, network_speed: float = 1.0) -> None:
+        self.speed, self.network_speed = speed, network_speed
 
     def seconds(self) -> float:
         """A monotonic count of seconds."""
         return time.monotonic() * self.speed
 
     def real(self, seconds: float) -> float:
-        """So many seconds of the loops, in real ones, for libraries that count those."""
+        """So many seconds of the loops, in real ones."""
         return seconds / self.speed
+
+    def network(self, seconds: float) -> float:
+        """So many seconds that a socket has for an answer, in real ones."""
+        return seconds / self.network_speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(self.real(seconds))

@@ -168,7 +168,7 @@ class Stream:
 
     async def _connection(self) -> Ending | None:
         """From the handshake to the end; None where it was forbidden meanwhile."""
-        real = self.pace.real
+        real = self.pace.network
         try:
             async with connect(
                 self.dialect.url, additional_headers=dict(self.dialect.headers), user_agent_header=USER_AGENT,
