@@ -23,7 +23,7 @@ WHAT_STANDS = """
         (SELECT count(*) FROM orders_fill f WHERE f.book_id = b.id),
         (SELECT count(*) FROM portfolio_equitysnapshot s WHERE s.book_id = b.id),
         (SELECT count(*) FROM portfolio_accountevent e WHERE e.book_id = b.id)
-    FROM portfolio_book b JOIN accounts_paperaccount a ON a.id = b.account_id ORDER BY a.created_at, b.generation_number
+    FROM portfolio_book b JOIN accounts_paperaccount a ON a.id = b.account_id ORDER BY a.name, b.generation_number
 """
 
 
@@ -50,10 +50,10 @@ def test_its_backup_is_migrated_and_proven(empty_database: str, release: Path) -
         found = database.execute(WHAT_STANDS).fetchall()
         sweeps = database.execute("SELECT count(*) FROM orders_sessionrun WHERE finished_at IS NOT NULL").fetchone()
     assert [(name, number) for name, number, *_ in found] == [
+        ("archived", 1),
         ("options and stocks", 1),
         ("reset once", 1),
         ("reset once", 2),
-        ("archived", 1),
     ]
     assert all(orders and fills and snapshots and events for *_, orders, fills, snapshots, events in found)
     assert sweeps is not None and sweeps[0] > 0
