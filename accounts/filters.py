@@ -15,7 +15,7 @@ class AccountFilter(InputFilter):
     """Rows with an `account` of that id or name. Ids are looked up first, so that the database sees constants."""
 
     title = "account"
-    inputs = (Input("account", "Account id, or its whole name"),)
+    inputs: tuple[Input, ...] = (Input("account", "Account id, or its whole name"),)
     order = "in_scope"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:

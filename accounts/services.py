@@ -32,8 +32,8 @@ KEY_USE_RESOLUTION = timedelta(minutes=1)
 MAX_ACTIVE_ACCOUNTS = 20
 MOVE_MARKET = "move_market"
 
-_KEY_BY_PREFIX = FixedQuery(ApiKey.objects.filter(prefix=""))
-_ACTIVE_USER = FixedQuery(User.objects.filter(is_active=True).filter(pk=0))
+_KEY_BY_PREFIX: FixedQuery[ApiKey] = FixedQuery(ApiKey.objects.filter(prefix=""))
+_ACTIVE_USER: FixedQuery[User] = FixedQuery(User.objects.filter(is_active=True).filter(pk=0))
 
 
 def create_user(*, username: str, password: str, is_staff: bool = False, is_superuser: bool = False) -> User:

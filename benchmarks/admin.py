@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run import prepare_django, say
+from benchmarks.figures import say
+from benchmarks.run import prepare_django
 from marketdata.markets.current import current_market
 
 ORDERS = int(os.environ.get("BENCH_ADMIN_ORDERS", "1000000"))

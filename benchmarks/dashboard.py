@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.run import prepare_django, say
+from benchmarks.figures import say
+from benchmarks.run import prepare_django
 
 ORDERS = 100_000
 FILLED_ORDERS = 50

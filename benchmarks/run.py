@@ -10,28 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.figures import Figure, say
 from papertrade.stack import embedded
 
 RESULT = Path("bench.json")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure and its bar. `ok` = at or above it."""
-
-    name: str
-    what: str
-    figure: str
-    bar: str
-    ok: bool
-
-
-def say(text: str) -> None:
-    """Progress, apart from the table."""
-    print(f"... {text}", file=sys.stderr, flush=True)
 
 
 def prepare_django(folder: Path) -> embedded.Servers:

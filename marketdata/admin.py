@@ -62,5 +62,5 @@ class MarketClockAdmin(HistoryAdmin):
         "market", "feed", cells.quantity("speed"), cells.when("through", label="done through"), cells.wall("heartbeat_at"),
     )  # fmt: skip
     page_fields = (
-        *list_display, "through_rows", cells.when("anchor_at"), cells.wall("anchor_wall"),
+        *list_display, "through_book", cells.when("anchor_at"), cells.wall("anchor_wall"),
     )  # fmt: skip

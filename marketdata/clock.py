@@ -19,6 +19,7 @@ MAX_LEAD = timedelta(
     seconds=5
 )  # exchange time that it may be ahead, at any speed: the quotes are no newer than what is done
 JUST_BEFORE = timedelta(microseconds=1)
+ALL_BOOKS = 2**63 - 1  # no book has this id
 
 
 class ClockNotStarted(RuntimeError):
@@ -27,7 +28,7 @@ class ClockNotStarted(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One look at the clock. `now` is exchange time; `through` and `through_rows` say what has been applied by then.
+    """One look at the clock. `now` is exchange time; `through` and `through_book` say what is done by then.
 
     `due` is where the wall clock has got to: the mover steps to it, everyone else sees `now`.
     """
@@ -35,14 +36,19 @@ class ClockReading:
     now: datetime
     due: datetime
     through: datetime
-    through_rows: int | None
+    through_book: int | None
     speed: Decimal
     market: str
 
     @property
     def position(self) -> str:
         """What has been applied, as one word: a quote book that is filled up to there says the same."""
-        return f"{self.through.isoformat()}/{'' if self.through_rows is None else self.through_rows}"
+        return f"{self.through.isoformat()}/{'' if self.through_book is None else self.through_book}"
+
+    @property
+    def half_done(self) -> bool:
+        """Whether the quotes of `through` wait to be put to the orders of some books."""
+        return self.through_book is not None and self.through_book < ALL_BOOKS
 
 
 def wall_now() -> datetime:
@@ -59,7 +65,7 @@ def read() -> ClockReading:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_rows = row
+    market, speed, anchor_at, anchor_wall, through, through_book = row
     now = due = through
     if speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
@@ -67,11 +73,11 @@ def read() -> ClockReading:
         session = calendar().upcoming(through)
         undone = (session.open if through < session.open else session.close) - JUST_BEFORE
         now = min(due, through + MAX_LEAD, max(through, undone))
-    return ClockReading(now, due, through, through_rows, speed, market)
+    return ClockReading(now, due, through, through_book, speed, market)
 
 
 _READ = """
-    SELECT market, speed, anchor_at, anchor_wall, through, through_rows FROM marketdata_marketclock
+    SELECT market, speed, anchor_at, anchor_wall, through, through_book FROM marketdata_marketclock
 """
 
 
@@ -97,15 +103,15 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal) -> bool:
             "anchor_at": stood,
             "anchor_wall": wall,
             "through": row.through if row else at,
-            "through_rows": row.through_rows if row else None,
+            "through_book": row.through_book if row else None,
             "heartbeat_at": wall,
         },
     )
     return row is None
 
 
-def forget() -> None:
-    """Drop the clock's row, so that the market can start anew anywhere. Only where there are no books yet."""
+def delete_clock() -> None:
+    """Delete the clock's row, so that the market can start anew anywhere. Only where there are no books yet."""
     MarketClock.objects.all().delete()
 
 
@@ -114,9 +120,9 @@ def jump(to: datetime) -> None:
     MarketClock.objects.update(anchor_at=to, anchor_wall=wall_now())
 
 
-def commit_position(through: datetime, rows: int | None) -> None:
-    """Say what has been done. Call in the transaction of what was done, or after it."""
-    MarketClock.objects.update(through=through, through_rows=rows)
+def commit_position(through: datetime, book: int | None) -> None:
+    """Say what has been done (see MarketClock). Call in the transaction of what was done, or after it."""
+    MarketClock.objects.update(through=through, through_book=book)
 
 
 def beat() -> None:

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 OPTION_MULTIPLIER = 100
 STRIKE_SCALE = 1000
@@ -39,6 +40,14 @@ class InvalidSymbol(ValueError):
     """Text that is neither a ticker nor an option symbol; the message says what would be."""
 
 
+class Contract(NamedTuple):
+    """The terms of an option: its last day, its strike in USD per share, and whether it buys or sells."""
+
+    expiry: date
+    strike: Decimal
+    right: OptionRight
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """What is traded. `underlying` is the stock's ticker, for a stock its own; strike in USD per share."""
@@ -55,6 +64,12 @@ class Instrument:
     @property
     def is_option(self) -> bool:
         return self.asset_class is AssetClass.US_OPTION
+
+    @property
+    def contract(self) -> "Contract":
+        """The terms of an option; ask no stock for them."""
+        assert self.expiry is not None and self.strike is not None and self.right is not None
+        return Contract(self.expiry, self.strike, self.right)
 
     @property
     def adjusted(self) -> bool:

@@ -25,8 +25,10 @@ class TradingSession(models.Model):
 class MarketClock(models.Model):
     """Exchange time of the recorded or simulated market: one row, the only place it is kept.
 
-    `through` is the instant up to which everything is done; of the quotes stamped exactly then, `through_rows` are applied
-    (null = all). A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through`.
+    `through` is the instant up to which everything is done. Where `through_book` is not null, of what is due at that very
+    instant only this is: its quotes have been put to the orders of the books up to that id. (`through_rows`, which counted
+    rows, is not used any more; the release after this one drops it.) A running clock shows
+    anchor_at + (wall - anchor_wall) x speed, never far past `through`.
     """
 
     ONLY_ID = 1
@@ -39,6 +41,7 @@ class MarketClock(models.Model):
     anchor_wall = models.DateTimeField()
     through = models.DateTimeField()
     through_rows = models.PositiveIntegerField(null=True)
+    through_book = models.BigIntegerField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
 
     class Meta:

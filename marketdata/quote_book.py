@@ -6,6 +6,7 @@ It may be lost at any moment: a book without its marker is not an empty market b
 
 import json
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import redis
 
@@ -23,9 +24,10 @@ class BookUnavailable(Unavailable):
 
 def publish(quotes: Iterable[Quote], *, through: str) -> None:
     """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable."""
-    fields = {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
+    fields: dict[Any, Any] = {MARKER: through}
+    fields |= {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
     try:
-        client().hset(KEY, mapping={MARKER: through, **fields})
+        client().hset(KEY, mapping=fields)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be written.") from error
 
@@ -39,7 +41,7 @@ def latest(symbols: Collection[str], *, filled_to: str | None = None) -> dict[st
         marker, *stored = client().hmget(KEY, [MARKER, *symbols])
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    if marker is None or filled_to not in {None, marker.decode()}:
+    if marker is None or filled_to not in {None, _text(marker)}:
         raise BookUnavailable("The quote book is being filled; try again in a moment.")
     return {
         symbol: quote_from_json(json.loads(row)) for symbol, row in zip(symbols, stored, strict=True) if row is not None
@@ -52,7 +54,7 @@ def symbols() -> list[str]:
         known = client().hkeys(KEY)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    return sorted(name.decode() for name in known if name.decode() != MARKER)
+    return sorted(name for name in map(_text, known) if name != MARKER)
 
 
 def marker() -> str | None:
@@ -61,7 +63,7 @@ def marker() -> str | None:
         value = client().hget(KEY, MARKER)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
-    return None if value is None else value.decode()
+    return None if value is None else _text(value)
 
 
 def clear() -> None:
@@ -78,3 +80,7 @@ def ping() -> bool:
         return bool(client().ping())
     except redis.RedisError as error:
         raise BookUnavailable("Valkey does not answer.") from error
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

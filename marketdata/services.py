@@ -28,7 +28,7 @@ def sync_sessions() -> int:
             rows, update_conflicts=True, unique_fields=["date"], update_fields=["open", "close"], batch_size=1000
         )
         TradingSession.objects.filter(date__gte=FIRST_DAY).exclude(date__in=[row.date for row in rows]).delete()
-    sessions.forget()
+    sessions.drop_calendar()
     return len(rows)
 
 

@@ -85,7 +85,7 @@ class Calendar:
         return self.sessions[place]
 
     def _exhausted(self) -> CalendarExhausted:
-        forget()  # it may have been extended since this process read it
+        drop_calendar()  # it may have been extended since this process read it
         have = f"{self._dates[0]} to {self._dates[-1]}" if self._dates else "nothing"
         return CalendarExhausted(f"The trading calendar has {have}; run `manage.py sync_sessions` to extend it.")
 
@@ -103,7 +103,7 @@ def calendar() -> Calendar:
     return _loaded
 
 
-def forget() -> None:
+def drop_calendar() -> None:
     """Read the rows again at the next look-up, after a sync."""
     global _loaded
     _loaded = None

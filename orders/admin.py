@@ -23,7 +23,7 @@ QUOTE_COLUMNS = ("quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size
 
 
 def _reason(order: Order) -> str:
-    return order.rejected_reason or order.cancel_reason or order.no_fill_reason or cells.NOTHING
+    return order.reason or cells.NOTHING
 
 
 def _limit(order: Order) -> Any:

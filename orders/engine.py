@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -21,7 +22,8 @@ from marketdata.sessions import Session
 from orders import matching
 from orders.admission import OrderRequest
 from orders.matching import Circumstances, NoFill, Reject, WorkingOrder, evaluate, hold_for
-from orders.models import Fill, Order
+from orders.models import Order
+from orders.rows import FillRow, OrderUpdate
 from orders.states import CancelReason, RejectReason, Status, move
 from orders.terms import OrderType, Side
 from papertrade.lib import metrics
@@ -31,20 +33,23 @@ from portfolio.models import EventType
 from portfolio.money import ZERO, ZERO_MONEY
 from portfolio.store import collect
 
-# Book id, symbol, side, since when the price has stood, and the price: rows of one instant may bring several prices.
-Supply = tuple[int, str, str, datetime, Decimal | None]
+
+class Supply(NamedTuple):
+    """The displayed supply of a side, as a book may take from it: it belongs to a price and to since when that has stood.
+
+    Both, because rows of one instant may bring several prices.
+    """
+
+    book_id: int
+    symbol: str
+    side: str
+    since: datetime
+    price: Decimal | None
+
 
 _INSERT = tuple(column.attname for column in Order._meta.concrete_fields if column.attname != "recorded_at")
 _insert_row = attrgetter(*_INSERT)
-_UPDATE = (
-    ("id", "uuid"), ("status", "text"), ("filled_qty", "numeric"), ("exact_cost", "numeric"), ("booked", "numeric"),
-    ("held_cash", "numeric"), ("held_qty", "numeric"), ("rejected_reason", "text"), ("cancel_reason", "text"),
-    ("no_fill_reason", "text"), ("no_fill_at", "timestamptz"), ("evaluated_on", "date"), ("updated_at", "timestamptz"),
-    ("filled_at", "timestamptz"), ("canceled_at", "timestamptz"), ("expired_at", "timestamptz"),
-    ("rejected_at", "timestamptz"),
-)  # fmt: skip
-_update_row = attrgetter(*(name for name, _ in _UPDATE))
-_FILL_INSERT = tuple(column.attname for column in Fill._meta.concrete_fields if column.attname != "recorded_at")
+_changes = attrgetter(*OrderUpdate._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Engine:
     books: dict[int, OpenBook] = field(default_factory=dict)
     placed: list[Order] = field(default_factory=list)
     changed: dict[UUID, Order] = field(default_factory=dict)
-    fills: list[tuple] = field(default_factory=list)
+    fills: list[FillRow] = field(default_factory=list)
 
     def place(self, book: OpenBook, request: OrderRequest, sent: Submission, quote: Quote | None) -> Order:
         """Store the order: rejected, waiting for the open, or evaluated at once (trading-rules.md section 4)."""
@@ -154,15 +159,14 @@ class Engine:
         placed = {order.id for order in self.placed}
         orders.insert("orders_order", _INSERT, [_insert_row(order) for order in self.placed])
         orders.update(
-            "orders_order", _UPDATE, [_update_row(order) for order in self.changed.values() if order.id not in placed]
+            "orders_order",
+            OrderUpdate,
+            [OrderUpdate(*_changes(order)) for order in self.changed.values() if order.id not in placed],
         )
-        orders.insert("orders_fill", _FILL_INSERT, self.fills)
+        orders.insert("orders_fill", FillRow._fields, self.fills)
         write_all(cursor, *([extra] if extra else []), books, orders)
         touched = {order.id: order for order in self.placed} | self.changed
-        outcomes = [
-            (str(order.status), order.rejected_reason or order.cancel_reason or order.no_fill_reason)
-            for order in touched.values()
-        ]
+        outcomes = [(str(order.status), order.reason) for order in touched.values()]
         transaction.on_commit(lambda: metrics.count_orders(outcomes))
 
     def _leave_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> bool:
@@ -225,11 +229,25 @@ class Engine:
             quote=quote,
         )  # fmt: skip
         self.fills.append(
-            (
-                fill_id, order.id, order.account_id, order.book_id, seq, order.symbol, order.asset_class, order.side,
-                fill.qty, fill.price, fill.amount, posted.realized_pl, quote.id, key[3], posted.transaction_id, at,
+            FillRow(
+                id=fill_id,
+                order_id=order.id,
+                account_id=order.account_id,
+                book_id=order.book_id,
+                seq=seq,
+                symbol=order.symbol,
+                asset_class=order.asset_class,
+                side=order.side,
+                qty=fill.qty,
+                price=fill.price,
+                gross_amount=fill.amount,
+                realized_pl=posted.realized_pl,
+                quote_id=quote.id,
+                price_since=key.since,
+                ledger_transaction_id=posted.transaction_id,
+                created_at=at,
             )
-        )  # fmt: skip
+        )
         book.mark({order.symbol: (quote.bid, quote.quoted_at)})
         book.snapshot(at)
 
@@ -331,7 +349,7 @@ def working(order: Order) -> WorkingOrder:
 def supply_of(book_id: int, side: str, quote: Quote) -> Supply:
     """Names the displayed supply that an order of that side would take from."""
     since, price = (quote.ask_since, quote.ask) if side == Side.BUY else (quote.bid_since, quote.bid)
-    return (book_id, quote.symbol, str(side), since, price)
+    return Supply(book_id, quote.symbol, str(side), since, price)
 
 
 def load_taken(
@@ -341,11 +359,7 @@ def load_taken(
 
     A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it.
     """
-    priced = [
-        (book_id, symbol, side, since, price)
-        for book_id, symbol, side, since, price in keys
-        if price is not None and since <= books[book_id].last_at
-    ]
+    priced = [key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at]
     if not priced:
         return {}
     rows = cursor.execute(
@@ -358,4 +372,4 @@ def load_taken(
         """,
         [list(column) for column in zip(*priced, strict=True)],
     ).fetchall()
-    return {tuple(key): qty for *key, qty in rows}
+    return {Supply(*key): qty for *key, qty in rows}

@@ -1,5 +1,7 @@
 """Orders and their fills. Only `orders` writes these rows; a fill points at its ledger transaction and its quote."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -13,7 +15,7 @@ from orders.terms import Intent, OrderType, Side, TimeInForce
 from portfolio.models import CHECKED_BY_STATEMENT, Book, LedgerTransaction, money_field, price_field, qty_field
 
 
-def choices(words: type) -> list[tuple[str, str]]:
+def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
     """A StrEnum as Django choices."""
     return [(word.value, word.value) for word in words]
 
@@ -114,6 +116,11 @@ class Order(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, why it ended, or why it has not filled: the code that goes with its status, or nothing."""
+        return self.rejected_reason or self.cancel_reason or self.no_fill_reason
 
     @property
     def remaining(self):

@@ -220,7 +220,7 @@ def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
                 parts.end("lock")
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 reading = clock.read()
-                now = book.time(reading.now) if book else reading.now
+                now = book.advance_to(reading.now) if book else reading.now
                 result = run(Unit(cursor, book, now, reading.position))
                 parts.end("decide")
         if current:

@@ -4,21 +4,28 @@ Nothing but a quote that could reach its limit touches an order (trading-rules.m
 follows the orders of its symbol that are near it, not the table.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 
 import psycopg
-from django.db.models import Q, QuerySet
 
 from marketdata.quotes import Quote
 from marketdata.sessions import Session
-from orders.engine import Engine, load_taken, supply_of
-from orders.models import IS_OPEN, Order
+from orders.engine import Engine, Supply, load_taken, supply_of
+from orders.matching import marketable
+from orders.models import Order
+from orders.states import OPEN
 from orders.terms import Side
-from papertrade.lib.postgres import fetch, raw_cursor
+from papertrade.lib.postgres import instances, raw_cursor
+from portfolio.books import OpenBook
+from portfolio.marks import mark_of
 from portfolio.store import lock_books
+
+CHUNK_ORDERS = 200  # under a tenth of a second under lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,19 @@ class Reach:
 
 NO_REACH = Reach()
 
+_OPEN = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN)))
+
 # Four probes of the partial index order_working per symbol, however many orders it has.
-_REACHES = """
+_REACHES = f"""
     SELECT s.symbol,
-           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NULL AND {open}),
-           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NULL AND {open}),
+           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NULL AND {_OPEN}),
+           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NULL AND {_OPEN}),
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NOT NULL
-            AND {open} ORDER BY limit_price DESC LIMIT 1),
+            AND {_OPEN} ORDER BY limit_price DESC LIMIT 1),
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NOT NULL
-            AND {open} ORDER BY limit_price LIMIT 1)
+            AND {_OPEN} ORDER BY limit_price LIMIT 1)
     FROM unnest(%s::text[]) AS s(symbol)
-""".format(open="status IN ('accepted', 'new', 'partially_filled')")
+"""
 
 
 def reaches(symbols: Collection[str]) -> dict[str, Reach]:
@@ -68,47 +77,148 @@ def symbols_with_open_orders() -> list[str]:
         return [symbol for (symbol,) in cursor.execute(_OPEN_SYMBOLS).fetchall()]
 
 
-_OPEN_SYMBOLS = """
+_OPEN_SYMBOLS = f"""
     WITH RECURSIVE s AS (
-        (SELECT symbol FROM orders_order WHERE {open} ORDER BY symbol LIMIT 1)
+        (SELECT symbol FROM orders_order WHERE {_OPEN} ORDER BY symbol LIMIT 1)
         UNION ALL
-        SELECT (SELECT o.symbol FROM orders_order o WHERE {open} AND o.symbol > s.symbol ORDER BY o.symbol LIMIT 1)
+        SELECT (SELECT o.symbol FROM orders_order o WHERE {_OPEN} AND o.symbol > s.symbol ORDER BY o.symbol LIMIT 1)
         FROM s WHERE s.symbol IS NOT NULL
     )
     SELECT symbol FROM s WHERE symbol IS NOT NULL
-""".format(open="status IN ('accepted', 'new', 'partially_filled')")
+"""
 
 
-def reached(quote: Quote, *, sent_by: datetime) -> QuerySet[Order]:
-    """The open orders that the raw quote could fill: sent at or before `sent_by`, and not due to expire by then."""
-    any_price = Q(limit_price__isnull=True)
-    buys = any_price if quote.ask is None else any_price | Q(limit_price__gte=quote.ask)
-    sells = any_price if quote.bid is None else any_price | Q(limit_price__lte=quote.bid)
-    return Order.objects.filter(
-        IS_OPEN & (Q(side=Side.BUY) & buys | Q(side=Side.SELL) & sells),
-        symbol=quote.symbol,
-        submitted_at__lte=sent_by,
-        expires_at__gt=sent_by,
-    )
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What putting quotes to a chunk of books came to: whether any order changed, and the last book of the chunk.
 
-
-def put(cursor: psycopg.Cursor, quote: Quote, *, at: datetime, session: Session) -> bool:
-    """Put a quote to the orders it could fill, by book and number; whether anything changed.
-
-    Call inside a transaction. An order of a book is judged at `at`, or at the book's own time where that is later.
+    `last_book` is None where no book was left behind it.
     """
-    near = reached(quote, sent_by=at)
-    book_ids = set(near.order_by().values_list("book_id", flat=True))
-    if not book_ids:
-        return False
-    books = {book.id: book for book in lock_books(cursor, sorted(book_ids))}
-    orders = fetch(cursor, near.filter(book_id__in=list(books)).order_by("book_id", "number"))
-    keys = {supply_of(order.book_id, order.side, quote) for order in orders}
-    engine = Engine(taken=load_taken(cursor, books, keys))
-    changed = False
-    for order in orders:
-        book = books[order.book_id]
-        changed |= engine.evaluate(book, order, quote, book.time(at), session)
+
+    changed: bool
+    last_book: int | None
+
+
+def put(
+    cursor: psycopg.Cursor, quotes: Sequence[Quote], *, at: datetime, session: Session, after_book: int = 0,
+    resumed: bool = False,
+) -> Put:  # fmt: skip
+    """Put the quotes of one instant, in order, to the orders that they could fill: of a chunk of the books after `after_book`.
+
+    Call inside a transaction. Books are independent, so in one chunk or in many the outcome is the same: in each book the
+    quotes come in their order, and with each the orders by number, and what a book holds is marked by the quotes so far. An
+    order is judged at `at`, or at its book's own time where that is later. `resumed`: requests have come since the first chunk,
+    and a book of theirs may have caught up already.
+    """
+    near = _Near.of(quotes, at=at, after_book=after_book, resumed=resumed)
+    chosen, last_book = _chunk(near.books(cursor, limit=CHUNK_ORDERS + 1))
+    if not chosen:
+        return Put(False, None)
+    books = {book.id: book for book in lock_books(cursor, chosen)}
+    orders = near.orders(cursor, list(books))
+    engine, changed = Engine(taken=load_taken(cursor, books, _supplies(orders, quotes))), False
+    for book_id, in_book in groupby(orders, key=attrgetter("book_id")):
+        changed |= _put_to_book(engine, books[book_id], list(in_book), quotes, at, session)
     if changed or engine.changed:
         engine.write(cursor)
+    return Put(changed, last_book)
+
+
+def _put_to_book(
+    engine: Engine, book: OpenBook, orders: Sequence[Order], quotes: Sequence[Quote], at: datetime, session: Session
+) -> bool:
+    changed, symbols = False, {*book.positions, *(order.symbol for order in orders)}
+    for quote in quotes:
+        if quote.symbol not in symbols:
+            continue
+        mark = mark_of(quote)
+        if mark is not None:
+            book.mark({quote.symbol: (mark, quote.quoted_at)})
+        for order in orders:
+            if order.symbol == quote.symbol and order.is_open and could_fill(order, quote):
+                changed |= engine.evaluate(book, order, quote, book.advance_to(at), session)
     return changed
+
+
+def could_fill(order: Order, quote: Quote) -> bool:
+    """Whether the raw quote reaches the order: any that has no limit, else one that its price meets."""
+    price = quote.ask if order.side == Side.BUY else quote.bid
+    return order.limit_price is None or (price is not None and marketable(order.side, order.limit_price, price))
+
+
+def _supplies(orders: Sequence[Order], quotes: Sequence[Quote]) -> set[Supply]:
+    by_symbol: dict[str, list[Quote]] = {}
+    for quote in quotes:
+        by_symbol.setdefault(quote.symbol, []).append(quote)
+    return {supply_of(order.book_id, order.side, quote) for order in orders for quote in by_symbol[order.symbol]}
+
+
+def _chunk(book_ids: Sequence[int]) -> tuple[list[int], int | None]:
+    """The books of a chunk, given the book of each of its orders and of one more; the last, None where none is left."""
+    if len(book_ids) <= CHUNK_ORDERS:
+        return sorted(set(book_ids)), None
+    # All of a book or nothing of it, so its last orders may have been cut off; a book that is a chunk alone is read whole.
+    whole = sorted(set(book_ids) - {book_ids[-1]}) or [book_ids[-1]]
+    return whole, whole[-1]
+
+
+# The three kinds of orders that quotes reach, each found by the index order_working; prices by symbol, the best of all quotes.
+_NEAR = f"""
+    FROM (
+        SELECT o.id FROM unnest(%(symbols)s::text[], %(asks)s::numeric[]) AS q(symbol, price)
+        JOIN orders_order o ON o.symbol = q.symbol AND o.side = 'buy' AND o.limit_price >= q.price AND {_OPEN}
+        UNION ALL
+        SELECT o.id FROM unnest(%(symbols)s::text[], %(bids)s::numeric[]) AS q(symbol, price)
+        JOIN orders_order o ON o.symbol = q.symbol AND o.side = 'sell' AND o.limit_price <= q.price AND {_OPEN}
+        UNION ALL
+        SELECT o.id FROM unnest(%(symbols)s::text[]) AS q(symbol)
+        JOIN orders_order o ON o.symbol = q.symbol AND o.side IN ('buy', 'sell') AND o.limit_price IS NULL AND {_OPEN}
+    ) AS near JOIN orders_order o USING (id)
+    WHERE o.submitted_at <= %(at)s AND o.expires_at > %(at)s
+      AND (NOT %(resumed)s::boolean OR o.updated_at < %(at)s)
+"""
+_COLUMNS = ", ".join(f"o.{column.column}" for column in Order._meta.concrete_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The open orders that some quotes of one instant could fill: sent by then, and not due to expire by then."""
+
+    values: dict[str, object]
+
+    @classmethod
+    def of(cls, quotes: Sequence[Quote], *, at: datetime, after_book: int, resumed: bool) -> "_Near":
+        asks: dict[str, Decimal | None] = {}
+        bids: dict[str, Decimal | None] = {}
+        for quote in quotes:
+            asks[quote.symbol] = _best(min, asks.get(quote.symbol), quote.ask)
+            bids[quote.symbol] = _best(max, bids.get(quote.symbol), quote.bid)
+        return cls(
+            {
+                "symbols": list(asks), "asks": list(asks.values()), "bids": list(bids.values()), "at": at,
+                "after_book": after_book, "resumed": resumed,
+            }
+        )  # fmt: skip
+
+    def books(self, cursor: psycopg.Cursor, *, limit: int) -> list[int]:
+        """The book of each of the first orders, in order of their books."""
+        found = cursor.execute(
+            f"SELECT o.book_id {_NEAR} AND o.book_id > %(after_book)s ORDER BY o.book_id LIMIT %(limit)s",
+            {**self.values, "limit": limit},
+        )
+        return [book_id for (book_id,) in found.fetchall()]
+
+    def orders(self, cursor: psycopg.Cursor, books: Collection[int]) -> list[Order]:
+        """Those of locked books, by book and number."""
+        found = cursor.execute(
+            f"SELECT {_COLUMNS} {_NEAR} AND o.book_id = ANY(%(books)s) ORDER BY o.book_id, o.number",
+            {**self.values, "books": list(books)},
+            binary=True,
+        )
+        return instances(Order, found.fetchall())
+
+
+def _best(
+    choose: Callable[[Decimal, Decimal], Decimal], known: Decimal | None, price: Decimal | None
+) -> Decimal | None:
+    return price if known is None else known if price is None else choose(known, price)

@@ -1,6 +1,6 @@
 """All settings. Every variable is read from the environment by `papertrade.lib.env`; docs/configuration.md lists them."""
 
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 import structlog
@@ -156,7 +156,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000  # 1,000 pushed quotes; the API's own bo
 # --- Static files: ours, and plotly.js out of its own package ---------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = PAPERTRADE_VAR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", Path(find_spec("plotly").origin).parent / "package_data")]
+STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", files("plotly") / "package_data")]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -216,7 +216,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("PAPERTRADE_LOG_FORMAT", "line", ("line", "json"))
-LOG_PROCESSORS = [
+LOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -19,6 +19,7 @@ from portfolio import ledger, valuation
 from portfolio.booking import FLAT, Booking, Holding, book_buy, book_opening, book_sell
 from portfolio.ledger import LedgerKind
 from portfolio.money import ZERO, ZERO_MONEY
+from portfolio.rows import EntryRow, EventRow, TransactionRow
 
 NEVER = datetime.min.replace(tzinfo=UTC)  # any quote marks a position that has no mark yet
 
@@ -102,9 +103,9 @@ class OpenBook:
     last_at: datetime
     positions: dict[str, OpenPosition] = field(default_factory=dict)
     closed_at: datetime | None = None
-    events: list[tuple] = field(default_factory=list)
-    entries: list[tuple] = field(default_factory=list)
-    transactions: list[tuple] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    entries: list[EntryRow] = field(default_factory=list)
+    transactions: list[TransactionRow] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     evidence: dict[UUID, Quote] = field(default_factory=dict)
 
@@ -113,8 +114,8 @@ class OpenBook:
         """Cash less held cash, USD."""
         return self.cash - self.held_cash
 
-    def time(self, at: datetime) -> datetime:
-        """`at`, or the time of the last thing that happened here: times in one book never go back."""
+    def advance_to(self, at: datetime) -> datetime:
+        """Move the book's time to `at`; where it stands now: times in one book never go back."""
         self.last_at = max(self.last_at, at)
         return self.last_at
 
@@ -160,11 +161,20 @@ class OpenBook:
         """Append an event of the account; its number."""
         self.event_seq += 1
         self.events.append(
-            (
-                self.account_id, self.id, self.event_seq, event, at, order_id, order_status, symbol, reason, fill_id,
-                self.keep(quote),
+            EventRow(
+                account_id=self.account_id,
+                book_id=self.id,
+                seq=self.event_seq,
+                type=event,
+                at=at,
+                order_id=order_id,
+                order_status=order_status,
+                symbol=symbol,
+                reason=reason,
+                fill_id=fill_id,
+                quote_id=self.keep(quote),
             )
-        )  # fmt: skip
+        )
         return self.event_seq
 
     def open(self, initial_cash: Decimal, at: datetime) -> None:
@@ -277,14 +287,24 @@ class OpenBook:
         previous, self.ledger_head = self.ledger_head, ledger.chain_hash(self.ledger_head, transaction)
         self.ledger_seq = transaction.sequence
         self.entries += [
-            (transaction_id, line, entry.account, entry.debit, entry.credit)
+            EntryRow(transaction_id, line, entry.account, entry.debit, entry.credit)
             for line, entry in enumerate(transaction.entries, start=1)
         ]
         self.transactions.append(
-            (
-                transaction_id, self.id, transaction.sequence, transaction.kind, transaction.at, transaction.order_number,
-                transaction.symbol, transaction.qty, transaction.price, self.keep(quote), description, previous,
-                self.ledger_head,
+            TransactionRow(
+                id=transaction_id,
+                book_id=self.id,
+                sequence=transaction.sequence,
+                kind=transaction.kind,
+                at=transaction.at,
+                order_number=transaction.order_number,
+                symbol=transaction.symbol,
+                qty=transaction.qty,
+                price=transaction.price,
+                quote_id=self.keep(quote),
+                description=description,
+                previous_hash=previous,
+                hash=self.ledger_head,
             )
-        )  # fmt: skip
+        )
         return transaction_id

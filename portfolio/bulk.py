@@ -4,8 +4,11 @@ The same call serves one order and a hundred thousand; all of it runs inside the
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, get_args, get_type_hints
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -21,7 +24,7 @@ class Writer:
     def __init__(self) -> None:
         self._first: list[Callable[[psycopg.Cursor], None]] = []
         self._inserts: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
-        self._updates: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = {}
+        self._updates: dict[tuple[str, type[NamedTuple]], list[Row]] = {}
 
     def before(self, write: Callable[[psycopg.Cursor], None]) -> None:
         """Something that other rows point at, and that writes itself."""
@@ -32,17 +35,17 @@ class Writer:
         if rows:
             self._inserts.setdefault((table, columns), []).extend(rows)
 
-    def update(self, table: str, columns: tuple[tuple[str, str], ...], rows: Sequence[Row]) -> None:
-        """Rows to update; `columns` are (name, PostgreSQL type), the first of them the key."""
+    def update(self, table: str, kind: type[NamedTuple], rows: Sequence[Row]) -> None:
+        """Rows of that kind to update: its fields are the columns, the first of them the key."""
         if rows:
-            self._updates.setdefault((table, columns), []).extend(rows)
+            self._updates.setdefault((table, kind), []).extend(rows)
 
     def write(self, cursor: psycopg.Cursor) -> None:
         """Write everything collected; small batches leave in the pipeline the caller may have opened."""
         for write in self._first:
             write(cursor)
-        for (table, columns), rows in self._updates.items():
-            _update(cursor, table, columns, rows)
+        for (table, kind), rows in self._updates.items():
+            _update(cursor, table, typed_columns(kind), rows)
         for (table, names), rows in self._inserts.items():
             _insert(cursor, table, names, rows)
 
@@ -76,8 +79,8 @@ def _update(cursor: psycopg.Cursor, table: str, columns: tuple[tuple[str, str], 
         return
     # Thousands of values are cheaper to copy into a scratch table than to bind as arrays.
     scratch = f"scratch_{table}"
-    cursor.execute(_scratch_statement(scratch, columns))
     names = tuple(name for name, _ in columns)
+    cursor.execute(_scratch_statement(table, scratch, names))
     _copy(cursor, scratch, names, rows, like=table)
     cursor.execute(_update_from_statement(table, scratch, columns))
     cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(scratch)))
@@ -103,6 +106,18 @@ def _types(cursor: psycopg.Cursor, table: str) -> dict[str, int]:
         )
         _known_types[table] = dict(columns.fetchall())
     return _known_types[table]
+
+
+_SQL_TYPES = {
+    int: "bigint", str: "text", bool: "boolean", Decimal: "numeric", UUID: "uuid", datetime: "timestamptz", date: "date",
+}  # fmt: skip
+
+
+@cache
+def typed_columns(kind: type[NamedTuple]) -> tuple[tuple[str, str], ...]:
+    """(name, PostgreSQL type) of each field of a kind of row, as it is annotated; `X | None` is an X."""
+    hints = get_type_hints(kind)
+    return tuple((name, _SQL_TYPES[(*get_args(hint), hint)[0]]) for name, hint in hints.items())
 
 
 # The statements are few and composing one costs as much as running it, so each is composed once.
@@ -140,11 +155,10 @@ def _update_statement(table: str, columns: tuple[tuple[str, str], ...]) -> str:
 
 
 @cache
-def _scratch_statement(scratch: str, columns: tuple[tuple[str, str], ...]) -> str:
-    kinds = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in columns]
+def _scratch_statement(table: str, scratch: str, columns: tuple[str, ...]) -> str:
     return (
-        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS")
-        .format(sql.Identifier(scratch), sql.SQL(", ").join(kinds))
+        sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA")
+        .format(sql.Identifier(scratch), _names(columns), sql.Identifier(table))
         .as_string()
     )
 

@@ -6,8 +6,17 @@ from decimal import Decimal
 
 from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote
+from marketdata.sessions import calendar
 from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Mark as MarkRow
+from portfolio.valuation import mark_price
+
+# The mark of a position, in SQL: the latest of the quote that filled it last and its symbol's own. Of the tables
+# `portfolio_position p` and `m`, which is `portfolio_mark` joined by the symbol; a closed book joins none, for its marks are
+# frozen in its positions.
+MARK_PRICE = "CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END"
+MARK_AT = "greatest(m.quoted_at, p.mark_at)"
+MARKED = "portfolio_position p LEFT JOIN portfolio_mark m ON m.symbol = p.symbol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,13 @@ class Mark:
 
     price: Decimal
     quote: Quote
+
+
+def mark_of(quote: Quote) -> Decimal | None:
+    """The mark that a quote gives, USD per share; None where it gives none, or was stamped outside a session."""
+    if calendar().session_at(quote.quoted_at) is None:
+        return None
+    return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)
 
 
 def keep_marks(marks: dict[str, Mark]) -> None:

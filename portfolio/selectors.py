@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -18,6 +18,7 @@ from marketdata.instruments import is_symbol
 from papertrade.lib.errors import NotFound
 from portfolio import valuation
 from portfolio.books import OpenBook
+from portfolio.marks import MARK_AT, MARK_PRICE
 from portfolio.models import AccountEvent, Book, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
 
@@ -160,44 +161,59 @@ def unsettled_positions() -> QuerySet[Position]:
     return held.select_related("book").order_by("expires_on", "symbol", "book_id")
 
 
-# The mark of a closed book is the one frozen in its positions.
+class _PositionAtMark(NamedTuple):
+    """A position as `_POSITION_VIEWS` reads it; its fields are the columns."""
+
+    book_id: int
+    id: UUID
+    symbol: str
+    asset_class: str
+    multiplier: int
+    qty: Decimal
+    held_qty: Decimal
+    cost_basis: Decimal
+    realized_pl: Decimal
+    updated_at: datetime
+    unsettled: bool
+    mark: Decimal
+    mark_at: datetime
+
+
+_MARKS = {"mark": MARK_PRICE, "mark_at": MARK_AT}
 _POSITION_VIEWS = """
-    SELECT p.book_id, p.id, p.symbol, p.asset_class, p.multiplier, p.qty, p.qty - p.held_qty,
-           CASE WHEN b.closed_at IS NULL AND m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END,
-           p.cost_basis, p.realized_pl, p.updated_at, p.unsettled,
-           CASE WHEN b.closed_at IS NULL THEN greatest(m.quoted_at, p.mark_at) ELSE p.mark_at END
-    FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id LEFT JOIN portfolio_mark m ON m.symbol = p.symbol
-    WHERE {condition} ORDER BY p.book_id, p.symbol
-"""
+    SELECT {columns}
+    FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id
+    LEFT JOIN portfolio_mark m ON m.symbol = p.symbol AND b.closed_at IS NULL
+    WHERE {{condition}} ORDER BY p.book_id, p.symbol
+""".format(columns=", ".join(f"{_MARKS.get(name, f'p.{name}')} AS {name}" for name in _PositionAtMark._fields))
 
 
 def _views(condition: str, arguments: list[Any]) -> list[tuple[int, PositionView]]:
     with connection.cursor() as cursor:
         cursor.execute(_POSITION_VIEWS.format(condition=condition), arguments)
-        return [(row[0], _view(*row[1:])) for row in cursor.fetchall()]
+        rows = [_PositionAtMark(*row) for row in cursor.fetchall()]
+    return [(row.book_id, _view(row)) for row in rows]
 
 
-def _view(
-    position_id: UUID, symbol: str, asset_class: str, multiplier: int, qty: Decimal, qty_available: Decimal, mark: Decimal,
-    cost_basis: Decimal, realized_pl: Decimal, updated_at: datetime, unsettled: bool, marked_at: datetime,
-) -> PositionView:  # fmt: skip
-    market_value = valuation.market_value(qty, mark, multiplier)
+def _view(row: _PositionAtMark) -> PositionView:
+    market_value = valuation.market_value(row.qty, row.mark, row.multiplier)
+    gain = market_value - row.cost_basis
     return PositionView(
-        id=position_id,
-        symbol=symbol,
-        asset_class=asset_class,
-        qty=qty,
-        qty_available=qty_available,
-        avg_entry_price=cost_basis / (qty * multiplier),
-        market_price=mark,
+        id=row.id,
+        symbol=row.symbol,
+        asset_class=row.asset_class,
+        qty=row.qty,
+        qty_available=row.qty - row.held_qty,
+        avg_entry_price=row.cost_basis / (row.qty * row.multiplier),
+        market_price=row.mark,
         market_value=market_value,
-        cost_basis=cost_basis,
-        unrealized_pl=market_value - cost_basis,
-        unrealized_plpc=valuation.ratio(market_value - cost_basis, cost_basis),
-        realized_pl=realized_pl,
-        updated_at=updated_at,
-        unsettled=unsettled,
-        marked_at=marked_at,
+        cost_basis=row.cost_basis,
+        unrealized_pl=gain,
+        unrealized_plpc=valuation.ratio(gain, row.cost_basis),
+        realized_pl=row.realized_pl,
+        updated_at=row.updated_at,
+        unsettled=row.unsettled,
+        marked_at=row.mark_at,
     )
 
 

@@ -15,6 +15,7 @@ from papertrade.lib.postgres import raw_cursor
 from portfolio.audit import Difference
 from portfolio.books import OpenBook
 from portfolio.bulk import Writer, write_all
+from portfolio.marks import MARK_PRICE, MARKED
 from portfolio.models import AuditReport, Book
 from portfolio.money import ZERO_MONEY
 from portfolio.store import collect
@@ -65,14 +66,11 @@ _NEXT_HOLDING_BOOKS = """
     ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
 """
 
-_SNAPSHOT_BOOKS = """
+_SNAPSHOT_BOOKS = f"""
     WITH valued AS (
         SELECT b.id, b.cash, b.realized_pl, b.peak_equity, sum(p.cost_basis) AS cost_basis,
-               b.cash + sum(portfolio_round_half_even(p.qty * p.multiplier
-                   * CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END, 4)) AS equity
-        FROM portfolio_book b
-        JOIN portfolio_position p ON p.book_id = b.id AND p.qty > 0
-        LEFT JOIN portfolio_mark m ON m.symbol = p.symbol
+               b.cash + sum(portfolio_round_half_even(p.qty * p.multiplier * {MARK_PRICE}, 4)) AS equity
+        FROM portfolio_book b JOIN ({MARKED}) ON p.book_id = b.id AND p.qty > 0
         WHERE b.id = ANY(%(books)s)
         GROUP BY b.id
     ), judged AS (

@@ -23,9 +23,9 @@ MAX_SETTLEMENT_REASON = LedgerTransaction._meta.get_field("description").max_len
 
 def intrinsic_value(position: OpenPosition, quote: Quote) -> Decimal:
     """USD per share that exercising would bring now: call max(bid - strike, 0), put max(strike - ask, 0)."""
-    strike = position.instrument.strike
-    gain = quote.bid - strike if position.instrument.right == OptionRight.CALL else strike - quote.ask
-    return max(gain, ZERO)
+    _, strike, right = position.instrument.contract
+    assert quote.bid is not None and quote.ask is not None, "only a quote of both sides gives a mark"
+    return max(quote.bid - strike if right == OptionRight.CALL else strike - quote.ask, ZERO)
 
 
 def settle_option(book: OpenBook, position: OpenPosition, quote: Quote | None, at: datetime) -> None:
@@ -57,7 +57,7 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
         position = books[0].positions.get(row.symbol) if books else None
         if position is None or not position.unsettled:
             raise NotFound("There is no such unsettled position.")
-        _settle(books[0], position, price, None, books[0].time(at), reason=reason)
+        _settle(books[0], position, price, None, books[0].advance_to(at), reason=reason)
         write_books(cursor, books)
 
 

@@ -5,24 +5,34 @@ Lock order everywhere: User, PaperAccount, Book rows by id, and nothing after (a
 
 import json
 from collections.abc import Collection, Iterable
-from decimal import Decimal
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
 
 from accounts.policy import Policy, policy_from_json
 from marketdata.evidence import keep_quotes
 from marketdata.instruments import parse_symbol
 from portfolio.booking import Holding
-from portfolio.books import OpenBook, OpenPosition
+from portfolio.books import OpenBook, OpenPosition, Snapshot
 from portfolio.bulk import Writer
+from portfolio.marks import MARK_AT, MARK_PRICE, MARKED
+from portfolio.rows import (
+    BookUpdate,
+    EntryRow,
+    EventRow,
+    PositionRow,
+    PositionUpdate,
+    SnapshotRow,
+    StoredBook,
+    StoredPosition,
+    TransactionRow,
+)
 
-_BOOK_COLUMNS = """
-    b.id, b.account_id, b.generation_id, b.generation_number, g.policy, b.cash, b.held_cash, b.realized_pl, b.peak_equity,
-    b.max_drawdown, b.closed_trades, b.winning_trades, b.order_seq, b.event_seq, b.ledger_seq, b.ledger_head, b.last_at
-"""
+_BOOK_COLUMNS = ", ".join("g.policy" if name == "policy" else f"b.{name}" for name in StoredBook._fields)
 
 _LOCK_BY_ACCOUNT = f"""
     SELECT {_BOOK_COLUMNS} FROM portfolio_book b JOIN accounts_generation g ON g.id = b.generation_id
@@ -34,45 +44,13 @@ _LOCK_BY_IDS = f"""
     WHERE b.id = ANY(%s) AND b.closed_at IS NULL ORDER BY b.id FOR UPDATE OF b
 """
 
-# The mark of a position is the latest of the quote that filled it and the symbol's own (portfolio.models.Mark).
-_POSITIONS = """
-    SELECT p.book_id, p.id, p.symbol, p.qty, p.cost_basis, p.realized_pl, p.trade_pl, p.held_qty,
-           CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END,
-           greatest(m.quoted_at, p.mark_at), p.expires_on, p.unsettled
-    FROM portfolio_position p LEFT JOIN portfolio_mark m ON m.symbol = p.symbol
-    WHERE p.book_id = ANY({books})
-"""
+_MARKS = {"mark": MARK_PRICE, "mark_at": MARK_AT}
+_POSITION_COLUMNS = ", ".join(f"{_MARKS.get(name, f'p.{name}')} AS {name}" for name in StoredPosition._fields)
+_POSITIONS = f"SELECT {_POSITION_COLUMNS} FROM {MARKED} WHERE p.book_id = ANY({{books}})"
 _POSITIONS_OF_BOOKS = _POSITIONS.format(books="%s")
 _POSITIONS_OF_ACCOUNT = _POSITIONS.format(
     books="(SELECT array_agg(id) FROM portfolio_book WHERE account_id = %s AND closed_at IS NULL)::bigint[]"
 )
-
-_BOOK_UPDATE = (
-    ("id", "bigint"), ("cash", "numeric"), ("held_cash", "numeric"), ("realized_pl", "numeric"),
-    ("peak_equity", "numeric"), ("max_drawdown", "numeric"), ("closed_trades", "int"), ("winning_trades", "int"),
-    ("order_seq", "bigint"), ("event_seq", "bigint"), ("ledger_seq", "bigint"), ("ledger_head", "text"),
-    ("last_at", "timestamptz"), ("closed_at", "timestamptz"),
-)  # fmt: skip
-_POSITION_UPDATE = (
-    ("id", "uuid"), ("qty", "numeric"), ("held_qty", "numeric"), ("cost_basis", "numeric"), ("realized_pl", "numeric"),
-    ("trade_pl", "numeric"), ("mark_price", "numeric"), ("mark_at", "timestamptz"), ("unsettled", "boolean"),
-    ("updated_at", "timestamptz"),
-)  # fmt: skip
-_POSITION_INSERT = (
-    "id", "book_id", "symbol", "asset_class", "multiplier", "qty", "held_qty", "cost_basis", "realized_pl", "trade_pl",
-    "mark_price", "mark_at", "expires_on", "unsettled", "updated_at",
-)  # fmt: skip
-_EVENT_INSERT = (
-    "account_id", "book_id", "seq", "type", "at", "order_id", "order_status", "symbol", "reason", "fill_id", "quote_id",
-)  # fmt: skip
-_ENTRY_INSERT = ("transaction_id", "line", "account", "debit", "credit")
-_TRANSACTION_INSERT = (
-    "id", "book_id", "sequence", "kind", "at", "order_number", "symbol", "qty", "price", "quote_id", "description",
-    "previous_hash", "hash",
-)  # fmt: skip
-_SNAPSHOT_INSERT = (
-    "book_id", "at", "equity", "cash", "market_value", "realized_pl", "unrealized_pl", "drawdown",
-)  # fmt: skip
 
 
 def lock_account(cursor: psycopg.Cursor, account_id: UUID) -> OpenBook | None:
@@ -92,16 +70,19 @@ def lock_books(cursor: psycopg.Cursor, book_ids: Collection[int]) -> list[OpenBo
 def _load(cursor: psycopg.Cursor, lock: str, positions: str, key: Any) -> list[OpenBook]:
     """Lock, then read, in one round trip: the second statement begins when the first has its locks."""
     connection = cursor.connection
-    with connection.pipeline(), psycopg.Cursor(connection) as second:
-        cursor.execute(lock, [key])
+    with (
+        connection.pipeline(),
+        psycopg.Cursor(connection, row_factory=class_row(StoredBook)) as first,
+        psycopg.Cursor(connection, row_factory=class_row(StoredPosition)) as second,
+    ):
+        first.execute(lock, [key])
         second.execute(positions, [key])
-        rows, held = cursor.fetchall(), second.fetchall()
-    books = {row[0]: OpenBook(*row[:4], _policy(row[4]), *row[5:]) for row in rows}
-    for book_id, *position in held:
+        rows, held = first.fetchall(), second.fetchall()
+    books = {row.id: OpenBook(**{**row._asdict(), "policy": _policy(row.policy)}) for row in rows}
+    for row in held:
         # A book that was opened while this one was waited for is none of ours.
-        if book_id in books:
-            loaded = _position(*position)
-            books[book_id].positions[loaded.instrument.symbol] = loaded
+        if row.book_id in books:
+            books[row.book_id].positions[row.symbol] = _position(row)
     return list(books.values())
 
 
@@ -111,14 +92,17 @@ def _policy(stored: str) -> Policy:
     return policy_from_json(json.loads(stored))
 
 
-def _position(
-    position_id: UUID, symbol: str, qty: Decimal, cost_basis: Decimal, realized_pl: Decimal, trade_pl: Decimal,
-    held_qty: Decimal, mark: Decimal, mark_at: Any, expires_on: Any, unsettled: bool,
-) -> OpenPosition:  # fmt: skip
+def _position(row: StoredPosition) -> OpenPosition:
     return OpenPosition(
-        id=position_id, instrument=parse_symbol(symbol), holding=Holding(qty, cost_basis, realized_pl, trade_pl),
-        held_qty=held_qty, mark=mark, mark_at=mark_at, expires_on=expires_on, unsettled=unsettled,
-    )  # fmt: skip
+        id=row.id,
+        instrument=parse_symbol(row.symbol),
+        holding=Holding(row.qty, row.cost_basis, row.realized_pl, row.trade_pl),
+        held_qty=row.held_qty,
+        mark=row.mark,
+        mark_at=row.mark_at,
+        expires_on=row.expires_on,
+        unsettled=row.unsettled,
+    )
 
 
 def collect(writer: Writer, books: Iterable[OpenBook]) -> None:
@@ -127,53 +111,66 @@ def collect(writer: Writer, books: Iterable[OpenBook]) -> None:
     evidence = {quote_id: quote for book in books for quote_id, quote in book.evidence.items()}
     if evidence:
         writer.before(partial(keep_quotes, quotes=list(evidence.values())))
-    writer.update("portfolio_book", _BOOK_UPDATE, [_book_row(book) for book in books])
+    writer.update("portfolio_book", BookUpdate, [_book_update(book) for book in books])
     changed = [(book, position) for book in books for position in book.positions.values() if position.changed_at]
     writer.update(
-        "portfolio_position", _POSITION_UPDATE, [_position_update(place) for _, place in changed if not place.is_new]
+        "portfolio_position", PositionUpdate, [_position_update(place) for _, place in changed if not place.is_new]
     )
     writer.insert(
         "portfolio_position",
-        _POSITION_INSERT,
-        [_position_insert(book, place) for book, place in changed if place.is_new],
+        PositionRow._fields,
+        [_position_row(book, place) for book, place in changed if place.is_new],
     )
     # Entries first: the transaction row seals them (see the triggers).
-    writer.insert("portfolio_ledgerentry", _ENTRY_INSERT, [row for book in books for row in book.entries])
+    writer.insert("portfolio_ledgerentry", EntryRow._fields, [row for book in books for row in book.entries])
     writer.insert(
-        "portfolio_ledgertransaction", _TRANSACTION_INSERT, [row for book in books for row in book.transactions]
+        "portfolio_ledgertransaction", TransactionRow._fields, [row for book in books for row in book.transactions]
     )
-    writer.insert("portfolio_accountevent", _EVENT_INSERT, [row for book in books for row in book.events])
+    writer.insert("portfolio_accountevent", EventRow._fields, [row for book in books for row in book.events])
     writer.insert(
         "portfolio_equitysnapshot",
-        _SNAPSHOT_INSERT,
-        [
-            (book.id, s.at, s.equity, s.cash, s.market_value, s.realized_pl, s.unrealized_pl, s.drawdown)
-            for book in books
-            for s in book.snapshots
-        ],
+        SnapshotRow._fields,
+        [_snapshot_row(book, snapshot) for book in books for snapshot in book.snapshots],
     )
 
 
-def _book_row(book: OpenBook) -> tuple:
-    return (
-        book.id, book.cash, book.held_cash, book.realized_pl, book.peak_equity, book.max_drawdown, book.closed_trades,
-        book.winning_trades, book.order_seq, book.event_seq, book.ledger_seq, book.ledger_head, book.last_at,
-        book.closed_at,
-    )  # fmt: skip
+def _book_update(book: OpenBook) -> BookUpdate:
+    return BookUpdate(*_changes_of_book(book))
 
 
-def _position_update(position: OpenPosition) -> tuple:
+_changes_of_book = attrgetter(*BookUpdate._fields)
+
+
+def _position_update(position: OpenPosition) -> PositionUpdate:
     holding = position.holding
-    return (
-        position.id, holding.qty, position.held_qty, holding.cost_basis, holding.realized_pl, holding.trade_pl,
-        position.mark, position.mark_at, position.unsettled, position.changed_at,
-    )  # fmt: skip
+    return PositionUpdate(
+        id=position.id,
+        qty=holding.qty,
+        held_qty=position.held_qty,
+        cost_basis=holding.cost_basis,
+        realized_pl=holding.realized_pl,
+        trade_pl=holding.trade_pl,
+        mark_price=position.mark,
+        mark_at=position.mark_at,
+        unsettled=position.unsettled,
+        updated_at=position.changed_at,
+    )
 
 
-def _position_insert(book: OpenBook, position: OpenPosition) -> tuple:
-    instrument, holding = position.instrument, position.holding
-    return (
-        position.id, book.id, instrument.symbol, instrument.asset_class, instrument.multiplier, holding.qty,
-        position.held_qty, holding.cost_basis, holding.realized_pl, holding.trade_pl, position.mark, position.mark_at,
-        position.expires_on, position.unsettled, position.changed_at,
-    )  # fmt: skip
+def _position_row(book: OpenBook, position: OpenPosition) -> PositionRow:
+    instrument = position.instrument
+    return PositionRow(
+        book_id=book.id,
+        symbol=instrument.symbol,
+        asset_class=instrument.asset_class,
+        multiplier=instrument.multiplier,
+        expires_on=position.expires_on,
+        **_position_update(position)._asdict(),
+    )
+
+
+def _snapshot_row(book: OpenBook, snapshot: Snapshot) -> SnapshotRow:
+    return SnapshotRow(book.id, *_worth(snapshot))
+
+
+_worth = attrgetter(*SnapshotRow._fields[1:])

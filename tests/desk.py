@@ -10,8 +10,9 @@ from accounts.models import PaperAccount, User
 from orders.models import Fill, Order
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
-from papertrade.trading.accounts import open_account, reset_account
+from papertrade.trading.accounts import reset_account
 from portfolio.models import AuditReport, Book, Position
+from tests.factories import AccountFactory
 
 
 def let_a_night_pass() -> None:
@@ -28,7 +29,7 @@ class Desk:
     """One account. Orders are market day buys of 10 IBM unless said otherwise; None leaves a field out."""
 
     def __init__(self, user: User, initial_cash: str = "100000", policy: dict[str, Any] | None = None) -> None:
-        self.account: PaperAccount = open_account(user=user, initial_cash=initial_cash, policy=policy)
+        self.account: PaperAccount = AccountFactory(user=user, initial_cash=initial_cash, policy=policy)
 
     def buy(self, qty: str = "10", limit: str | None = None, symbol: str = "IBM", **more: Any) -> Order:
         """Submit a buy; with `limit` a limit order."""
@@ -55,7 +56,7 @@ class Desk:
     def state(self, order: Order) -> tuple[str, str]:
         """Its status, and the reason that goes with it."""
         order = self.now(order)
-        return order.status, order.rejected_reason or order.cancel_reason or order.no_fill_reason
+        return order.status, order.reason
 
     def fills(self, order: Order) -> list[tuple[str, str]]:
         """(qty, price) of its fills, oldest first."""

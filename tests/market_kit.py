@@ -84,7 +84,7 @@ class MarketKit:
         self._settings.PAPERTRADE_RECORDING = str(place)
         self._settings.PAPERTRADE_SPEED = Decimal(0)
         self._settings.PAPERTRADE_START = at(start) if start else None
-        sessions.forget()
+        sessions.drop_calendar()
         drop_market()
 
     def advance(self, to: str | datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from marketdata.conversion import values
 
@@ -148,8 +148,8 @@ def json_quotes(text: str) -> Iterator[Found]:
                     yield Found(number, None, str(problem))
 
 
-def _pages(text: str) -> list[dict[str, object]]:
-    def parse(part: str) -> object:
+def _pages(text: str) -> list[dict[str, Any]]:
+    def parse(part: str) -> Any:
         return json.loads(part, parse_float=Decimal)
 
     try:

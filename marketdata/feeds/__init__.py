@@ -1,12 +1,12 @@
-"""Where quotes come from: one file a provider, behind one small protocol."""
+"""Where quotes come from: one file a feed, behind one small protocol."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from marketdata.quotes import Quote
 
-SymbolsInUse = Callable[[], Collection[str]]
 Passed = Callable[[Quote], object]
 
 
@@ -18,28 +18,36 @@ def ignore(quote: Quote) -> None:
     """Nobody wants to know."""
 
 
-class FeedCursor(Protocol):
-    """A place in a feed that moves forward with exchange time.
+@dataclass(slots=True)
+class Interest:
+    """The symbols that somebody needs quotes of: held, or with open orders. `version` rises when they change."""
 
-    A position is (through, rows): everything stamped before `through` is applied, and of what is stamped exactly then the
-    first `rows`, or all of it where `rows` is None.
-    """
+    symbols: tuple[str, ...] = ()
+    version: int = 0
+
+    def change(self, symbols: Iterable[str]) -> None:
+        """These from now on."""
+        wanted = tuple(sorted(set(symbols)))
+        if wanted != self.symbols:
+            self.symbols, self.version = wanted, self.version + 1
+
+
+class FeedCursor(Protocol):
+    """A place in a feed that moves forward with exchange time: before an instant, or behind all that was stamped then."""
 
     latest: dict[str, Quote]
 
-    @property
-    def position(self) -> tuple[datetime, int | None]: ...
+    def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
+        """Go behind the quotes of an instant, or before them where not `whole`, filling `latest` on the way.
 
-    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
-        """Go to a position, filling `latest` on the way; a later one is reached without starting over.
-
-        `passed` is given each quote on the way that the feed has; one that computes its quotes has none.
+        A later place is reached without starting over. `passed` is given each quote on the way that the feed has; one that
+        computes its quotes has none.
         """
 
-    def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
-        """The quotes stamped after the position and up to `to`, in order; the position follows each.
+    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+        """The quotes after the place and up to `to`: all of one instant together, in order.
 
-        A feed that computes its quotes does so for the symbols in use only: `symbols` gives another list once they change.
+        A feed that computes its quotes does so for the symbols of interest only, which may change between two instants.
         """
 
 

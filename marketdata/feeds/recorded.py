@@ -13,7 +13,7 @@ import gzip
 import heapq
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import structlog
 
-from marketdata.feeds import FeedError, Passed, SymbolsInUse, ignore
+from marketdata.feeds import FeedError, Interest, Passed, ignore
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
@@ -109,7 +109,7 @@ class RecordedFeed:
         while waiting or reading:
             while waiting and (not reading or waiting[-1][0] <= reading[0][0]):
                 _, number = waiting.pop()
-                rest = read_file(self.files[number], report)
+                rest: Iterator[Row] = read_file(self.files[number], report)
                 if (first := next(rest, None)) is not None:
                     heapq.heappush(reading, (first.at, number, first, rest))
             if not reading:
@@ -134,28 +134,22 @@ class RecordedCursor:
         self.latest: dict[str, Quote] = {}
         self._rows = self.feed.rows(self.report)
         self._ahead = next(self._rows, None)
-        self._at, self._taken = BEGINNING, 0
+        self._at = BEGINNING  # of the last row that was taken
 
-    @property
-    def position(self) -> tuple[datetime, int | None]:
-        return self._at, self._taken
-
-    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
-        if self._at > through or (self._at == through and rows is not None and self._taken > rows):
+    def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
+        if self._at > through or (self._at == through and not whole):
             self._open()
-        while (row := self._ahead) is not None and row.at <= through:
-            if row.at == through and rows is not None and self._at == through and self._taken >= rows:
-                break
-            if row.at == through and rows == 0:
-                break
+        while (row := self._ahead) is not None and (row.at < through or (whole and row.at == through)):
             passed(self._take(row))
 
-    def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
+    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
         while (row := self._ahead) is not None and row.at <= to:
-            yield self._take(row)
+            at, quotes = row.at, [self._take(row)]
+            while (row := self._ahead) is not None and row.at == at:
+                quotes.append(self._take(row))
+            yield quotes
 
     def _take(self, row: Row) -> Quote:
-        self._taken = self._taken + 1 if row.at == self._at else 1
         self._at = row.at
         at, symbol, bid, ask, bid_size, ask_size, source = row
         quote = succeed(
@@ -185,7 +179,7 @@ def first_row_at(path: Path) -> datetime:
         return next((row.at for row in rows), BEGINNING)
 
 
-def read_file(path: Path, report: Report) -> Iterator[Row]:
+def read_file(path: Path, report: Report) -> Generator[Row, None, None]:
     """The good rows of one file, streamed; everything else goes into the report. Raises RecordingError."""
     opener = gzip.open if path.suffix == ".gz" else open
     number, before = 0, BEGINNING

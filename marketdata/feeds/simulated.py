@@ -7,13 +7,15 @@ are in use, nor on the steps by which time moves, nor on restarts, and every pro
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 
-from marketdata.feeds import Passed, SymbolsInUse, ignore
+from marketdata.feeds import Interest, Passed, ignore
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
 from marketdata.option_pricing import SECONDS_PER_YEAR, black_scholes, smile
@@ -86,9 +88,10 @@ class SimulatedFeed:
         days, phase = calendar(), self._phase(symbol)
         session = days.upcoming(at)
         if at < session.open - BEFORE_OPEN + phase:
-            session = days.previous(at)
-            if session is None:
+            earlier = days.previous(at)
+            if earlier is None:
                 return None
+            session = earlier
         first = session.open - BEFORE_OPEN + phase
         end = min(at, session.close - INSTANT)
         stamp = first + TICK * ((end - first) // TICK)
@@ -100,7 +103,8 @@ class SimulatedFeed:
         if known is not None and known.quoted_at == stamp:
             return known
         first = session.open - BEFORE_OPEN + self._phase(symbol)
-        *prices, bid_size, ask_size = self._sides(symbol, stamp, session)
+        bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
+        prices = (bid, ask)
         since, back = [stamp, stamp], stamp
         # An absent side shows no supply, so it matters not since when; the ticks back are few, as prices rarely stand.
         standing = [side for side in (BID, ASK) if prices[side] is not None]
@@ -115,7 +119,9 @@ class SimulatedFeed:
             standing = [side for side in standing if prices[side] == then[side]]
             for side in standing:
                 since[side] = back
-        quote = Quote(symbol, *prices, bid_size, ask_size, stamp, self.name, *since)
+        quote = Quote(
+            symbol, bid, ask, bid_size, ask_size, stamp, self.name, bid_since=since[BID], ask_since=since[ASK]
+        )
         self._last[symbol] = quote
         return quote
 
@@ -159,8 +165,8 @@ class SimulatedFeed:
         """What the contract is worth at an instant, USD per share."""
         return black_scholes(
             spot=spot,
-            strike=float(instrument.strike),
-            years=years_left(instrument.expiry, stamp),
+            strike=float(instrument.contract.strike),
+            years=years_left(instrument.contract.expiry, stamp),
             volatility=self.implied_volatility(instrument, spot, stamp),
             is_call=instrument.right == OptionRight.CALL,
         )
@@ -169,8 +175,8 @@ class SimulatedFeed:
         """The contract's volatility, a fraction a year."""
         return smile(
             spot=spot,
-            strike=float(instrument.strike),
-            years=years_left(instrument.expiry, stamp),
+            strike=float(instrument.contract.strike),
+            years=years_left(instrument.contract.expiry, stamp),
             at_the_money=TICKERS[instrument.underlying].volatility * 1.1,
         )
 
@@ -210,25 +216,21 @@ class SimulatedCursor:
     def __init__(self, feed: SimulatedFeed) -> None:
         self.feed = feed
         self.latest: dict[str, Quote] = {}
-        self._at, self._rows = datetime.min.replace(tzinfo=UTC), None
+        self._at = datetime.min.replace(tzinfo=UTC)
 
-    @property
-    def position(self) -> tuple[datetime, int | None]:
-        return self._at, self._rows
+    def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
+        self._at = through if whole else through - INSTANT
 
-    def seek(self, through: datetime, rows: int | None, passed: Passed = ignore) -> None:
-        # Each symbol ticks at its own microsecond, so what is stamped exactly at the position has been applied.
-        self._at, self._rows = through, rows
-
-    def until(self, to: datetime, symbols: SymbolsInUse) -> Iterator[Quote]:
-        in_use = None
-        while in_use is not (in_use := symbols()):
-            after = self._at
-            for stamp, symbol, session in heapq.merge(*(self.feed.ticks(name, after, to) for name in in_use)):
-                if stamp > self._at and symbols() is not in_use:
-                    break
-                self._at, self._rows = stamp, 1
-                yield self.feed._quote(symbol, stamp, session)
+    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+        seen = None
+        while seen != interest.version:
+            seen, after = interest.version, self._at
+            ticks = heapq.merge(*(self.feed.ticks(name, after, to) for name in interest.symbols))
+            for stamp, together in groupby(ticks, key=itemgetter(0)):
+                self._at = stamp
+                yield [self.feed._quote(symbol, stamp, session) for _, symbol, session in together]
+                if interest.version != seen:
+                    break  # what has been bought at this instant ticks from here on
 
 
 def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 
@@ -19,6 +20,8 @@ class SimulatedMarket(Market):
     """Synthetic quotes, computed where they are needed; nights, weekends and holidays are skipped."""
 
     has_book = False
+
+    feed: SimulatedFeed
 
     def __init__(self, feed: SimulatedFeed) -> None:
         super().__init__("simulated", feed)
@@ -45,7 +48,9 @@ class SimulatedMarket(Market):
                 return settings.PAPERTRADE_START
         else:
             now = clock.wall_now()
-            session = days.session_at(now) or days.previous(now)
+            latest = days.session_at(now) or days.previous(now)
+            assert latest is not None, "the calendar begins years ago"
+            session = latest
         return session.open - self._wait()
 
     def skip(self, at: datetime) -> datetime | None:
@@ -56,4 +61,4 @@ class SimulatedMarket(Market):
         return waiting_from if at < waiting_from else None
 
     def _wait(self) -> timedelta:
-        return clock.scaled(NIGHT_WAIT, settings.PAPERTRADE_SPEED or 1)
+        return clock.scaled(NIGHT_WAIT, settings.PAPERTRADE_SPEED or Decimal(1))

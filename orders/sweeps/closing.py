@@ -1,5 +1,6 @@
 """The close of a session: orders whose time has run out end, and expiring options are settled."""
 
+from datetime import date
 from itertools import groupby
 
 import psycopg
@@ -35,7 +36,7 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None
     # Day orders go first, then gtc (trading-rules.md section 2).
     for book_id, in_book in groupby(orders, key=lambda order: order.book_id):
         for order in sorted(in_book, key=lambda order: (order.time_in_force != "day", order.number)):
-            engine.end(books[book_id], order, Status.EXPIRED, books[book_id].time(order.expires_at))
+            engine.end(books[book_id], order, Status.EXPIRED, books[book_id].advance_to(order.expires_at))
     for book in books.values():
         for symbol in sorted(book.positions):
             position = book.positions[symbol]
@@ -45,9 +46,9 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None
                 and not position.unsettled
                 and _is_over(position.expires_on, session)
             ):
-                settle_option(book, position, quotes.get(position.instrument.underlying), book.time(sweep.at))
+                settle_option(book, position, quotes.get(position.instrument.underlying), book.advance_to(sweep.at))
     engine.write(cursor)
 
 
-def _is_over(expires_on: object, session: Session) -> bool:
+def _is_over(expires_on: date, session: Session) -> bool:
     return expires_on < calendar().next_open(session.close).date

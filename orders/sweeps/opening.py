@@ -23,5 +23,5 @@ def open_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None:
     engine = Engine(taken=load_taken(cursor, books, keys))
     for order in orders:
         book = books[order.book_id]
-        engine.evaluate(book, order, quotes.get(order.symbol), book.time(sweep.at), session)
+        engine.evaluate(book, order, quotes.get(order.symbol), book.advance_to(sweep.at), session)
     engine.write(cursor)

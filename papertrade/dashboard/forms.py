@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
 
 
-class Throttled:
+class Throttled(AuthenticationForm):
     """A sign-in form whose guessing is throttled."""
 
     def clean(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Throttled:
         return cleaned
 
 
-class SignInForm(Throttled, AuthenticationForm):
+class SignInForm(Throttled):
     """Name and password, for the dashboard."""
 
 

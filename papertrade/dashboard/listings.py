@@ -95,10 +95,6 @@ class OpenFirst:
         return front + list(self._closed[max(0, before) : max(0, before) + place.stop - place.start - len(front)])
 
 
-def _reason_of(order: Order) -> str:
-    return order.rejected_reason or order.cancel_reason or (order.no_fill_reason if order.is_open else "")
-
-
 ORDERS = TableSpec(
     name="orders",
     title="Orders",
@@ -113,7 +109,7 @@ ORDERS = TableSpec(
         Column("average_fill_price", "Filled at", _field("average_fill_price"), "price"),
         _column("time_in_force", "In force"),
         _column("status", "Status", "order_status"),
-        Column("reason", "Reason", _reason_of, "reason"),
+        Column("reason", "Reason", _field("reason"), "reason"),
         _column("submitted_at", "Submitted", "when"),
     ),
     search=_order_text,

@@ -7,7 +7,7 @@ counting, so that a page costs the same in an account of a million orders.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -22,7 +22,7 @@ NUMERIC = frozenset(
 )
 PRICES = frozenset({"price", "limit", "bid", "ask"})
 
-Rows = QuerySet | Sequence[Any]
+Rows: TypeAlias = Any  # a QuerySet, or rows that are already read
 Narrow = Callable[[Rows, str], Rows]
 
 

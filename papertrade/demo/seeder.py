@@ -13,7 +13,7 @@ from accounts.models import User
 from marketdata import clock
 from marketdata.markets.current import current_market
 from marketdata.sessions import Session, calendar
-from papertrade.demo.strategies import Core, Desk, Reversion, Strategy, Trend, WeeklyCalls
+from papertrade.demo.strategies import Core, Desk, Reversion, Sides, Strategy, Trend, WeeklyCalls
 from papertrade.trading.accounts import archive_account, open_account, reset_account
 from papertrade.trading.clock import moving
 from papertrade.trading.mover import the_mover
@@ -45,7 +45,7 @@ class Seeder:
         days = self._days()
         start = days[0].open - STEP
         current = current_market()
-        clock.forget()
+        clock.delete_clock()
         clock.start(market=current.name, feed=current.feed.name, at=start, speed=Decimal(0))
         self.desks = [(strategy, self._open(strategy)) for strategy in (Trend(), Reversion(), WeeklyCalls(), Core())]
         archived = self._open(Core(name="First try", initial_cash="10000"))
@@ -71,7 +71,11 @@ class Seeder:
         while at <= session.close - LAST_DECISION:
             self._move(at)
             for strategy, desk in self.desks:
-                quotes = current_market().latest(strategy.symbols, at=at)
+                quotes = {
+                    symbol: Sides(quote.bid, quote.ask)
+                    for symbol, quote in current_market().latest(strategy.symbols, at=at).items()
+                    if quote.bid is not None and quote.ask is not None
+                }
                 strategy.decide(desk, at, session, quotes)
             at += STEP
         self._move(session.close)

@@ -4,12 +4,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from accounts.models import PaperAccount
 from marketdata import listing
 from marketdata.instruments import OptionRight
-from marketdata.quotes import Quote
 from marketdata.sessions import Session
 from orders.services import close_position, submit
 from papertrade.lib.errors import PapertradeError
@@ -20,7 +19,19 @@ FIRST_DECISION = timedelta(minutes=15)  # after the open
 A_WEEK = timedelta(days=7)
 CENT = Decimal("0.01")
 
-Quotes = dict[str, Quote]
+
+class Sides(NamedTuple):
+    """A quote of both sides, USD per share."""
+
+    bid: Decimal
+    ask: Decimal
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.ask) / 2
+
+
+Quotes = dict[str, Sides]
 
 
 class Strategy(Protocol):
@@ -132,7 +143,7 @@ class WeeklyCalls:
         self._bought_in = week
         expiry = next(day for day in listing.expirations("SPY", at=now) if day > session.date + A_WEEK)
         chain = listing.contracts("SPY", expiry, spot=quote.mid, right=OptionRight.CALL)
-        contract = min(chain, key=lambda item: abs((item.strike or 0) - quote.mid))
+        contract = min(chain, key=lambda item: abs(item.contract.strike - quote.mid))
         desk.buy(contract.symbol, self.contracts, position_intent="buy_to_open")
 
 

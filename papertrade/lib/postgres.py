@@ -56,7 +56,7 @@ def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:
     """
     statement, values = rows.query.sql_with_params()
     found = cursor.execute(statement, values, binary=True).fetchall()
-    return _instances(rows.model, found)
+    return instances(rows.model, found)
 
 
 class FixedQuery(Generic[Row]):
@@ -77,9 +77,10 @@ class FixedQuery(Generic[Row]):
             found = cursor.execute(self._statement, values).fetchone()
         if found is None:
             return None
-        return _instances(self._rows.model, [found])[0]
+        return instances(self._rows.model, [found])[0]
 
 
-def _instances(model: type[Row], rows: Sequence[Sequence[Any]]) -> list[Row]:
+def instances(model: type[Row], rows: Sequence[Sequence[Any]]) -> list[Row]:
+    """Rows of all columns of a model, in its order, as the ORM gives them."""
     names = [field.attname for field in model._meta.concrete_fields]
     return [model.from_db(connection.alias, names, row) for row in rows]

@@ -69,7 +69,7 @@ def rename_account(*, account: PaperAccount, name: object) -> PaperAccount:
         if book is None:
             raise _archived()
         if account.name != clean:
-            at = book.time(clock.read().now)
+            at = book.advance_to(clock.read().now)
             accounts.rename(account=account, name=clean, at=at)
             book.record(EventType.ACCOUNT_RENAMED, at, reason=clean)
             Engine(books={book.id: book}).write(cursor)
@@ -87,7 +87,7 @@ def archive_account(*, account: PaperAccount, reason: object = "") -> None:
         account, book = _lock(cursor, account)
         if book is None:
             return
-        at = book.time(clock.read().now)
+        at = book.advance_to(clock.read().now)
         _close(cursor, account, book, CancelReason.ARCHIVED, EventType.ACCOUNT_ARCHIVED, why)
         accounts.mark_archived(account=account, at=at)
 
@@ -122,7 +122,7 @@ def reset_account(
         fresh = not account.orders.filter(book_id=book.id).exists()
         if fresh and cash == generation.initial_cash and frozen == policy_from_json(generation.policy):
             return Reset(account, replayed=True)
-        at = book.time(clock.read().now)
+        at = book.advance_to(clock.read().now)
         _close(cursor, account, book, CancelReason.RESET, None)
         following = accounts.open_generation(
             account=account, number=generation.number + 1, initial_cash=cash, policy=frozen,
@@ -187,7 +187,7 @@ def _close(
     account: PaperAccount,
     book: OpenBook,
     reason: CancelReason,
-    event: EventType | None,
+    event: str | None,
     why: str = "",
 ) -> None:
     """Cancel the open orders of a locked book, close it, and freeze what the generation came to."""

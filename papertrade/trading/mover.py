@@ -8,13 +8,15 @@ What a quote does to the books and the clock's position are committed in one tra
 idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.db import transaction
 
 from marketdata import clock
+from marketdata.feeds import Interest
 from marketdata.instruments import parse_symbol
 from marketdata.markets.base import Market
 from marketdata.markets.current import current_market
@@ -24,9 +26,8 @@ from orders import tasks, working
 from orders.models import Sweep
 from orders.sweeps import sweeping
 from papertrade.lib.postgres import raw_cursor
-from portfolio.marks import Mark, held_symbols, keep_marks, stored_quotes
+from portfolio.marks import Mark, held_symbols, keep_marks, mark_of, stored_quotes
 from portfolio.services import snapshot_books
-from portfolio.valuation import mark_price
 
 SNAPSHOT_EVERY = timedelta(minutes=1)
 
@@ -43,30 +44,39 @@ def the_mover() -> "Mover":
     return _movers[id(current)]
 
 
+@dataclass(slots=True)
+class Batch:
+    """The quotes of one instant, and up to which book they have been put to orders."""
+
+    at: datetime
+    quotes: Sequence[Quote]
+    after_book: int = 0
+
+
 class Mover:
     """Moves one market. Hold `moving()` around every call."""
 
     def __init__(self, current: Market) -> None:
         self.market = current
         self.cursor = current.feed.cursor()
-        self.valid: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
-        self.held: list[str] = []
-        self.in_use: list[str] = []  # held, or with open orders; another list once it changes
-        self.reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
-        self.kept: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
+        self.interest = Interest()  # what is held, or has open orders
+        self.held_symbols: list[str] = []
+        self.marking_quotes: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
+        self.stored_marks: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
+        self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
+        self._unfinished: Batch | None = None  # what a step whose time was up has left to the next
 
-    def step(self, to: datetime) -> None:
-        """Advance exchange time to `to` and do everything due by then."""
+    def step(self, to: datetime, *, seconds: float | None = None) -> bool:
+        """Advance exchange time to `to` and do everything due by then; whether all of it is done.
+
+        With `seconds` of wall time to do it in the step ends after the chunk of books in which they run out, so that requests
+        pass the gate; the next one goes on from there, in the same order.
+        """
         reading = self._seek()
-        self._look_again(reading.through)
-        for instant in _instants(reading.through, to, begun=reading.through_rows is not None):
-            for quote in self.cursor.until(instant, lambda: self.in_use):
-                self._apply(quote)
-            # Between open and close there is nothing to do in a minute for which nobody holds anything.
-            if self.held or instant == to or not _within_session(instant):
-                self._do_due(instant)
-                clock.commit_position(instant, None)
+        self._reload_interest(reading.through)
+        done = self._go_to(to, reading, Deadline(seconds))
         self.market.publish(self.cursor, through=clock.read().position)
+        return done
 
     def publish(self) -> None:
         """Fill the quote book anew, as of the clock's position."""
@@ -75,26 +85,70 @@ class Mover:
     def _seek(self) -> clock.ClockReading:
         """Go where the clock stands: another process may have moved it, or this one has crashed half way."""
         reading = clock.read()
-        self.cursor.seek(reading.through, reading.through_rows, self._note)
+        rest = self._unfinished
+        if (
+            rest is None
+            or not reading.half_done
+            or (rest.at, rest.after_book) != (reading.through, reading.through_book)
+        ):
+            self._unfinished = None
+            self.cursor.seek(reading.through, whole=not reading.half_done, passed=self._remember_mark)
         return reading
 
-    def _note(self, quote: Quote) -> Session | None:
-        """Remember the mark that a quote gives; the session it was stamped in."""
-        session = calendar().session_at(quote.quoted_at)
-        if session is not None and _mark(quote) is not None:
-            self.valid[quote.symbol] = quote
-        return session
+    def _go_to(self, to: datetime, reading: clock.ClockReading, deadline: "Deadline") -> bool:
+        for instant in _instants(reading.through, to, begun=reading.through_book is not None):
+            for batch in self._batches(instant, reading):
+                if not self._apply(batch, deadline):
+                    return False
+            # Between open and close there is nothing to do in a minute for which nobody holds anything.
+            if self.held_symbols or instant == to or not _within_session(instant):
+                self._do_due(instant)
+                clock.commit_position(instant, None)
+        return True
 
-    def _apply(self, quote: Quote) -> None:
-        session = self._note(quote)
+    def _batches(self, to: datetime, reading: clock.ClockReading) -> Iterator[Batch]:
+        """What an earlier step left over, by this process or by another, and what comes after it."""
+        if self._unfinished is not None:
+            rest, self._unfinished = self._unfinished, None
+            yield rest
+        for quotes in self.cursor.until(to, self.interest):
+            at = quotes[0].quoted_at
+            left_over = reading.half_done and at == reading.through
+            yield Batch(at, quotes, (reading.through_book or 0) if left_over else 0)
+
+    def _apply(self, batch: Batch, deadline: "Deadline") -> bool:
+        """Put the quotes of an instant to orders, and remember their marks; False where time was up before the last book."""
+        session = calendar().session_at(batch.at)
         # Before the open has been evaluated, a quote stamped at it only updates the book.
-        if session is None or quote.quoted_at == session.open or not self._reach(quote.symbol).touched_by(quote):
-            return
+        waits = session is None or batch.at == session.open
+        near = [] if waits else [quote for quote in batch.quotes if self._reach(quote.symbol).touched_by(quote)]
+        if near and not self._put(batch, {quote.symbol for quote in near}, session, deadline):
+            self._unfinished = batch
+            return False
+        for quote in batch.quotes:
+            self._remember_mark(quote)
+        return True
+
+    def _put(self, batch: Batch, symbols: Collection[str], session: Session, deadline: "Deadline") -> bool:
+        """Chunk by chunk of books; each is one transaction with the clock's position, so that a crash repeats nothing."""
         self._keep_marks()  # a fill is followed by a snapshot of all that its book holds
-        with transaction.atomic(), raw_cursor() as cursor:
-            if working.put(cursor, quote, at=quote.quoted_at, session=session):
-                self._look_again_at(quote)
-                clock.commit_position(*self.cursor.position)
+        held = set(self.held_symbols)
+        quotes = [quote for quote in batch.quotes if quote.symbol in symbols or quote.symbol in held]
+        resumed = batch.after_book > 0
+        while True:
+            with transaction.atomic(), raw_cursor() as cursor:
+                put = working.put(
+                    cursor, quotes, at=batch.at, session=session, after_book=batch.after_book, resumed=resumed
+                )
+                if put.changed:
+                    self._reload_interest_in(symbols, batch.at)
+                if put.changed or put.last_book is not None:
+                    clock.commit_position(batch.at, clock.ALL_BOOKS if put.last_book is None else put.last_book)
+            if put.last_book is None:
+                return True
+            batch.after_book = put.last_book
+            if deadline.is_over:
+                return False
 
     def _do_due(self, instant: datetime) -> None:
         """The close, the open and the snapshot of this instant, in that order."""
@@ -115,7 +169,7 @@ class Mover:
         while (sweep := sweeping.begin(kind, session, at=at, quotes=self._quotes_of(kind, session, at))) is not None:
             tasks.invite_workers(sweep)
             sweeping.finish(sweep)
-            self._look_again(at)
+            self._reload_interest(at)
 
     def _quotes_of(self, kind: Sweep.Kind, session: Session, at: datetime) -> list[Quote]:
         symbols = sweeping.due_symbols(kind, session)
@@ -124,43 +178,55 @@ class Mover:
         stored = stored_quotes({parse_symbol(symbol).underlying for symbol in symbols})
         return [quote for quote in stored.values() if session.contains(quote.quoted_at)]
 
+    def _remember_mark(self, quote: Quote) -> None:
+        if mark_of(quote) is not None:
+            self.marking_quotes[quote.symbol] = quote
+
     def _keep_marks(self) -> None:
+        """Store the marks of what is held, where they have changed."""
         fresh = {
-            symbol: Mark(_mark(self.valid[symbol]), self.valid[symbol])
-            for symbol in self.held
-            if symbol in self.valid and self.valid[symbol] is not self.kept.get(symbol)
+            symbol: Mark(mark, quote)
+            for symbol in self.held_symbols
+            if (quote := self.marking_quotes.get(symbol)) is not None
+            and quote is not self.stored_marks.get(symbol)
+            and (mark := mark_of(quote)) is not None
         }
         keep_marks(fresh)
-        self.kept |= {symbol: mark.quote for symbol, mark in fresh.items()}
+        self.stored_marks |= {symbol: mark.quote for symbol, mark in fresh.items()}
 
-    def _look_again(self, at: datetime) -> None:
-        """Orders and positions may have changed: forget what was known of them."""
-        self.reaches = None
-        self._see_held(at)
-        self.in_use = sorted({*self.held, *working.symbols_with_open_orders()})
+    def _reload_interest(self, at: datetime) -> None:
+        """Orders and positions may have changed: what was known of them is asked again."""
+        self._reaches = None
+        self._reload_held(at)
+        self.interest.change([*self.held_symbols, *working.symbols_with_open_orders()])
 
-    def _look_again_at(self, quote: Quote) -> None:
-        """A fill changes the orders of its own symbol only, and nobody sends others while the gate is closed."""
-        self.reaches |= working.reaches([quote.symbol])
-        self._see_held(quote.quoted_at)
-        if not set(self.held) <= set(self.in_use):
-            self.in_use = sorted({*self.held, *self.in_use})
+    def _reload_interest_in(self, symbols: Collection[str], at: datetime) -> None:
+        """Fills change the orders of their own symbols only, and nobody sends others while the gate is closed."""
+        self._reaches = {**(self._reaches or {}), **working.reaches(symbols)}
+        self._reload_held(at)
+        self.interest.change([*self.held_symbols, *self.interest.symbols])
 
-    def _see_held(self, at: datetime) -> None:
-        before, self.held = self.held, held_symbols()
-        new = set(self.held) - set(before)
+    def _reload_held(self, at: datetime) -> None:
+        before, self.held_symbols = self.held_symbols, held_symbols()
+        new = set(self.held_symbols) - set(before)
         for quote in self.market.newly_in_use(self.cursor, new, at).values():
-            self._note(quote)
+            self._remember_mark(quote)
 
     def _reach(self, symbol: str) -> working.Reach:
-        if self.reaches is None:
-            self.reaches = working.reaches(working.symbols_with_open_orders())
-        return self.reaches.get(symbol, working.NO_REACH)
+        if self._reaches is None:
+            self._reaches = working.reaches(working.symbols_with_open_orders())
+        return self._reaches.get(symbol, working.NO_REACH)
 
 
-def _mark(quote: Quote) -> Decimal | None:
-    """The mark that the quote gives where it was stamped in a session."""
-    return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)
+class Deadline:
+    """So many wall seconds from now on; None = as long as it takes."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
 
 
 def _instants(after: datetime, to: datetime, *, begun: bool) -> Iterator[datetime]:

@@ -7,12 +7,16 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from marketdata.feeds.recorded import COLUMNS, MAX_DETAILS, RecordedFeed, RecordingError, Report
+from marketdata.feeds import Interest
+from marketdata.feeds.recorded import COLUMNS, MAX_DETAILS, RecordedCursor, RecordedFeed, RecordingError, Report
+from marketdata.quotes import Quote
 
+NOTHING = Interest()
 GOOD = "2013-10-07T14:00:00.000Z,IBM,183.10,183.20,200,100,test"
 
 
@@ -153,6 +157,11 @@ def test_nothing_to_read_is_an_error_that_says_where(tmp_path: Path) -> None:
         RecordedFeed(tmp_path)
 
 
+def quotes_of(cursor: RecordedCursor) -> list[Quote]:
+    """What is left of it."""
+    return [quote for together in cursor.until(at("14:00:09"), NOTHING) for quote in together]
+
+
 class TestCursor:
     @pytest.fixture
     def feed(self, tmp_path: Path) -> RecordedFeed:
@@ -162,29 +171,33 @@ class TestCursor:
         write(tmp_path / "q.csv", *lines)
         return RecordedFeed(tmp_path)
 
-    def test_it_goes_on_where_it_was_put(self, feed: RecordedFeed) -> None:
-        whole = list(feed.cursor().until(at("14:00:09"), list))
-        assert len(whole) == 9
-        for through, rows, left in ((at("14:00:00"), None, 6), (at("14:00:01"), 2, 4), (at("14:00:01"), 0, 6)):
-            cursor = feed.cursor()
-            cursor.seek(through, rows)
-            assert list(cursor.until(at("14:00:09"), list)) == whole[-left:]
+    def test_the_quotes_of_one_instant_come_together(self, feed: RecordedFeed) -> None:
+        together = list(feed.cursor().until(at("14:00:09"), NOTHING))
+        assert [[quote.quoted_at.second for quote in quotes] for quotes in together] == [[0] * 3, [1] * 3, [2] * 3]
+
+    @pytest.mark.parametrize(
+        ("through", "whole", "left"), [("14:00:00", True, 6), ("14:00:01", True, 3), ("14:00:01", False, 6)]
+    )
+    def test_it_goes_on_where_it_was_put(self, feed: RecordedFeed, through: str, whole: bool, left: int) -> None:
+        cursor = feed.cursor()
+        cursor.seek(at(through), whole=whole)
+        assert quotes_of(cursor) == quotes_of(feed.cursor())[-left:]
 
     def test_one_step_or_many_give_the_same_quotes(self, feed: RecordedFeed) -> None:
         cursor, stepped = feed.cursor(), []
         for second in range(4):
-            stepped += cursor.until(at(f"14:00:0{second}"), list)
-            cursor.seek(at(f"14:00:0{second}"), None)
-        assert stepped == list(feed.cursor().until(at("14:00:09"), list))
+            stepped += chain.from_iterable(cursor.until(at(f"14:00:0{second}"), NOTHING))
+            cursor.seek(at(f"14:00:0{second}"), whole=True)
+        assert stepped == quotes_of(feed.cursor())
 
     def test_a_step_back_reads_again(self, feed: RecordedFeed) -> None:
         cursor = feed.cursor()
-        cursor.seek(at("14:00:02"), None)
-        cursor.seek(at("14:00:00"), 1)
-        assert len(list(cursor.until(at("14:00:09"), list))) == 8
+        cursor.seek(at("14:00:02"), whole=True)
+        cursor.seek(at("14:00:00"), whole=False)
+        assert len(quotes_of(cursor)) == 9
 
     def test_a_price_keeps_since_when_it_stands(self, feed: RecordedFeed) -> None:
-        quotes = list(feed.cursor().until(at("14:00:01"), list))
+        quotes = quotes_of(feed.cursor())[:6]
         assert {quote.bid_since for quote in quotes} == {at("14:00:00")}
         assert [quote.ask_since for quote in quotes[:4]] == [at("14:00:00")] * 3 + [at("14:00:01")]
 

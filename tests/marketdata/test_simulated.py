@@ -1,9 +1,11 @@
 """The simulated market: the same quotes for every process, step and order of asking, and plausible ones."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 
+from marketdata.feeds import Interest
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.feeds.universe import TICKERS
 from marketdata.option_pricing import black_scholes, greeks
@@ -18,11 +20,11 @@ SYMBOLS = ["AAPL", "F", "O:AAPL251219C00230000", "O:F251219P00011000"]
 def stepped(seconds: float, symbols: list[str], *, start: datetime, end: datetime, seed: int = 1) -> list:
     feed = SimulatedFeed(seed)
     cursor, at, quotes = feed.cursor(), start, []
-    cursor.seek(at, None)
+    cursor.seek(at, whole=True)
     while at < end:
         at = min(end, at + timedelta(seconds=seconds))
-        quotes += cursor.until(at, lambda: symbols)
-        cursor.seek(at, None)
+        quotes += chain.from_iterable(cursor.until(at, Interest(tuple(symbols))))
+        cursor.seek(at, whole=True)
     return quotes
 
 

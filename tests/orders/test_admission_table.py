@@ -1,6 +1,6 @@
 """Every row of the admission table (trading-rules.md section 3), named after the row; pure.
 
-The rows that ask the market or the account are at the end, through the services; tests/api/test_orders.py sends the same
+The rows that ask the market or the account are at the end, through the services; tests/api/paper/test_orders.py sends the same
 refusals over HTTP.
 """
 
@@ -14,7 +14,8 @@ from orders.admission import OrderRequest, read_order
 from orders.models import Order
 from orders.services import submit
 from papertrade.lib.errors import BadRequest, Conflict, PapertradeError, Unprocessable
-from papertrade.trading.accounts import archive_account, open_account, reset_account
+from papertrade.trading.accounts import archive_account, reset_account
+from tests.factories import AccountFactory
 
 CALL = "O:IBM131019C00100000"
 ADJUSTED = "O:IBM1131019C00100000"
@@ -225,7 +226,7 @@ class TestRowsThatAskTheMarketOrTheAccount:
     @pytest.fixture(autouse=True)
     def _account(self, open_market: Any, trader: Any) -> None:
         self.market = open_market
-        self.account = open_account(user=trader)
+        self.account = AccountFactory(user=trader)
 
     def refused(self, kind: type[PapertradeError], order: dict[str, Any]) -> PapertradeError:
         before = Order.objects.count()

@@ -31,7 +31,7 @@ MAY_BE_REPEATED = {502, 503, 504}
 # While some quotes of an instant are put and others are not, the clock has rows of it; while an open or a close is done in
 # its chunks, the clock has not come to it.
 _DONE_THROUGH = """
-    SELECT CASE WHEN through_rows IS NULL THEN through ELSE through - interval '1 microsecond' END,
+    SELECT CASE WHEN through_book IS NULL THEN through ELSE through - interval '1 microsecond' END,
            greatest(through, (SELECT max(at) FROM orders_sessionrun))
     FROM marketdata_marketclock
 """
@@ -88,7 +88,7 @@ def _tell(database: psycopg.Connection, order_id: str) -> None:
     for statement in (
         f"SELECT seq, type, at, recorded_at, reason FROM portfolio_accountevent WHERE order_id = '{order_id}' ORDER BY seq",
         "SELECT id, kind, at, created_at, finished_at FROM orders_sessionrun ORDER BY id DESC LIMIT 3",
-        "SELECT through, through_rows, anchor_at, anchor_wall FROM marketdata_marketclock",
+        "SELECT through, through_book, anchor_at, anchor_wall FROM marketdata_marketclock",
     ):
         for row in database.execute(statement).fetchall():
             print(*row)

@@ -36,8 +36,8 @@ class Command(BaseCommand):
             outcome = convert(files, to, symbols=wanted, lots=lots)
         except (Unusable, OSError) as problem:
             raise CommandError(str(problem)) from None
-        for name, line, problem in outcome.details:
-            self.stdout.write(f"{name}:{line}: {problem}")
+        for name, line, flaw in outcome.details:
+            self.stdout.write(f"{name}:{line}: {flaw}")
         self.stdout.write(f"{outcome.bad} lines were no quotes")
         if not outcome.rows:
             to.unlink()

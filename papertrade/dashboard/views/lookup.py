@@ -64,4 +64,4 @@ def _contracts(underlying: str, expiry: date, quote: Quote, right: OptionRight) 
 
 
 def _row(contract: Instrument) -> dict[str, Any]:
-    return {"symbol": contract.symbol, "strike": f"{contract.strike.normalize():f}"}
+    return {"symbol": contract.symbol, "strike": f"{contract.contract.strike.normalize():f}"}

@@ -1,5 +1,7 @@
 """Rename, reset and archive an account: one page, three forms, consequences spelled out."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +19,7 @@ def manage(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     """The page; each form posts here and says by the name of its button which it is."""
     page = read_page(request, account, TAB)
     sent = request.POST if request.method == "POST" else None
-    forms = {
+    forms: dict[str, Any] = {
         "rename": RenameForm(sent if sent and "rename" in sent else None, initial={"name": account.name}),
         "reset": ResetForm(
             sent if sent and "reset" in sent else None,

@@ -31,7 +31,7 @@ def cell(name: str, show: Cell, *, label: str = "") -> Cell:
         return show(row)
 
     column.__name__ = name.replace(".", "_")
-    column.short_description = label or name.rpartition(".")[2].replace("_", " ")
+    setattr(column, "short_description", label or name.rpartition(".")[2].replace("_", " "))  # noqa: B010 - Django's way to name a column
     return column
 
 

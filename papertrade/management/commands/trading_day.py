@@ -63,6 +63,7 @@ class Command(BaseCommand):
             while sweeping.work(one):
                 mine += 1
                 at = progress_of(sweep_id=one.pk)
+                assert at is not None, "a sweep is never deleted"
                 self.stdout.write(f"{one}: {at.chunks_done} of {at.chunks} chunks done, {mine} of them here")
             # Others may still hold chunks. Should they die, this one takes them over.
             sweeping.finish(one)

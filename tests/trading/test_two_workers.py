@@ -12,10 +12,10 @@ from django.db import connection
 
 from orders import tasks
 from orders.models import Fill, Order, Sweep
-from tests.day.kit import run_of_many_chunks
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
 from tests.stack.server import PROJECT, wait_until
+from tests.trading.kit import run_of_many_chunks
 
 BOOKS, ORDERS_A_BOOK = 120, 3
 FAIR_SHARE = 0.2  # alone on a machine each does 0.43 to 0.57; here other tests run beside them

@@ -18,12 +18,12 @@ from papertrade.trading.clock import advance, moving, start_market
 from papertrade.trading.feed_process import FeedProcess
 from papertrade.trading.mover import Mover
 from portfolio.models import EquitySnapshot, LedgerTransaction
-from tests.day.kit import run_of_many_chunks
-from tests.day.test_determinism import simulated
 from tests.desk import Desk, dec
 from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.market_kit import DAY, MarketKit, at
+from tests.trading.kit import run_of_many_chunks
+from tests.trading.test_determinism import simulated
 
 EXPIRES_TODAY = "O:IBM131007C00100000"
 CLOSE = at("20:00:00")
@@ -54,25 +54,29 @@ def test_a_quote_that_another_process_applied_settles_an_option(market_kit: Mark
     assert LedgerTransaction.objects.get(kind="settlement").price == dec("5.50")
 
 
-def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, trader: Any) -> None:
-    """Two quotes of one instant on a whole minute; the process dies between them, and the outcome is as if it had not."""
+def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two quotes of one instant on a whole minute; the process dies between two chunks, and the outcome is as if it had not."""
+    monkeypatch.setattr(working, "CHUNK_ORDERS", 1)
     outcomes = []
     for dies in (False, True):
         market_kit.play(
             "14:00:00 BAC 100.00 100.10", "14:00:00 IBM 100.00 100.10", "14:01:00 BAC 97.90 98.00", "14:01:00 IBM 97.90 98.00",
             start="14:00:00",
         )  # fmt: skip
-        desk = Desk(trader)
-        first, second = desk.buy("1", limit="99", symbol="BAC"), desk.buy("1", limit="99", symbol="IBM")
+        desks = [Desk(UserFactory()) for _ in range(2)]
+        orders = [(desk, desk.buy("1", limit="99", symbol=symbol)) for desk in desks for symbol in ("IBM", "BAC")]
         if dies:
             with patch.object(working, "put", dying_at_the_second()), pytest.raises(Crash):
                 market_kit.advance("14:01:00")
-            assert [desk.now(order).status for order in (first, second)] == ["filled", "new"]
+            assert [desk.now(order).status for desk, order in orders] == ["filled", "filled", "new", "new"]
             mover._movers.clear()
         market_kit.advance("14:01:00")
-        assert desk.now(second).status == "filled"
-        outcomes.append(list(EquitySnapshot.objects.filter(book=desk.book).order_by("pk").values_list("at", "equity")))
-        check_account(desk.account)
+        assert {desk.now(order).status for desk, order in orders} == {"filled"}
+        outcomes.append([
+            list(EquitySnapshot.objects.filter(book=desk.book).order_by("pk").values_list("at", "equity")) for desk in desks
+        ])  # fmt: skip
+        for desk in desks:
+            check_account(desk.account)
     assert outcomes[0] == outcomes[1]
 
 

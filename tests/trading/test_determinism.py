@@ -47,7 +47,7 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     settings.PAPERTRADE_START = BEFORE_OPEN
     MarketClock.objects.all().delete()
     Mark.objects.all().delete()
-    sessions.forget()
+    sessions.drop_calendar()
     drop_market()
     current_market().start()
     the_mover().publish()

@@ -83,7 +83,7 @@ def test_who_is_not_staff_sees_nothing(everything: Desk, model: Any) -> None:
 
 @every_history
 def test_staff_without_a_group_reads_nothing(everything: Desk, model: Any) -> None:
-    from tests.admin.conftest import signed_in, staff
+    from tests.backoffice.conftest import signed_in, staff
 
     client = signed_in(staff())
     assert client.get(address(model)).status_code == 403

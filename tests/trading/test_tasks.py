@@ -23,9 +23,9 @@ from papertrade.trading.clock import start_market
 from portfolio.models import Book, Mark
 from portfolio.services import keep_audit_report
 from tests.concurrency.threads import together
-from tests.day.kit import run_of_many_chunks
 from tests.desk import Desk, dec, let_a_night_pass
 from tests.market_kit import MarketKit, at
+from tests.trading.kit import run_of_many_chunks
 
 
 def test_beat_names_tasks_that_exist() -> None:
@@ -134,7 +134,7 @@ def test_the_calendar_reaches_twenty_years_ahead(db: None) -> None:
 def test_a_process_that_read_a_shorter_calendar_reads_it_again(db: None) -> None:
     last = TradingSession.objects.latest("date")
     TradingSession.objects.filter(pk=last.pk).delete()
-    sessions.forget()
+    sessions.drop_calendar()
     with pytest.raises(sessions.CalendarExhausted, match="sync_sessions"):
         calendar().upcoming(last.open)
     last.save(force_insert=True)

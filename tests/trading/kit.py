@@ -23,7 +23,7 @@ def run_of_many_chunks(
         for _ in range(orders_a_book):
             desk.buy("1")
     mover = the_mover()
-    mover.cursor.seek(at("13:30:00"), None)
+    mover.cursor.seek(at("13:30:00"), whole=True)
     quotes = current_market().latest_of(mover.cursor, ["IBM"], at("13:30:00"))
     run = sweeping.begin(
         Sweep.Kind.OPEN, calendar().session_at(at("13:30:00")), at=at("13:30:00"), quotes=quotes.values()

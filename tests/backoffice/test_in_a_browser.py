@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from papertrade.backoffice.groups import AUDITOR
 from papertrade.trading.accounts import archive_account
-from tests.admin.conftest import staff
+from tests.backoffice.conftest import staff
 from tests.browser import WIDE, Window, chromium, needs_chromium
 from tests.desk import Desk
 from tests.market_kit import MarketKit

@@ -161,7 +161,7 @@ def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: 
     from marketdata.models import MarketClock
 
     MarketClock.objects.all().delete()
-    sessions.forget()
+    sessions.drop_calendar()
     drop_market()
     current_market().start()
     spot = results(api.get("/v1/stocks/quotes/SPY/last/"))["p"]

@@ -12,10 +12,10 @@ from marketdata.sessions import calendar
 from orders.models import Order, Sweep
 from orders.sweeps import sweeping
 from portfolio.models import LedgerTransaction
-from tests.day.kit import run_of_many_chunks
 from tests.desk import Desk, dec
 from tests.invariants import check_account
 from tests.market_kit import MarketKit, at
+from tests.trading.kit import run_of_many_chunks
 
 CALL = "O:IBM131007C00100000"  # expires on the day itself
 

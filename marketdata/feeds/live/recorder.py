@@ -1,0 +1,142 @@
+"""The recording of a live market: every quote that it took, written before anything is done with it.
+
+In the recording format (docs/recordings.md) with one more column, `taken_at`: the instant of the market at which the quote was
+taken. A step's rows are flushed to the kernel at once, so that a process that dies loses none that could have filled an order;
+what was written and not done yet the next leader does, as the replay will (`rows_since`).
+"""
+
+import gzip
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import structlog
+
+from marketdata.feeds.live.protocol import RawQuote
+
+log = structlog.get_logger(__name__)
+
+HEADER = "ts,symbol,bid,ask,bid_size,ask_size,source,taken_at"
+NAME = "live-{:%Y%m%d-%H%M%S%f}.csv.gz"
+NEW_FILE_EVERY = timedelta(hours=1)  # a new leader reads the last one before it begins
+LEAST_FREE_BYTES = 1_000_000_000
+TRY_AGAIN_AFTER = timedelta(minutes=1)
+COMPRESSION = 4
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+GZIP = 31  # zlib's window bits for the gzip format
+README = """\
+Quotes as this server took them, one file an hour of running: the format is docs/recordings.md, with the column taken_at.
+`PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again; `manage.py replay` plays the orders too.
+
+The quotes are your data provider's. What you may do with them, and whom you may show them, is said in your contract with it.
+"""
+
+
+class Recorder:
+    """Writes the recording of one leader. `write` never raises: without a disk the market goes on, unrecorded, and says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problem = ""  # why nothing is recorded, for operators
+        self._file: int | None = None
+        self._packer = zlib.compressobj()
+        self._begun = self._asleep_until = LONG_AGO
+
+    def write(self, quotes: Sequence[RawQuote], taken_at: datetime) -> None:
+        """Record the quotes of one step, in the order in which they are taken."""
+        if self._file is None and taken_at < self._asleep_until:
+            return
+        try:
+            self._open_file_of(taken_at)
+            self._append("".join(row_text(quote, taken_at) for quote in quotes))
+        except OSError as error:
+            self._give_up(f"The recording cannot be written: {error.strerror or error}.", taken_at)
+
+    def close(self) -> None:
+        """End the file."""
+        if self._file is not None:
+            handle, self._file = self._file, None
+            try:
+                os.write(handle, self._packer.flush())
+            except OSError as error:
+                log.warning("recording_not_ended", error=str(error))
+            os.close(handle)
+
+    def _open_file_of(self, at: datetime) -> None:
+        if self._file is not None and at - self._begun < NEW_FILE_EVERY:
+            return
+        self.close()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
+            raise OSError(None, "less than 1 GB is free on its disk")
+        readme = self.folder / "README.txt"
+        if not readme.exists():
+            readme.write_text(README)
+        self._file = os.open(self.folder / NAME.format(at), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._packer = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
+        self._begun, self.problem = at, ""
+        self._append(HEADER + "\n")
+
+    def _append(self, text: str) -> None:
+        assert self._file is not None, "a file is open"
+        data = memoryview(self._packer.compress(text.encode()) + self._packer.flush(zlib.Z_SYNC_FLUSH))
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def _give_up(self, problem: str, at: datetime) -> None:
+        if problem != self.problem:
+            log.warning("recording_stopped", problem=problem, folder=str(self.folder))
+        self.problem = problem
+        self._asleep_until = at + TRY_AGAIN_AFTER
+        self.close()
+
+
+def row_text(quote: RawQuote, taken_at: datetime) -> str:
+    """A quote as a line of a recording."""
+    return (
+        f"{_stamp(quote.quoted_at)},{quote.symbol},{_number(quote.bid)},{_number(quote.ask)},{_number(quote.bid_size)},"
+        f"{_number(quote.ask_size)},{quote.feed},{_stamp(taken_at)}\n"
+    )
+
+
+def lines_since(folder: Path, taken_from: datetime) -> list[str]:
+    """The lines of the recordings in a folder that were taken at or after an instant, in the order in which they were taken.
+
+    What a crash has torn ends where it was torn. Empty where there is no recording.
+    """
+    found: list[list[str]] = []
+    stamp = _stamp(taken_from)
+    for path in sorted(folder.glob("live-*.csv.gz"), reverse=True):
+        earlier, lines = False, []
+        for line in _whole_lines(path):
+            if line[line.rfind(",") + 1 :] >= stamp:  # of one width, so that text sorts as time does
+                lines.append(line)
+            else:
+                earlier = True
+        found.append(lines)
+        if earlier:
+            break
+    return [line for lines in reversed(found) for line in lines]
+
+
+def _whole_lines(path: Path) -> Iterator[str]:
+    try:
+        with gzip.open(path, "rt", encoding="ascii", errors="replace") as file:
+            next(file, "")
+            for line in file:
+                if line.endswith("Z\n"):
+                    yield line.removesuffix("\n")
+    except (OSError, EOFError, zlib.error):
+        return  # torn, or going away: what came before it is what there is
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z"
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:f}"
