@@ -28,4 +28,4 @@ EXPOSE 8000
 # For the web process; compose.yaml switches it off for the others.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8000/readyz', timeout=4)"]
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--no-ws", "--log-level", "warning", "papertrade.wsgi:application"]
+CMD ["python", "-m", "papertrade.web", "--host", "0.0.0.0"]

@@ -84,11 +84,9 @@ def p1() -> list[Figure]:
     ]
     port = 18_000 + os.getpid() % 1000
     web = subprocess.Popen(
-        [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers",
-            "2", "--blocking-threads", "2", "--no-ws", "--log-level", "error", "papertrade.wsgi:application",
-        ]
-    )  # fmt: skip
+        [sys.executable, "-m", "papertrade.web"],
+        env={**os.environ, "PAPERTRADE_PORT": str(port), "PAPERTRADE_WEB_WORKERS": "2"},
+    )
     try:
         done = subprocess.run(
             [

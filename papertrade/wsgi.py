@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves."""
+"""Django as a WSGI application. `papertrade.asgi` puts the event loop in front of it that holds the clients."""
 
 import os
 

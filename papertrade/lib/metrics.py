@@ -45,6 +45,10 @@ CHUNK_SECONDS = Histogram(
 BOOK_ERRORS = Counter(
     "papertrade_book_errors", "Writes that a constraint of the books refused, and differences of audits.", ["found_by"]
 )
+REFUSED = Counter(
+    "papertrade_refused", "Requests that were answered without Django: too large, too slow, busy.", ["code"]
+)
+CUT_OFF = Counter("papertrade_cut_off", "Connections that were ended for being slow, idle or too many.", ["why"])
 SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, locked_out.", ["outcome"])
 
 

@@ -24,16 +24,14 @@ from papertrade.lib import env
 from papertrade.stack import embedded
 from papertrade.stack.servers import make_secret, running
 from papertrade.stack.sources import Sources
-from papertrade.stack.supervision import Child, Watch, say
+from papertrade.stack.supervision import POLL_SECONDS, Child, Watch, say
 
 READY_SECONDS = 60
 STOP_SECONDS = 10
 STATUS_SECONDS = 5
-POLL_SECONDS = 0.1
 SOURCES_SECONDS = 1.0
 METRICS_FOLDER = "metrics"
 PROJECT = Path(__file__).resolve().parent.parent.parent
-GRANIAN_LOG_LEVEL = "warning"
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Trading needs these two; the others wait for them, so that four processes do not load at once on two cores.
 FIRST_TO_START = ("web", "feed")
@@ -47,8 +45,6 @@ class Stack:
         self.sources = Sources(PROJECT) if reload else None
         self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
         self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
-        self.web_workers = env.whole("PAPERTRADE_WEB_WORKERS", 2, low=1, high=64)
-        self.web_threads = env.whole("PAPERTRADE_WEB_THREADS", 2, low=1, high=64)
         self.workers = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
         # The health check speaks as the proxy would: it must be let in under production settings too.
         host = env.words("PAPERTRADE_ALLOWED_HOSTS", embedded.LOOPBACK)[0].lstrip(".").replace("*", embedded.LOOPBACK)
@@ -156,11 +152,7 @@ class Stack:
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "--app", "papertrade"]
         return {
-            "web": [
-                *python, "granian", "--interface", "wsgi", "--host", embedded.LOOPBACK, "--port", str(self.port),
-                "--workers", str(self.web_workers), "--blocking-threads", str(self.web_threads),
-                "--respawn-failed-workers", "--no-ws", "--log-level", GRANIAN_LOG_LEVEL, "papertrade.wsgi:application",
-            ],
+            "web": [*python, "papertrade.web"],
             "feed": [sys.executable, "manage.py", "run_feed"],
             "worker": [
                 *celery, "worker", "--concurrency", str(self.workers), "--loglevel", "warning", "--without-gossip",

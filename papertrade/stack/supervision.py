@@ -17,6 +17,7 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 15.0
 STEADY_SECONDS = 30.0  # what ran this long starts anew without a longer wait
 LAST_LINES_SECONDS = 1.0
+POLL_SECONDS = 0.1
 NAME_WIDTH = 8
 
 

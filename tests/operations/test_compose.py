@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
-PROGRAMS = {"python", "granian", "celery"}
+PROGRAMS = {"python", "celery"}
 GIVEN = {
     "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
     "PAPERTRADE_METRICS_TOKEN": "0123456789" * 3,
@@ -72,14 +72,12 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
     port = free_port()
     own = {name: filled(value) for name, value in OURS["web"]["environment"].items()}
     broker = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
-    environment = {**os.environ, **own, "DATABASE_URL": empty_database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path),
+    environment = {**os.environ, **own, "DATABASE_URL": empty_database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path), "PAPERTRADE_PORT": str(port),
                    "DJANGO_SETTINGS_MODULE": "papertrade.settings"}  # fmt: skip
 
     def start(name: str) -> subprocess.Popen[bytes]:
         command = [
-            part.replace("/var/lib/papertrade", str(tmp_path))
-            .replace("8000", str(port))
-            .replace("0.0.0.0", "127.0.0.1")
+            part.replace("/var/lib/papertrade", str(tmp_path)).replace("0.0.0.0", "127.0.0.1")
             for part in OURS[name]["command"]
         ]
         program = [sys.executable] if command[0] == "python" else [sys.executable, "-m", command[0]]

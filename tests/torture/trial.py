@@ -29,7 +29,7 @@ RESTING_ORDERS_LAST = timedelta(days=80)
 
 # How the processes of a server can be told apart by their command lines.
 VICTIMS: dict[str, Callable[[str], bool]] = {
-    "web": lambda command: "granian" in command,
+    "web": lambda command: "papertrade.web" in command,
     "worker": lambda command: "celery" in command and "--concurrency" in command,
     "beat": lambda command: "celery" in command and "--schedule" in command,
     "feed": lambda command: "run_feed" in command,

@@ -1,0 +1,56 @@
+"""The ASGI application of a web worker: streams to those who speak them, everything else to Django's threads.
+
+A *stream* is an answer without an end (server-sent events, WebSocket). Each is an ASGI application in `STREAMS` beside the
+test that picks its requests; docs/architecture.md, "Streams", says what it has to keep.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
+
+from django.conf import settings
+
+from papertrade.web.bridge import Bridge, Receive, Scope, Send
+from papertrade.web.refusals import NO_STREAM, answer_to
+from papertrade.wsgi import application as django
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# (does it take a request with this scope, the application). The first that does gets it; all else is Django's.
+STREAMS: list[tuple[Callable[[Scope], bool], Application]] = []
+
+bridge = Bridge(django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request, or one WebSocket."""
+    if scope["type"] == "lifespan":
+        await live(receive, send)
+        return
+    chosen = next((stream for takes, stream in STREAMS if takes(scope)), None)
+    if chosen is not None:
+        await chosen(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await refuse_websocket(scope, receive, send)
+    else:
+        await bridge(scope, receive, send)
+
+
+async def live(receive: Receive, send: Send) -> None:
+    """The worker's beginning and end."""
+    while True:
+        message: dict[str, Any] = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            bridge.close()
+            return
+
+
+async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """404 instead of a handshake."""
+    await receive()
+    headers, body = answer_to(scope["path"], NO_STREAM)
+    await send({"type": "websocket.http.response.start", "status": NO_STREAM.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

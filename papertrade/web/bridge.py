@@ -1,0 +1,271 @@
+"""From an event loop to Django's threads and back: whole requests in, whole answers out.
+
+A thread is taken when the body has arrived, and given back when the answer is there; how long a client needs for either
+costs a connection and no more. Answers that are composed while they are read (CSV) are spooled on a thread of their own.
+"""
+
+import asyncio
+import contextlib
+import io
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from django.db import close_old_connections
+from django.http import FileResponse
+
+from papertrade.lib import metrics
+from papertrade.web import limits
+from papertrade.web.refusals import BROKEN, BUSY, TOO_LARGE, TOO_SLOW, Refusal, answer_to
+
+log = structlog.get_logger(__name__)
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Result = TypeVar("Result")
+
+PROBES = frozenset({"/healthz", "/readyz"})
+# Said to this server and not to the application. What Django reads is whole, so it has a length and no encoding.
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect"}
+)
+BODILESS = (204, 304)
+
+
+class ClientGone(Exception):
+    """Nobody is there to answer."""
+
+
+class Lane:
+    """A few threads, and a bounded number of calls that wait for one."""
+
+    def __init__(self, name: str, threads: int, most_waiting: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most = threads + most_waiting
+        self._taken = 0
+
+    async def run(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """What the call gives. Raises Refusal where too many wait."""
+        if self._taken >= self._most:
+            raise BUSY
+        self._taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
+        finally:
+            self._taken -= 1
+
+    def close(self) -> None:
+        """Take no more calls."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass
+class Answer:
+    """An answer of Django: its content as bytes or a file at its beginning, or still to be composed."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes | IO[bytes] = b""
+    composed: Any = None
+
+    def length(self) -> int | None:
+        """Its length where it is known without reading it."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        given = next((value for name, value in self.headers if name.lower() == "content-length"), None)
+        return None if given is None else int(given)
+
+
+class Bridge:
+    """An ASGI application that has Django answer."""
+
+    def __init__(self, django: Callable[..., Any], *, threads: int, spool_folder: Path) -> None:
+        self._django = django
+        self._spool_folder = spool_folder
+        self._trading = Lane("web", threads, limits.MAX_WAITING)
+        self._exports = Lane("export", limits.EXPORT_THREADS, limits.MAX_EXPORTS_WAITING)
+        self._probes = Lane("probe", limits.PROBE_THREADS, limits.MAX_WAITING)
+
+    def close(self) -> None:
+        """Take no more requests."""
+        for lane in (self._trading, self._exports, self._probes):
+            lane.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with contextlib.closing(await self._whole_body(scope, receive)) as body:
+                lane = self._probes if scope["path"] in PROBES else self._trading
+                answer = await lane.run(self._ask_django, environ_of(scope, body))
+                if answer.composed is not None:
+                    await self._exports.run(self._compose, answer)
+        except Refusal as refusal:
+            await refuse(refusal, scope, receive, send)
+        except ClientGone:
+            return
+        else:
+            await send_whole(answer, scope, receive, send)
+
+    async def _whole_body(self, scope: Scope, receive: Receive) -> IO[bytes]:
+        """The body, read to its end. Raises Refusal and ClientGone."""
+        headers = dict(scope["headers"])
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            await receive()
+            return io.BytesIO()
+        if int(headers.get(b"content-length", 0)) > limits.MAX_BODY_BYTES:
+            raise TOO_LARGE
+        body = self._spool(limits.BODY_IN_MEMORY_BYTES)
+        try:
+            async with asyncio.timeout(limits.BODY_SECONDS):
+                async for piece in pieces_of(receive):
+                    body.write(piece)
+                    if body.tell() > limits.MAX_BODY_BYTES:
+                        raise TOO_LARGE
+        except BaseException as problem:
+            body.close()
+            if isinstance(problem, TimeoutError):
+                raise TOO_SLOW from None
+            raise
+        return body
+
+    def _ask_django(self, environ: dict[str, Any]) -> Answer:
+        """On a thread: the answer, whole unless it is to be composed."""
+        status, headers = "", []
+
+        def start_response(given: str, fields: list[tuple[str, str]], _: Any = None) -> None:
+            nonlocal status, headers
+            status, headers = given, fields
+
+        response = self._django(environ, start_response)
+        answer = Answer(int(status[:3]), headers)
+        if isinstance(response, FileResponse):
+            answer.content = response.file_to_stream or b""  # sent from where it is
+            close_old_connections()
+        elif response.streaming:
+            answer.composed = response
+            close_old_connections()  # this thread's own; another one composes
+        else:
+            answer.content = response.content
+            response.close()
+        return answer
+
+    def _compose(self, answer: Answer) -> None:
+        """On a thread: read a streamed answer to its end."""
+        spool = self._spool(limits.ANSWER_IN_MEMORY_BYTES)
+        try:
+            for piece in answer.composed:
+                spool.write(piece)
+        except Exception:
+            spool.close()
+            log.exception("answer_not_composed")
+            raise BROKEN from None
+        finally:
+            answer.composed.close()
+        answer.headers.append(("Content-Length", str(spool.tell())))
+        spool.seek(0)
+        answer.content, answer.composed = spool, None
+
+    def _spool(self, in_memory: int) -> IO[bytes]:
+        return tempfile.SpooledTemporaryFile(in_memory, dir=self._spool_folder)
+
+
+def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
+    """The request as WSGI has it, with a body that is whole."""
+    length = body.tell()
+    body.seek(0)
+    host, port = scope["server"] or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": scope["client"][0] if scope["client"] else "",
+        "CONTENT_LENGTH": str(length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        # An underscore would pass for a hyphen: X_Forwarded_For for what only a proxy may say.
+        if name in HOP_BY_HOP or name == b"content-length" or b"_" in name:
+            continue
+        key = name.decode("latin-1").upper().replace("-", "_")
+        key = key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+        text = value.decode("latin-1")
+        if key in environ:
+            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        environ[key] = text
+    return environ
+
+
+async def pieces_of(receive: Receive) -> Any:
+    """The body as it arrives. Raises ClientGone."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the refusal, and end the connection: what comes after it on the wire is not read."""
+    metrics.REFUSED.labels(refusal.code).inc()
+    headers, content = answer_to(scope["path"], refusal)
+    headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    with contextlib.suppress(TimeoutError, ClientGone):
+        async with asyncio.timeout(limits.LINGER_SECONDS):
+            async for _ in pieces_of(receive):
+                pass
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_whole(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send it as fast as it is read. `send` waits for the reader, and the connection ends where he does not read."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    length = answer.length()
+    if (
+        length is not None
+        and answer.status not in BODILESS
+        and not any(n.lower() == b"content-length" for n, _ in headers)
+    ):
+        headers.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if isinstance(answer.content, bytes) and len(answer.content) <= limits.PIECE_BYTES:
+        await send({"type": "http.response.body", "body": answer.content})
+        return
+    gone = asyncio.ensure_future(receive())  # the body was read, so the next message says that nobody is there any more
+    try:
+        if scope["method"] != "HEAD":
+            for piece in _pieces(answer.content):
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        if not isinstance(answer.content, bytes):
+            answer.content.close()
+
+
+def _pieces(content: bytes | IO[bytes]) -> Iterator[bytes]:
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    while piece := file.read(limits.PIECE_BYTES):
+        yield piece

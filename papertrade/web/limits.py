@@ -1,0 +1,32 @@
+"""How long and how much a client may take. Pure; docs/operations.md says why these are what they are."""
+
+# --- A request, before it takes a thread --------------------------------------------------------------------------------
+MAX_HEAD_BYTES = 32_768
+HEAD_SECONDS = 10.0  # from the connection, or the first byte of a further request, to the end of the headers
+MAX_BODY_BYTES = 1_100_000  # 1,000 pushed quotes; the API's own bounds are tighter
+BODY_SECONDS = 20.0
+BODY_IN_MEMORY_BYTES = 65_536  # a longer one waits in a file
+LINGER_SECONDS = (
+    2.0  # what was refused is read and dropped for so long: a client still sending would not see the answer
+)
+
+# --- The threads --------------------------------------------------------------------------------------------------------
+MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
+EXPORT_THREADS = 1
+MAX_EXPORTS_WAITING = 16
+PROBE_THREADS = 1
+
+# --- An answer ----------------------------------------------------------------------------------------------------------
+ANSWER_IN_MEMORY_BYTES = 262_144  # a longer one is spooled to a file
+PIECE_BYTES = 65_536
+WRITE_SECONDS = 30.0  # a reader who takes less than a piece in so long is cut off
+
+# --- Connections --------------------------------------------------------------------------------------------------------
+IDLE_SECONDS = 75.0  # between two requests of one connection
+BACKLOG = 1_024
+LOOK_SECONDS = 0.5  # how often overdue connections are looked for
+FILES_BESIDE_CONNECTIONS = 256  # of a process: database, Valkey, spools, logs
+
+# --- Stopping -----------------------------------------------------------------------------------------------------------
+FINISH_SECONDS = 5.0  # what is being answered at a stop may take so long
+STOP_SECONDS = 8.0  # then the worker is killed; less than the supervisor's own patience

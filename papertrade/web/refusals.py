@@ -1,0 +1,50 @@
+"""What the web server itself answers: requests that never reach Django. In the shape that their part of the API speaks."""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """A request that is not passed on."""
+
+    status: int
+    code: str
+    message: str
+    retry_after_seconds: int | None = None
+
+
+TOO_LARGE = Refusal(413, "payload_too_large", "The body is larger than anything here takes.")
+TOO_SLOW = Refusal(408, "request_timeout", "The body did not arrive in time; nothing was done.")
+BUSY = Refusal(503, "unavailable", "Busy; nothing was stored. Send the request again.", retry_after_seconds=1)
+BROKEN = Refusal(500, "internal_error", "Something went wrong here; nothing was stored.")
+NO_STREAM = Refusal(404, "not_found", "There is no stream at this address.")
+
+
+def envelope(refusal: Refusal) -> dict[str, object]:
+    """As the project's own API words its errors."""
+    return {
+        "status": "ERROR",
+        "request_id": f"cm_{secrets.token_hex(12)}",
+        "error": {"code": refusal.code, "message": refusal.message, "details": {}},
+    }
+
+
+# Where an address begins like this, errors look like that; elsewhere a person reads them.
+SHAPES: tuple[tuple[str, Callable[[Refusal], dict[str, object]]], ...] = (("/v1", envelope),)
+
+
+def answer_to(path: str, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of the refusal."""
+    shape = next((shape for prefix, shape in SHAPES if path.startswith(prefix)), None)
+    kind, body = (
+        (b"application/json", json.dumps(shape(refusal)).encode())
+        if shape
+        else (b"text/plain; charset=utf-8", f"{refusal.message}\n".encode())
+    )
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    if refusal.retry_after_seconds is not None:
+        headers.append((b"retry-after", str(refusal.retry_after_seconds).encode()))
+    return headers, body

@@ -1,0 +1,47 @@
+"""A worker process of the web server: `python -m papertrade.web.worker DESCRIPTOR`, the descriptor of a listening socket."""
+
+import resource
+import socket
+import sys
+
+import uvicorn
+
+from papertrade.lib import env
+from papertrade.web import limits
+from papertrade.web.connections import Connection
+
+
+def places(wanted: int) -> int:
+    """How many connections the system lets this process have, at most as many as wanted. Raises its soft limit of files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + limits.FILES_BESIDE_CONNECTIONS
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(wanted, soft - limits.FILES_BESIDE_CONNECTIONS)
+
+
+def main(descriptor: int) -> None:
+    """Serve until told to stop."""
+    Connection.most = places(env.whole("PAPERTRADE_WEB_CONNECTIONS", 2_000, low=16, high=100_000))
+    config = uvicorn.Config(
+        "papertrade.asgi:application",
+        http=Connection,
+        loop="asyncio",
+        ws="websockets-sansio",
+        lifespan="on",
+        interface="asgi3",
+        backlog=limits.BACKLOG,
+        timeout_keep_alive=round(limits.IDLE_SECONDS),
+        timeout_graceful_shutdown=round(limits.FINISH_SECONDS),
+        proxy_headers=False,  # who is behind a proxy is decided in one place: papertrade.dashboard.security
+        server_header=False,
+        log_config=None,  # Django's settings say how to log
+        log_level="error",
+        access_log=False,
+    )
+    uvicorn.Server(config).run([socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,97 @@
+"""The web server's own part in a thread: real connections, an application of the test's instead of Django."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
+
+from papertrade.web import limits
+from papertrade.web.bridge import Bridge
+from papertrade.web.connections import Connection
+
+THREADS = 2
+LARGE = 8_000_000  # more than the buffers of two sockets hold
+
+
+class Front:
+    """A server on a port of its own, and what reached its application."""
+
+    def __init__(self, spool_folder: Path) -> None:
+        self.seen: list[dict[str, Any]] = []
+        self.release = threading.Event()  # what waits in the application goes on
+        self.spool_folder = spool_folder
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.bridge = Bridge(self._django, threads=THREADS, spool_folder=spool_folder)
+        config = uvicorn.Config(
+            self.bridge, http=Connection, lifespan="off", log_config=None, log_level="error", access_log=False,
+            timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
+        )  # fmt: skip
+        self.server = uvicorn.Server(config)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        self.server.run([self.listening])
+
+    def _django(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> HttpResponse:
+        """Answers as Django's handler would."""
+        body = environ["wsgi.input"].read()
+        self.seen.append({**environ, "body": body})
+        response = self._view(environ, body)
+        start_response(f"{response.status_code} OK", list(response.items()))
+        return response
+
+    def _view(self, environ: dict[str, Any], body: bytes) -> HttpResponse:
+        match environ["PATH_INFO"]:
+            case "/wait":
+                self.release.wait(10)
+            case "/large":
+                return HttpResponse(b"x" * LARGE)
+            case "/composed":
+                return StreamingHttpResponse(b"x" * 10_000 for _ in range(LARGE // 10_000))
+            case "/broken":
+                return StreamingHttpResponse(self._broken())
+            case "/file":
+                return FileResponse(Path(__file__).open("rb"))
+            case "/not-modified":
+                return HttpResponse(status=304)
+        return JsonResponse({"method": environ["REQUEST_METHOD"], "body": body.decode("latin-1")})
+
+    @staticmethod
+    def _broken() -> Iterator[bytes]:
+        yield b"the first line\n"
+        raise ValueError("the database went away")
+
+    def connect(self, text: bytes = b"") -> socket.socket:
+        """A connection that has sent the text."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection.sendall(text)
+        return connection
+
+    def stop(self) -> None:
+        """End it and what it still answers."""
+        self.release.set()
+        self.server.should_exit = True
+        self._thread.join(10)
+        self.bridge.close()
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """A server whose patience is short."""
+    for name, seconds in (
+        ("HEAD_SECONDS", 0.4), ("BODY_SECONDS", 0.4), ("WRITE_SECONDS", 0.4), ("IDLE_SECONDS", 0.8), ("LINGER_SECONDS", 0.2),
+        ("LOOK_SECONDS", 0.05),
+    ):  # fmt: skip
+        monkeypatch.setattr(limits, name, seconds)
+    running = Front(tmp_path)
+    yield running
+    running.stop()

@@ -1,0 +1,138 @@
+"""What Django is given, and what becomes of its answers."""
+
+import http.client
+import json
+import threading
+import time
+
+import pytest
+
+from papertrade.web import bridge, limits
+from tests.web.conftest import THREADS, Front
+from tests.web.test_connections import POST, ask, read_to_end
+
+
+def exchange(front: Front, text: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer to a request that is written by hand, on a connection that then ends."""
+    connection = front.connect(text)
+    head, _, body = read_to_end(connection).partition(b"\r\n\r\n")
+    connection.close()
+    return head, body
+
+
+def test_a_chunked_body_is_read(front: Front) -> None:
+    text = POST + b'Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\n{"qt\r\n7\r\ny":"1"}\r\n0\r\n\r\n'
+    _, body = exchange(front, text)
+    assert json.loads(body)["body"] == '{"qty":"1"}'
+    (seen,) = front.seen
+    assert seen["CONTENT_LENGTH"] == "11"
+    assert "HTTP_TRANSFER_ENCODING" not in seen
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: %d\r\n\r\n" % (limits.MAX_BODY_BYTES + 1), b"Transfer-Encoding: chunked\r\n\r\n"],
+    ids=["declared", "chunked"],
+)
+def test_a_body_that_is_too_large_ends_before_the_application(front: Front, head: bytes) -> None:
+    piece = b"x" * 50_000
+    connection = front.connect(POST.replace(b"/echo", b"/v1/echo") + head)
+    try:
+        for _ in range(limits.MAX_BODY_BYTES // len(piece) + (b"chunked" in head)):
+            connection.sendall(piece if b"Length" in head else b"c350\r\n" + piece + b"\r\n")
+    except OSError:
+        pass
+    told = read_to_end(connection)
+    assert told.startswith(b"HTTP/1.1 413")
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "payload_too_large"
+    assert front.seen == []
+
+
+def test_headers_reach_django_as_they_should(front: Front) -> None:
+    exchange(
+        front,
+        b"GET /a%20b/%C3%A9?q=%20 HTTP/1.1\r\nHost: x\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded-For: 1.1.1.1\r\n"
+        b"Cookie: a=1\r\nCookie: b=2\r\nX-Twice: 1\r\nX-Twice: 2\r\nConnection: close\r\n\r\n",
+    )
+    (seen,) = front.seen
+    assert seen["PATH_INFO"] == "/a b/\u00c3\u00a9"  # UTF-8 read as latin-1, as WSGI wants it
+    assert seen["QUERY_STRING"] == "q=%20"
+    assert seen["HTTP_X_FORWARDED_FOR"] == "1.1.1.1"
+    assert seen["HTTP_COOKIE"] == "a=1; b=2"
+    assert seen["HTTP_X_TWICE"] == "1,2"
+    assert "HTTP_CONNECTION" not in seen
+    assert seen["REMOTE_ADDR"] == "127.0.0.1"
+
+
+def test_more_requests_than_threads_wait_and_more_than_that_are_told_so(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front.bridge._trading, "_most", THREADS + 1)
+    answers: list[tuple[int, bytes]] = []
+    asking = [threading.Thread(target=lambda: answers.append(ask(front, "/wait"))) for _ in range(THREADS + 2)]
+    for thread in asking:
+        thread.start()
+    deadline = time.monotonic() + 5
+    while not answers:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert ask(front, "/healthz")[0] == 200, "health has a thread of its own"
+    front.release.set()
+    for thread in asking:
+        thread.join()
+    assert sorted(status for status, _ in answers) == [200] * (THREADS + 1) + [503]
+
+
+def test_an_answer_that_breaks_while_it_is_composed_is_an_error_and_not_half_a_file(front: Front) -> None:
+    status, body = ask(front, "/broken")
+    assert status == 500
+    assert b"the first line" not in body
+
+
+def test_a_file_is_sent_and_closed(front: Front) -> None:
+    status, body = ask(front, "/file")
+    assert status == 200
+    assert body.startswith(b'"""The web server')
+
+
+def test_answers_without_a_body_have_none(front: Front) -> None:
+    head, body = exchange(front, b"GET /not-modified HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 304") and b"content-length: 0" not in head.lower()
+    assert body == b""
+    head, body = exchange(front, b"HEAD /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200") and body == b""
+
+
+def test_requests_on_one_connection_are_answered_in_order(front: Front) -> None:
+    request = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection = front.connect(b"".join(request % number for number in range(20)))
+    read_to_end(connection)
+    assert [seen["PATH_INFO"] for seen in front.seen] == [f"/{number}" for number in range(20)]
+
+
+def test_a_client_who_leaves_is_not_answered(front: Front) -> None:
+    connection = front.connect(POST + b"Content-Length: 1000\r\n\r\nabc")
+    connection.close()
+    assert ask(front)[0] == 200
+    assert len(front.seen) == 1
+
+
+def test_expect_continue_is_honoured_only_where_the_body_is_wanted(front: Front) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=5)
+    connection.putrequest("POST", "/echo")
+    connection.putheader("Content-Length", "2")
+    connection.putheader("Expect", "100-continue")
+    connection.endheaders()
+    connection.sock.settimeout(2)
+    assert connection.sock.recv(100).startswith(b"HTTP/1.1 100")
+    refused = front.connect(POST + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")
+    assert refused.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_every_limit_is_used() -> None:
+    names = {name for name in vars(limits) if name.isupper()}
+    import papertrade.web.__main__ as parent
+    from papertrade.web import connections, worker
+
+    read = " ".join(open(module.__file__).read() for module in (bridge, connections, parent, worker))
+    assert {name for name in names if f"limits.{name}" not in read} == set()
