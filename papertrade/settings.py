@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from papertrade.lib import env
+from papertrade.web.limits import MAX_BODY_BYTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -152,7 +153,8 @@ USE_I18N = False
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000  # 1,000 pushed quotes; the API's own bounds are tighter
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_HANDLERS: list[str] = []  # no view takes files: the parts of one are read and dropped
 
 # --- Static files: ours, and plotly.js out of its own package ---------------------------------------------------------
 STATIC_URL = "/static/"

@@ -173,7 +173,7 @@ class Bridge:
         answer.content, answer.composed = spool, None
 
     def _spool(self, in_memory: int) -> IO[bytes]:
-        return tempfile.SpooledTemporaryFile(in_memory, dir=self._spool_folder)
+        return tempfile.SpooledTemporaryFile(in_memory, dir=str(self._spool_folder))
 
 
 def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
