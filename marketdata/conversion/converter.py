@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
@@ -27,9 +26,8 @@ from marketdata.conversion.formats import (
     csv_quotes,
     json_quotes,
 )
-from marketdata.feeds.recorded import COLUMNS
+from marketdata.conversion.writer import STAMP, fields, recording
 from marketdata.instruments import parse_symbol
-from papertrade.lib.files import private_part
 
 PIECE_ROWS = 500_000
 MAX_DETAILS = 20
@@ -83,8 +81,7 @@ def convert(
             _lines(open_pieces.enter_context(open(path, encoding="utf-8")))
             for path in _sorted_pieces(_quotes(files, outcome, symbols, lots), Path(scratch), piece_rows)
         ]
-        with private_part(to) as unfinished, gzip.open(unfinished, "wt", encoding="utf-8", newline="") as out:
-            out.write(",".join(COLUMNS) + "\n")
+        with recording(to) as out:
             out.writelines(f"{stamp},{rest}" for stamp, rest in heapq.merge(*pieces, key=lambda line: line[0]))
     return outcome
 
@@ -144,12 +141,11 @@ def _sorted_pieces(quotes: Iterator[tuple[Converted, str]], scratch: Path, rows:
         piece.sort(key=lambda row: row[0])
         paths.append(scratch / str(len(paths)))
         with open(paths[-1], "w", encoding="utf-8") as out:
-            out.writelines(f"{at:%Y-%m-%dT%H:%M:%S.%f}Z,{rest}\n" for at, rest in piece)
+            out.writelines(f"{at:{STAMP}},{rest}\n" for at, rest in piece)
         piece.clear()
 
     for quote, source in quotes:
-        numbers = map(_plain, (quote.bid, quote.ask, quote.bid_size, quote.ask_size))
-        piece.append((quote.at, ",".join((quote.symbol, *numbers, source))))
+        piece.append((quote.at, fields(*quote[1:], source)))
         if len(piece) == rows:
             put_down()
     if piece:
@@ -161,10 +157,3 @@ def _lines(file: TextIO) -> Iterator[tuple[str, str]]:
     for line in file:
         stamp, _, rest = line.partition(",")
         yield stamp, rest
-
-
-def _plain(value: Decimal | None) -> str:
-    if value is None:
-        return ""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -49,6 +49,14 @@ def test_servers_that_outlived_their_supervisor_are_ended_first(folder: Path) ->
         left_behind.stop()
 
 
+def test_data_of_another_account_are_said_and_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owned = embedded.own(folder)
+    embedded.start(owned, valkey=False).stop()
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    with pytest.raises(embedded.EmbeddedError, match=r"belongs to account .* and would be run by 54321"):
+        embedded.start(owned, valkey=False)
+
+
 def test_either_server_can_be_one_of_your_own(folder: Path) -> None:
     only_valkey = embedded.start(embedded.own(folder), postgres=False)
     try:

@@ -54,6 +54,7 @@ class Postgres(Server):
     def start(self) -> None:
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
+        self._refuse_somebody_elses()
         end_leftover(self.data / "postmaster.pid", str(self.data), self.stop_signal)
         options = {
             "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "jit": "off",
@@ -67,6 +68,14 @@ class Postgres(Server):
                 self._unprivileged(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 start_new_session=True, preexec_fn=None if self.account else die_with_parent(self.stop_signal),
             )  # fmt: skip
+
+    def _refuse_somebody_elses(self) -> None:
+        ours = self.account.pw_uid if self.account else os.geteuid()
+        if (owner := self.data.stat().st_uid) != ours:
+            raise EmbeddedError(
+                f"The database in {self.data} belongs to account {owner} and would be run by {ours}: start it as the user who "
+                f"made it, or give it over: chown -R {ours} {self.data}"
+            )
 
     def answers(self) -> bool:
         import psycopg
