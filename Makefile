@@ -5,7 +5,7 @@ BIN := .venv/bin
 PAPERTRADE := $(PYTHON) bin/papertrade
 LOCK := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header pyproject.toml
 
-.PHONY: run demo dev test quick lint format bench torture lock setup setup-dev clean
+.PHONY: run demo dev test quick lint format bench torture docs lock setup setup-dev clean
 
 run:
 	@exec $(PAPERTRADE) run
@@ -43,6 +43,10 @@ bench: setup-dev
 # The long form of the fault tests: 50 rounds of kill -9, and a newcomer from a fresh clone.
 torture: setup-dev
 	$(BIN)/pytest -m torture tests/torture tests/newcomer
+
+# docs/codes.md, from the code.
+docs: setup-dev
+	@$(PAPERTRADE) write-codes
 
 # After a change of the dependencies in pyproject.toml: what the server needs, then what developers need besides.
 lock: setup-dev

@@ -37,6 +37,13 @@ class LedgerKind(StrEnum):
     SETTLEMENT = "settlement"
 
 
+class SettlementReason(StrEnum):
+    """Why an option position ended, or could not, at its contract's last close."""
+
+    EXPIRED = "expired"
+    NO_UNDERLYING_QUOTE = "no_underlying_quote"
+
+
 class UnbalancedTransaction(ValueError):
     """Entries that do not make a transaction: a bug in booking, never an answer to a user."""
 

@@ -12,6 +12,7 @@ from marketdata.quotes import Quote
 from papertrade.lib.errors import BadRequest, NotFound
 from papertrade.lib.postgres import raw_cursor
 from portfolio.books import OpenBook, OpenPosition
+from portfolio.ledger import SettlementReason
 from portfolio.models import EventType, LedgerTransaction, Position
 from portfolio.money import PRICE_DECIMALS, ZERO, round_money
 from portfolio.services import write_books
@@ -34,9 +35,9 @@ def settle_option(book: OpenBook, position: OpenPosition, quote: Quote | None, a
     if quote is None:
         if not position.unsettled:
             position.unsettled, position.changed_at = True, at
-            book.record(EventType.POSITION_UNSETTLED, at, symbol=symbol, reason="no_underlying_quote")
+            book.record(EventType.POSITION_UNSETTLED, at, symbol=symbol, reason=SettlementReason.NO_UNDERLYING_QUOTE)
         return
-    _settle(book, position, intrinsic_value(position, quote), quote, at, reason="expired")
+    _settle(book, position, intrinsic_value(position, quote), quote, at, reason=SettlementReason.EXPIRED)
 
 
 def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: datetime) -> None:

@@ -26,7 +26,7 @@ ENTRY = PROJECT / "bin" / "papertrade"
 PATHS = ("PAPERTRADE_VAR", "PAPERTRADE_RECORDING")  # relative ones are meant from where they were typed
 # For a command that reads files and asks no server.
 NO_SERVERS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
-NEED_NO_SERVER = {"check_recording", "convert", "check_provider"}
+NEED_NO_SERVER = {"check_recording", "convert", "check_provider", "write_codes"}
 MAKES_A_SERVER = {"restore"}
 STOPPED = 130
 

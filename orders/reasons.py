@@ -1,0 +1,85 @@
+"""Every reason code that an order, an event or a position can show, with what it means and what to do. Pure.
+
+The one list of them: the API document's enums, docs/codes.md and the checks of the dashboard's words are made from it.
+A new code stands in its enum, here, in papertrade/dashboard/words.py, and in docs/codes.md (`make docs` writes it).
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from marketdata.quotes import QuoteFault
+from orders.matching import NoFillReason
+from orders.states import CancelReason, RejectReason
+from portfolio.ledger import SettlementReason
+
+
+class Meaning(NamedTuple):
+    """A code in sentences."""
+
+    what: str
+    do: str
+
+
+WAITS = "Nothing: the order waits."
+
+NO_FILL: dict[StrEnum, Meaning] = {
+    NoFillReason.MARKET_CLOSED: Meaning("It is outside regular hours.", "Nothing: it is decided at the next open."),
+    QuoteFault.MISSING: Meaning("The market has no quote for the symbol yet.", WAITS),
+    QuoteFault.INVALID: Meaning(
+        "The quote has one side only, a price or size that is none, or a time in the future.", WAITS
+    ),
+    QuoteFault.STALE: Meaning(
+        "The quote is older than the account's policy allows, or from before this session's open.",
+        "Nothing, or reset the account with a policy of a higher age (minute recordings need more than 60 s).",
+    ),
+    QuoteFault.CROSSED: Meaning("The bid is above the ask, so the quote cannot be trusted.", WAITS),
+    NoFillReason.NOT_MARKETABLE: Meaning(
+        "The quote does not reach the limit.", "Nothing, or cancel and send another limit."
+    ),
+    NoFillReason.OPTION_SPREAD_TOO_WIDE: Meaning(
+        "Bid and ask of the option are further apart than the policy allows.", "Nothing, or choose a tighter contract."
+    ),
+    NoFillReason.NO_DISPLAYED_SIZE: Meaning(
+        "This account took all that is displayed at this price.", "Nothing: the rest fills when the price changes."
+    ),
+}
+REJECTED: dict[StrEnum, Meaning] = {
+    RejectReason.SHORT_SELL_NOT_ALLOWED: Meaning(
+        "More shares would be sold than the account holds, less what its other sell orders hold.",
+        "Sell at most `qty_available` of the position.",
+    ),
+    RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED: Meaning(
+        "More contracts would be sold than the account holds, less what its other sell orders hold.",
+        "Sell at most `qty_available` of the position.",
+    ),
+    RejectReason.INSUFFICIENT_BUYING_POWER: Meaning(
+        "The buy costs more than cash less what open buys hold.", "Buy less, or cancel open buys."
+    ),
+    RejectReason.OPTION_SPREAD_TOO_WIDE: Meaning(
+        "At submission: bid and ask of the option are further apart than the policy allows.",
+        "Choose a tighter contract, or send it again when the spread is.",
+    ),
+}
+CANCELED: dict[StrEnum, Meaning] = {
+    CancelReason.REQUESTED: Meaning("You canceled it, or an operator did.", "Nothing."),
+    CancelReason.RESET: Meaning("The account was reset.", "Trade in the new generation."),
+    CancelReason.ARCHIVED: Meaning("The account was archived.", "Open another account."),
+    CancelReason.INSUFFICIENT_BUYING_POWER: Meaning(
+        "After a partial fill the rest costs more than the buying power.", "What was filled stays; buy less."
+    ),
+}
+SETTLED: dict[StrEnum, Meaning] = {
+    SettlementReason.EXPIRED: Meaning("The contract ended and was settled in cash.", "Nothing."),
+    SettlementReason.NO_UNDERLYING_QUOTE: Meaning(
+        "The contract ended and no usable quote of its stock could settle it.", "Ask the server's operator."
+    ),
+}
+
+# (where the code is shown, its codes)
+TABLES: tuple[tuple[str, dict[StrEnum, Meaning]], ...] = (
+    ("`no_fill_reason` of an open order, `reason` of `order_evaluated`", NO_FILL),
+    ("`rejected_reason` of a `rejected` order", REJECTED),
+    ("`cancel_reason` of a `canceled` order", CANCELED),
+    ("`reason` of `position_settled` and `position_unsettled`", SETTLED),
+)
+CODES = tuple(dict.fromkeys(str(code) for _, table in TABLES for code in table))
