@@ -29,7 +29,8 @@ class Quote:
     """National best bid and offer of a symbol at an instant.
 
     `bid_since` and `ask_since` say since when that side's price has stood: its displayed supply belongs to its price, and
-    neither a flickering size nor a repeated row is a new supply.
+    neither a flickering size, nor a repeated row, nor a side that goes missing and comes back at its price is a new supply.
+    `bid_stood` and `ask_stood` are the last price of a side that is missing, or None.
     """
 
     symbol: str
@@ -41,6 +42,8 @@ class Quote:
     feed: str
     bid_since: datetime
     ask_since: datetime
+    bid_stood: Decimal | None = None
+    ask_stood: Decimal | None = None
 
     @property
     def spread(self) -> Decimal | None:
@@ -79,11 +82,15 @@ def succeed(
     previous: Quote | None, *, symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None,
     ask_size: Decimal | None, quoted_at: datetime, feed: str,
 ) -> Quote:  # fmt: skip
-    """The next quote of a symbol; a side whose price did not change keeps since when it has stood."""
+    """The next quote of a symbol; a side whose price did not change, or that is missing, keeps since when it has stood."""
+    stood_bid = (previous.bid or previous.bid_stood) if previous is not None else None
+    stood_ask = (previous.ask or previous.ask_stood) if previous is not None else None
     return Quote(
         symbol, bid, ask, bid_size, ask_size, quoted_at, feed,
-        previous.bid_since if previous is not None and previous.bid == bid else quoted_at,
-        previous.ask_since if previous is not None and previous.ask == ask else quoted_at,
+        bid_since=previous.bid_since if previous is not None and stood_bid == (bid or stood_bid) else quoted_at,
+        ask_since=previous.ask_since if previous is not None and stood_ask == (ask or stood_ask) else quoted_at,
+        bid_stood=None if bid else stood_bid,
+        ask_stood=None if ask else stood_ask,
     )  # fmt: skip
 
 
@@ -118,12 +125,14 @@ def quote_to_json(quote: Quote) -> list[Any]:
         quote.feed,
         quote.bid_since.isoformat(),
         quote.ask_since.isoformat(),
+        *(None if value is None else str(value) for value in (quote.bid_stood, quote.ask_stood)),
     ]
 
 
 def quote_from_json(stored: list[Any]) -> Quote:
-    """The quote that `quote_to_json` stored."""
-    symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since = stored
+    """The quote that `quote_to_json` stored; before 0.2 it kept no price of a missing side."""
+    symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since, *stood = stored
+    bid_stood, ask_stood = stood or (None, None)
     return Quote(
         symbol=symbol,
         bid=_number(bid),
@@ -134,6 +143,8 @@ def quote_from_json(stored: list[Any]) -> Quote:
         feed=feed,
         bid_since=datetime.fromisoformat(bid_since),
         ask_since=datetime.fromisoformat(ask_since),
+        bid_stood=_number(bid_stood),
+        ask_stood=_number(ask_stood),
     )
 
 

@@ -11,10 +11,10 @@ from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Mark as MarkRow
 from portfolio.valuation import mark_price
 
-# The mark of a position, in SQL: the latest of the quote that filled it last and its symbol's own. Of the tables
-# `portfolio_position p` and `m`, which is `portfolio_mark` joined by the symbol; a closed book joins none, for its marks are
-# frozen in its positions.
-MARK_PRICE = "CASE WHEN m.quoted_at > p.mark_at THEN m.price ELSE p.mark_price END"
+# The mark of a position, in SQL: that of the quote which filled it last, or its symbol's own, whichever is later; of two of one
+# instant the symbol's, which is of the last quote stamped then. Of the tables `portfolio_position p` and `m`, which is
+# `portfolio_mark` joined by the symbol; a closed book joins none, for its marks are frozen in its positions.
+MARK_PRICE = "CASE WHEN m.quoted_at >= p.mark_at THEN m.price ELSE p.mark_price END"
 MARK_AT = "greatest(m.quoted_at, p.mark_at)"
 MARKED = "portfolio_position p LEFT JOIN portfolio_mark m ON m.symbol = p.symbol"
 

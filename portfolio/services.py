@@ -62,7 +62,7 @@ _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
     WHERE b.id > %(after)s AND b.closed_at IS NULL
       AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
-      AND coalesce((SELECT max(s.at) FROM portfolio_equitysnapshot s WHERE s.book_id = b.id) < %(at)s, true)
+      AND coalesce((SELECT max(s.at) FROM portfolio_equitysnapshot s WHERE s.book_id = b.id) <= %(at)s, true)
     ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
 """
 
@@ -83,14 +83,21 @@ _SNAPSHOT_BOOKS = f"""
         WHERE b.id = j.id AND (j.peak > b.peak_equity OR j.drawdown > b.max_drawdown)
     )
     INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
-    SELECT id, %(at)s, equity, cash, equity - cash, realized_pl, equity - cash - cost_basis, drawdown FROM judged
+    SELECT j.id, %(at)s, j.equity, j.cash, j.equity - j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis, j.drawdown
+    FROM judged j LEFT JOIN LATERAL (
+        SELECT s.equity, s.cash, s.realized_pl, s.unrealized_pl FROM portfolio_equitysnapshot s
+        WHERE s.book_id = j.id AND s.at = %(at)s ORDER BY s.id DESC LIMIT 1
+    ) said ON true
+    WHERE (said.equity, said.cash, said.realized_pl, said.unrealized_pl)
+        IS DISTINCT FROM (j.equity, j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis)
 """
 
 
 def snapshot_books(*, at: datetime) -> int:
     """Snapshot every open book that holds a position, a chunk of books a transaction; how many.
 
-    A book that already has a snapshot of that instant or a later one is passed over, so repeating it adds nothing.
+    A book of which one of that instant says the same is passed over, so repeating it adds nothing; a fill at that very
+    instant has left one that quotes stamped then may have overtaken. So is a book that has a later one.
     """
     done = after = 0
     while True:

@@ -216,6 +216,34 @@ class TestSupplyBelongsToItsPrice:
         market_kit.advance("14:00:02")
         assert desk.fills(order) == [("300", "100.10")]
 
+    def test_a_side_that_goes_missing_and_comes_back_at_its_price_is_no_new_supply(
+        self, play: Any, market_kit: MarketKit
+    ) -> None:
+        flickering = [
+            f"14:00:{second:02d} IBM 100.00 {'100.10 500 300' if second % 2 == 0 else '-'}" for second in range(18)
+        ]
+        desk = play(*flickering)
+        order = desk.buy("900")
+        market_kit.advance("14:00:18")
+        assert desk.fills(order) == [("300", "100.10")]
+
+    def test_a_side_that_goes_missing_and_comes_back_at_another_price_is_one(
+        self, play: Any, market_kit: MarketKit
+    ) -> None:
+        desk = play("14:00:00 IBM 100.00 100.10 500 300", "14:00:01 IBM 100.00 -", "14:00:02 IBM 100.00 100.11 500 300")
+        order = desk.buy("400")
+        market_kit.advance("14:00:02")
+        assert desk.fills(order) == [("300", "100.10"), ("100", "100.11")]
+
+    def test_a_price_that_went_and_came_back_within_one_stamp_is_one_supply(
+        self, play: Any, market_kit: MarketKit
+    ) -> None:
+        desk = play("14:00:00 IBM 100.00 100.20 500 300", *(f"14:00:01 IBM 100.00 {ask} 500 300"
+                    for ask in ("100.10", "100.20", "100.10")))  # fmt: skip
+        order = desk.buy("900", limit="100.10")
+        market_kit.advance("14:00:01")
+        assert desk.fills(order) == [("300", "100.10")]
+
     def test_a_size_that_grows_adds_the_difference(self, play: Any, market_kit: MarketKit) -> None:
         desk = play("14:00:00 IBM 100.00 100.10 500 300", "14:00:01 IBM 100.00 100.10 500 350")
         order = desk.buy("400")

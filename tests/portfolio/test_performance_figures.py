@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from portfolio.history import history
 from portfolio.models import EquitySnapshot
 from portfolio.selectors import positions, summary
+from portfolio.services import snapshot_books
 from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit, at
 
@@ -45,6 +47,21 @@ class TestMark:
     def test_an_option_with_an_ask_and_no_bid_marks_0(self, market_kit: MarketKit, trader: Any) -> None:
         assert mark_after(market_kit, trader, CALL, f"14:00:01 {CALL} - 0.05") == 0
 
+    def test_it_follows_every_later_quote_of_the_instant_of_a_fill(self, market_kit: MarketKit, trader: Any) -> None:
+        market_kit.play(
+            "14:00:00 IBM 10.00 10.20", "14:00:01 IBM 9.80 10.00", "14:00:01 IBM 5.00 10.10", start="14:00:00"
+        )
+        desk = Desk(trader)
+        order = desk.buy("1", limit="10.00")
+        market_kit.advance("14:00:01")
+        assert desk.fills(order) == [("1", "10.00")]
+        assert positions(book=desk.book)[0].market_price == dec("5")
+        assert summary(book=desk.book).market_value == dec("5")
+        desk.buy("1", limit="1.00")  # a book under lock shows the same
+        assert EquitySnapshot.objects.filter(book=desk.book).latest("id").market_value == dec("9.8")
+        desk.reset()
+        assert EquitySnapshot.objects.filter(book__generation_number=1).latest("id").market_value == dec("5")
+
     def test_a_quote_outside_a_session_does_not_mark(self, market_kit: MarketKit, trader: Any) -> None:
         quotes = ["20:00:00 IBM 9.00 9.10", "21:00:00 IBM 9.00 9.10", "2013-10-08T13:29:59Z IBM 9.00 9.10"]
         assert mark_after(market_kit, trader, "IBM", *quotes, until="2013-10-08T13:29:59Z") == dec("4")
@@ -52,6 +69,11 @@ class TestMark:
     def test_a_quote_stamped_at_the_open_does(self, market_kit: MarketKit, trader: Any) -> None:
         quotes = ["2013-10-08T13:30:00Z IBM 9.00 9.10"]
         assert mark_after(market_kit, trader, "IBM", *quotes, until="2013-10-08T13:31:00Z") == dec("9")
+
+
+def history_at(desk: Desk, until: str) -> Any:
+    """The equity of the last point of the day's history."""
+    return history(book=desk.book, timeframe="1Min", after=at("13:30:00"), until=at(until), limit=1000)[-1].equity
 
 
 class TestSnapshots:
@@ -66,6 +88,27 @@ class TestSnapshots:
         desk.buy("1")
         market_kit.advance("21:00:00")
         assert self.times(desk) == ["19:57:30"] * 3 + ["19:58:00", "19:59:00", "20:00:00"]
+
+    def test_the_minutes_snapshot_comes_after_all_quotes_of_its_instant(
+        self, market_kit: MarketKit, trader: Any
+    ) -> None:
+        """Also for a book that had a fill at that very instant: AAA fills, and on a later line BBB falls to 15.00."""
+        market_kit.play(
+            "14:31:00 AAA 10.50 10.60", "14:31:00 BBB 20.00 20.02", "14:32:00 AAA 10.00 10.02", "14:32:00 BBB 15.00 20.02",
+            start="14:31:00",
+        )  # fmt: skip
+        desk = Desk(trader)
+        desk.buy("100", symbol="BBB")
+        desk.buy("10", symbol="AAA", limit="10.02")
+        market_kit.advance("14:32:00")
+        last = EquitySnapshot.objects.filter(book=desk.book).latest("id")
+        # 100,000 - 2002 - 100.20 cash; 100 x 15.00 + 10 x 10.00 at the bids
+        assert (last.at, last.equity) == (at("14:32:00"), dec("99497.80"))
+        assert (desk.book.peak_equity, f"{desk.book.max_drawdown:.6f}") == (100_000, "0.005022")
+        assert history_at(desk, "14:32:00") == dec("99497.80")
+        before = EquitySnapshot.objects.count()
+        assert snapshot_books(at=at("14:32:00")) == 0, "a crash may repeat it"
+        assert EquitySnapshot.objects.count() == before
 
     def test_not_every_minute_while_nothing_is_held(self, market_kit: MarketKit, trader: Any) -> None:
         market_kit.play("14:00:00 IBM 4.00 4.20", start="14:00:00")
