@@ -107,18 +107,16 @@ class SimulatedFeed:
         prices = (bid, ask)
         since, back = [stamp, stamp], stamp
         # An absent side shows no supply, so it matters not since when; the ticks back are few, as prices rarely stand.
-        standing = [side for side in (BID, ASK) if prices[side] is not None]
+        standing = {side for side in (BID, ASK) if prices[side] is not None}
         while standing and back > first:
             back = _tick_before(back, session, first)
-            if known is not None and known.quoted_at == back:
-                for side in standing:
-                    if prices[side] == (known.bid, known.ask)[side]:
-                        since[side] = (known.bid_since, known.ask_since)[side]
-                break
-            then = self._sides(symbol, back, session)
-            standing = [side for side in standing if prices[side] == then[side]]
-            for side in standing:
-                since[side] = back
+            told = known if known is not None and known.quoted_at == back else None
+            then = (told.bid, told.ask) if told else self._sides(symbol, back, session)[:2]
+            standing = {side for side in standing if then[side] in {None, prices[side]}}  # absent then: its price stood
+            for side in [side for side in standing if then[side] is not None]:
+                since[side] = (told.bid_since, told.ask_since)[side] if told else back
+                if told:
+                    standing.remove(side)
         quote = Quote(
             symbol, bid, ask, bid_size, ask_size, stamp, self.name, bid_since=since[BID], ask_since=since[ASK]
         )

@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from marketdata.feeds import Interest
-from marketdata.feeds.simulated import SimulatedFeed
+from marketdata.feeds.simulated import BEFORE_OPEN, TICK, SimulatedFeed
 from marketdata.feeds.universe import TICKERS
 from marketdata.option_pricing import black_scholes, greeks
 from marketdata.sessions import calendar
@@ -73,6 +73,23 @@ def test_a_supply_stands_as_long_as_its_price() -> None:
     for earlier, later in zip(quotes, quotes[1:], strict=False):
         assert (later.ask_since == earlier.ask_since) == (later.ask == earlier.ask)
         assert (later.bid_since == earlier.bid_since) == (later.bid == earlier.bid)
+
+
+def test_a_supply_stands_through_a_bid_that_is_missing_for_a_while() -> None:
+    """A nearly worthless call, whose bid comes and goes; asked in order, and each instant of a feed that knows no other."""
+    symbol, stood, since = "O:F251121C00012000", None, OPEN
+    came_back, missing = 0, False
+    feed, first_tick = SimulatedFeed(1), OPEN - BEFORE_OPEN + TICK
+    for number in range(120):
+        quote = feed.quote_at(symbol, first_tick + TICK * number)
+        assert quote is not None
+        if quote.bid is not None:
+            came_back += quote.bid == stood and missing
+            stood, since = (stood, since) if quote.bid == stood else (quote.bid, quote.quoted_at)
+            fresh = SimulatedFeed(1).quote_at(symbol, quote.quoted_at)
+            assert fresh is not None and quote.bid_since == fresh.bid_since == since
+        missing = quote.bid is None
+    assert came_back > 1
 
 
 def test_what_exists() -> None:
