@@ -43,6 +43,11 @@ class UserAdmin(DjangoUserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """A name is for good: it is hashed into the openings of the user's accounts (docs/proof.md)."""
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if obj is None else [*fixed, "username"]
+
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Without the password, even hashed, for whoever cannot change it."""
         sets = super().get_fieldsets(request, obj)

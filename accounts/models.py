@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 NAME_MAX_LENGTH = 100
 REASON_MAX_LENGTH = 500
+USERNAME_MAX_LENGTH = 150  # Django's
 
 
 class User(AbstractUser):
@@ -87,12 +88,16 @@ class PaperAccount(models.Model):
 
 
 class Generation(models.Model):
-    """One run of an account between resets, with the policy it was opened under. Closed ones never change."""
+    """One run of an account between resets, with the policy it was opened under. Closed ones never change.
+
+    `owner` is the account's user by name, as it was then; empty in a generation of release 0.1.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     account = models.ForeignKey(PaperAccount, on_delete=models.PROTECT, related_name="generations")
     number = models.PositiveIntegerField()
     initial_cash = models.DecimalField(max_digits=24, decimal_places=4)
+    owner = models.CharField(max_length=USERNAME_MAX_LENGTH, blank=True, db_default="")
     policy = models.JSONField()
     feed = models.CharField(max_length=64)
     engine_version = models.CharField(max_length=32)

@@ -137,6 +137,7 @@ def open_generation(
         account=account,
         number=number,
         initial_cash=initial_cash,
+        owner=account.user.get_username(),
         policy=policy.as_json(),
         feed=feed,
         engine_version=settings.PAPERTRADE_ENGINE_VERSION,

@@ -1,19 +1,25 @@
-"""The books checked from a second direction: rebuilt from the ledger and compared, row by row.
+"""The books checked from a second direction: the hash chain of each ledger, and what its entries come to.
 
-`verify_ledger` answers for the ledger alone; `audit_book` also compares cash, realized P/L, holds and positions with what the
-ledger says. What needs orders and fills (holds, quantities) is added by `orders.audit`.
+Everything else that follows from other rows is compared by the statements of `portfolio.comparisons` and
+`orders.comparisons`; `orders.audit` runs them all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple, cast
+
+import psycopg
 
 from marketdata.evidence import as_quote
-from papertrade.lib.postgres import one_instant
+from marketdata.models import QuoteRecord
+from papertrade.lib.postgres import one_instant, raw_cursor
 from portfolio import ledger
-from portfolio.ledger import Entry, LedgerAccount, LedgerKind, Transaction
-from portfolio.models import Book, LedgerTransaction
+from portfolio.ledger import Entry, Frame, LedgerAccount, LedgerKind, Transaction
+from portfolio.models import Book, EquitySnapshot
 from portfolio.money import ZERO
+from portfolio.selectors import frame_of, summaries
 
 CHUNK_ROWS = 2000
 
@@ -28,120 +34,170 @@ class Difference:
 
 @dataclass(slots=True)
 class LedgerReport:
-    """What verifying a ledger found. `head` is the hash that the ledger's own rows end in."""
+    """What verifying a ledger found. `head` is the hash that its own rows end in; `sums` are debits less credits, USD."""
 
     head: str = ledger.GENESIS_HASH
     transactions: int = 0
     differences: list[Difference] = field(default_factory=list)
+    sums: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return not self.differences
 
 
-@dataclass(slots=True)
-class _Rebuilt:
-    """The books as the ledger tells them."""
+class StoredTransaction(NamedTuple):
+    """A ledger transaction as it is stored, with its quote and, by line, its entries: the columns of `_LEDGER`.
 
-    balances: dict[str, Decimal] = field(default_factory=dict)
-    cost: dict[str, Decimal] = field(default_factory=dict)
-    realized: dict[str, Decimal] = field(default_factory=dict)
+    Whatever somebody wrote into it: its words may be none that the project knows.
+    """
+
+    book_id: int
+    sequence: int
+    kind: str
+    at: datetime
+    order_number: int | None
+    symbol: str
+    qty: Decimal | None
+    price: Decimal | None
+    description: str
+    form: int
+    previous_hash: str
+    hash: str
+    quote_symbol: str | None
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    quoted_at: datetime | None
+    feed: str | None
+    lines: list[int] | None
+    accounts: list[str]
+    debits: list[Decimal]
+    credits: list[Decimal]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Its entries by line."""
+        if self.lines is None:
+            return []
+        columns = zip(self.accounts, self.debits, self.credits, strict=True)
+        return [Entry(cast("LedgerAccount", account), debit, credit) for account, debit, credit in columns]
+
+    def hashed(self, frame: Frame | None) -> Transaction:
+        """The value whose hash it carries; an opening is hashed with the frame of its run."""
+        quote: tuple[str, ...] = ()
+        if self.quote_symbol is not None:
+            quote = as_quote(QuoteRecord(
+                symbol=self.quote_symbol, bid=self.bid, ask=self.ask, bid_size=self.bid_size, ask_size=self.ask_size,
+                quoted_at=self.quoted_at, feed=self.feed,
+            )).contents()  # fmt: skip
+        return Transaction(
+            self.sequence, cast("LedgerKind", self.kind), self.at, self.entries, self.order_number, self.symbol, self.qty,
+            self.price, quote, self.description, frame if self.kind == LedgerKind.OPENING else None, self.form,
+        )  # fmt: skip
+
+
+_LEDGER = """
+    SELECT t.book_id, t.sequence, t.kind, t.at, t.order_number, t.symbol, t.qty, t.price, t.description, t.form,
+           t.previous_hash, t.hash, q.symbol, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed,
+           e.lines, e.accounts, e.debits, e.credits
+    FROM portfolio_ledgertransaction t
+    LEFT JOIN marketdata_quoterecord q ON q.id = t.quote_id
+    LEFT JOIN LATERAL (
+        SELECT array_agg(line ORDER BY line) AS lines, array_agg(account ORDER BY line) AS accounts,
+               array_agg(debit ORDER BY line) AS debits, array_agg(credit ORDER BY line) AS credits
+        FROM portfolio_ledgerentry WHERE transaction_id = t.id
+    ) AS e ON true
+    WHERE t.book_id = ANY(%s) ORDER BY t.book_id, t.sequence
+"""
 
 
 def verify_ledger(*, book: Book) -> LedgerReport:
     """Recompute every hash and balance of a book's ledger from its rows, as of one instant: the account may trade on."""
     with one_instant():
-        report, _ = _read_ledger(Book.objects.get(pk=book.pk))
-    return report
+        current = Book.objects.select_related("generation").get(pk=book.pk)
+        return verify_ledgers([current])[current.pk]
 
 
-def audit_book(*, book: Book) -> list[Difference]:
-    """Everything about a book that its ledger contradicts. Call it `one_instant` with reading the book."""
-    report, rebuilt = _read_ledger(book)
-    return [*report.differences, *_compare(book, rebuilt)]
+def verify_ledgers(books: Sequence[Book]) -> dict[int, LedgerReport]:
+    """Recompute every hash and balance of some ledgers, by book id. Call it `one_instant` with reading the books.
 
-
-def _read_ledger(book: Book) -> tuple[LedgerReport, _Rebuilt]:
-    report, rebuilt = LedgerReport(), _Rebuilt()
-    rows = (
-        LedgerTransaction.objects.filter(book=book)
-        .select_related("quote")
-        .prefetch_related("entries")
-        .order_by("sequence")
-    )
-    for row in rows.iterator(chunk_size=CHUNK_ROWS):
-        report.transactions += 1
-        for problem in _problems_of(row, report):
-            report.differences.append(Difference(f"ledger transaction {row.sequence} of book {book.pk}", problem))
-        report.head = row.hash
-        _rebuild(row, rebuilt)
-    for name, stored, found in (
-        ("head", book.ledger_head, report.head),
-        ("count", book.ledger_seq, report.transactions),
-    ):
-        if stored != found:
-            report.differences.append(
-                Difference(
-                    f"book {book.pk}", f"its ledger {name} is {stored}, its rows say {found}: rows are missing or new"
+    Rows are streamed: a ledger may be larger than memory.
+    """
+    reports = {book.pk: LedgerReport() for book in books}
+    frames = {book.pk: frame_of(book.generation) for book in books}
+    with raw_cursor() as cursor, psycopg.ServerCursor(cursor.connection, "ledgers") as rows:
+        rows.itersize = CHUNK_ROWS
+        rows.execute(_LEDGER, [list(reports)])
+        for row in map(StoredTransaction._make, rows):
+            report = reports[row.book_id]
+            report.transactions += 1
+            for problem in _problems_of(row, report, frames[row.book_id]):
+                report.differences.append(
+                    Difference(f"ledger transaction {row.sequence} of book {row.book_id}", problem)
                 )
-            )
-    return report, rebuilt
+            report.head = row.hash
+            for entry in row.entries:
+                report.sums[entry.account] = report.sums.get(entry.account, ZERO) + entry.debit - entry.credit
+    for book in books:
+        report = reports[book.pk]
+        report.differences += _against_the_book(book, report)
+    return reports
 
 
-def _problems_of(row: LedgerTransaction, report: LedgerReport) -> Iterator[str]:
-    entries = list(row.entries.all())
+def _problems_of(row: StoredTransaction, report: LedgerReport, frame: Frame) -> Iterator[str]:
+    entries = row.entries
     if row.sequence != report.transactions:
         yield f"comes where number {report.transactions} should be"
     if row.previous_hash != report.head:
         yield "does not follow from the transaction before it"
     if len(entries) < ledger.MIN_ENTRIES:
         yield f"has {len(entries)} entries"
+    elif row.lines != list(range(1, len(entries) + 1)):
+        yield "has lost or moved a line"
     if sum(entry.debit - entry.credit for entry in entries):
         yield "does not balance"
-    if ledger.chain_hash(row.previous_hash, as_transaction(row)) != row.hash:
-        yield "is not what its hash says: it, an entry or its quote was changed"
+    if ledger.chain_hash(row.previous_hash, row.hashed(frame)) != row.hash:
+        also = ", or its generation's owner, policy, feed, engine version or reason" if row.sequence == 1 else ""
+        yield f"is not what its hash says: it, an entry or its quote{also} was changed"
 
 
-def as_transaction(row: LedgerTransaction) -> Transaction:
-    """A stored transaction as the value that was hashed."""
-    return Transaction(
-        sequence=row.sequence,
-        kind=LedgerKind(row.kind),
-        at=row.at,
-        entries=[Entry(LedgerAccount(entry.account), entry.debit, entry.credit) for entry in row.entries.all()],
-        order_number=row.order_number,
-        symbol=row.symbol,
-        qty=row.qty,
-        price=row.price,
-        quote=as_quote(row.quote).contents() if row.quote else (),
-    )
-
-
-def _rebuild(row: LedgerTransaction, rebuilt: _Rebuilt) -> None:
-    for entry in row.entries.all():
-        change = entry.debit - entry.credit
-        rebuilt.balances[entry.account] = rebuilt.balances.get(entry.account, ZERO) + change
-        if entry.account == LedgerAccount.SECURITIES:
-            rebuilt.cost[row.symbol] = rebuilt.cost.get(row.symbol, ZERO) + change
-        elif entry.account == LedgerAccount.REALIZED_PL:
-            rebuilt.realized[row.symbol] = rebuilt.realized.get(row.symbol, ZERO) - change
-
-
-def _compare(book: Book, rebuilt: _Rebuilt) -> Iterator[Difference]:
-    for name, stored, told in (
-        ("cash", book.cash, rebuilt.balances.get(LedgerAccount.CASH, ZERO)),
-        ("realized P/L", book.realized_pl, -rebuilt.balances.get(LedgerAccount.REALIZED_PL, ZERO)),
+def _against_the_book(book: Book, report: LedgerReport) -> Iterator[Difference]:
+    """What the book says of its ledger; chain and sums are compared here, as no statement can follow the chain."""
+    for name, stored, found in (
+        ("head", book.ledger_head, report.head),
+        ("count", book.ledger_seq, report.transactions),
     ):
-        if stored != told:
-            yield Difference(f"book {book.pk}", f"its {name} is {stored}, its ledger says {told}")
-    stored_positions = {position.symbol: position for position in book.positions.all()}
-    for symbol in sorted(rebuilt.cost.keys() | stored_positions.keys()):
-        position = stored_positions.get(symbol)
-        for name, stored, told in (
-            ("cost", position.cost_basis if position else ZERO, rebuilt.cost.get(symbol, ZERO)),
-            ("realized P/L", position.realized_pl if position else ZERO, rebuilt.realized.get(symbol, ZERO)),
-        ):
-            if stored != told:
-                yield Difference(
-                    f"position {symbol} of book {book.pk}", f"its {name} is {stored}, its ledger says {told}"
-                )
+        if stored != found:
+            yield Difference(
+                f"book {book.pk}", f"its ledger {name} is {stored}, its rows say {found}: rows are missing or new"
+            )
+    for name, amount, told in (
+        ("cash", book.cash, report.sums.get(LedgerAccount.CASH, ZERO)),
+        ("realized P/L", book.realized_pl, -report.sums.get(LedgerAccount.REALIZED_PL, ZERO)),
+    ):
+        if amount != told:
+            yield Difference(f"book {book.pk}", f"its {name} is {amount}, its ledger says {told}")
+
+
+def closed_books(books: Sequence[Book]) -> Iterator[Difference]:
+    """What closed generations keep as their summary, and the snapshot they closed with, beside their books."""
+    closed = {book.pk: book for book in books if book.closed_at is not None}
+    if not closed:
+        return
+    last = EquitySnapshot.objects.filter(book_id__in=closed).order_by("book_id", "-at", "-pk").distinct("book_id")
+    equity = dict(last.values_list("book_id", "equity"))
+    for book_id, summary in summaries(books=closed.values()).items():
+        generation, told = closed[book_id].generation, summary.as_json()
+        name = f"generation {generation.number} of account {generation.account_id}"
+        stored = generation.summary or {}
+        for key in sorted(stored.keys() | told.keys()):
+            # A summary of an earlier release may lack what was added since.
+            if key not in told or (key in stored and stored[key] != told[key]) or not stored:
+                yield Difference(name, f"its summary says {key} {stored.get(key)}, its book {told.get(key)}")
+        if equity.get(book_id) != summary.equity:
+            yield Difference(
+                f"book {book_id}",
+                f"its positions at their last marks come to {summary.equity}, its last snapshot says {equity.get(book_id)}",
+            )

@@ -17,7 +17,7 @@ from marketdata.instruments import Instrument
 from marketdata.quotes import Quote
 from portfolio import ledger, valuation
 from portfolio.booking import FLAT, Booking, Holding, book_buy, book_opening, book_sell
-from portfolio.ledger import LedgerKind
+from portfolio.ledger import Frame, LedgerKind
 from portfolio.money import ZERO, ZERO_MONEY
 from portfolio.rows import EntryRow, EventRow, TransactionRow
 
@@ -177,10 +177,13 @@ class OpenBook:
         )
         return self.event_seq
 
-    def open(self, initial_cash: Decimal, at: datetime) -> None:
-        """Fund a new book."""
+    def open(self, initial_cash: Decimal, at: datetime, frame: Frame) -> None:
+        """Fund a new book; the frame of its run goes into the hash."""
         self.cash = initial_cash
-        self._append(ledger.Transaction(self.ledger_seq + 1, LedgerKind.OPENING, at, book_opening(initial_cash)), None)
+        opening = ledger.Transaction(
+            self.ledger_seq + 1, LedgerKind.OPENING, at, book_opening(initial_cash), frame=frame
+        )
+        self._append(opening, None)
         self.snapshot(at)
 
     def buy(
@@ -276,11 +279,11 @@ class OpenBook:
             raise BrokenInvariant(f"book {self.id} would have {self.cash} cash")
         transaction = ledger.Transaction(
             self.ledger_seq + 1, kind, at, booking.entries, order_number, position.instrument.symbol, qty, price,
-            quote.contents() if quote else (),
+            quote.contents() if quote else (), description,
         )  # fmt: skip
-        return PostedFill(booking.realized_pl, self._append(transaction, quote, description))
+        return PostedFill(booking.realized_pl, self._append(transaction, quote))
 
-    def _append(self, transaction: ledger.Transaction, quote: Quote | None, description: str = "") -> UUID | None:
+    def _append(self, transaction: ledger.Transaction, quote: Quote | None) -> UUID | None:
         if not transaction.entries:
             return None
         transaction_id = uuid7()
@@ -302,7 +305,8 @@ class OpenBook:
                 qty=transaction.qty,
                 price=transaction.price,
                 quote_id=self.keep(quote),
-                description=description,
+                description=transaction.description,
+                form=transaction.form,
                 previous_hash=previous,
                 hash=self.ledger_head,
             )

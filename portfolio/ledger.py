@@ -6,16 +6,19 @@ clock, so that a replay of the same day ends in the same head, byte for byte.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 from portfolio.money import MONEY_DECIMALS, PRICE_DECIMALS, QTY_DECIMALS, ZERO
 
 GENESIS_HASH = "0" * 64
+FORM = 2  # of the canonical form; a row keeps the number of the form that it was hashed in, so that old hashes stand
+FIRST_FORM = 1  # of release 0.1: without descriptions and frames
 MIN_ENTRIES = 2
 
 
@@ -58,8 +61,25 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What a run is carried on under, all of it given and nothing generated; `policy` is JSON in one spelling.
+
+    The cash that it begins with and when are the opening transaction's own.
+    """
+
+    owner: str
+    policy: str
+    feed: str
+    engine_version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
-    """A balanced group of entries. `quote` is `Quote.contents()` of the quote it was decided on, or nothing."""
+    """A balanced group of entries. `quote` is `Quote.contents()` of the quote it was decided on, or nothing.
+
+    An opening has a `frame`.
+    """
 
     sequence: int
     kind: LedgerKind
@@ -70,6 +90,9 @@ class Transaction:
     qty: Decimal | None = None
     price: Decimal | None = None
     quote: Sequence[str] = ()
+    description: str = ""
+    frame: Frame | None = None
+    form: int = FORM
 
 
 def debit(account: LedgerAccount, amount: Decimal) -> Entry:
@@ -91,29 +114,34 @@ def balanced(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def canonical(transaction: Transaction) -> str:
-    """The transaction as text that depends on nothing but its contents."""
-    return json.dumps(
+    """The transaction as text that depends on nothing but its contents, in its form."""
+    contents = [
+        transaction.sequence,
+        transaction.kind,
+        instant(transaction.at),
+        transaction.order_number,
+        transaction.symbol,
+        _fixed(transaction.qty, QTY_DECIMALS),
+        _fixed(transaction.price, PRICE_DECIMALS),
         [
-            transaction.sequence,
-            transaction.kind,
-            instant(transaction.at),
-            transaction.order_number,
-            transaction.symbol,
-            _fixed(transaction.qty, QTY_DECIMALS),
-            _fixed(transaction.price, PRICE_DECIMALS),
-            [
-                [entry.account, _fixed(entry.debit, MONEY_DECIMALS), _fixed(entry.credit, MONEY_DECIMALS)]
-                for entry in transaction.entries
-            ],
-            list(transaction.quote),
+            [entry.account, _fixed(entry.debit, MONEY_DECIMALS), _fixed(entry.credit, MONEY_DECIMALS)]
+            for entry in transaction.entries
         ],
-        separators=(",", ":"),
-    )
+        list(transaction.quote),
+    ]
+    if transaction.form > FIRST_FORM:
+        contents += [transaction.description, astuple(transaction.frame) if transaction.frame else None]
+    return json.dumps(contents, separators=(",", ":"))
 
 
 def chain_hash(previous_hash: str, transaction: Transaction) -> str:
     """SHA-256, hex, over the previous transaction's hash and this one's canonical form."""
     return hashlib.sha256(f"{previous_hash}\n{canonical(transaction)}".encode()).hexdigest()
+
+
+def spelled(policy: Mapping[str, Any]) -> str:
+    """A policy as the JSON that is hashed."""
+    return json.dumps(policy, sort_keys=True, separators=(",", ":"))
 
 
 @lru_cache(maxsize=1024)

@@ -145,7 +145,10 @@ class Mark(models.Model):
 
 
 class LedgerTransaction(models.Model):
-    """A balanced group of entries, chained to the one before. Inserted after its entries, which it seals."""
+    """A balanced group of entries, chained to the one before. Inserted after its entries, which it seals.
+
+    `form` is the canonical form that was hashed (portfolio.ledger).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="ledger_transactions", **CHECKED_BY_STATEMENT)
@@ -161,6 +164,7 @@ class LedgerTransaction(models.Model):
         QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", **CHECKED_BY_STATEMENT
     )
     description = models.CharField(max_length=200, blank=True)
+    form = models.SmallIntegerField(db_default=ledger.FIRST_FORM)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -214,6 +218,27 @@ class EquitySnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.equity} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class SnapshotMonth(models.Model):
+    """A month of snapshots of which retention left only a part: `rows` of so many before. Wall time."""
+
+    class State(models.TextChoices):
+        THINNED = "thinned"
+        DETACHED = "detached"
+
+    month = models.DateField()
+    state = models.CharField(max_length=8, choices=State.choices)
+    rows = models.PositiveBigIntegerField()
+    rows_before = models.PositiveBigIntegerField()
+    done_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-month", "-id"]
+        constraints = [models.UniqueConstraint(name="snapshot_month_once", fields=["month", "state"])]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.state}"
 
 
 class AuditReport(models.Model):

@@ -142,6 +142,7 @@ class TransactionRow(NamedTuple):
     price: Decimal | None
     quote_id: UUID | None
     description: str
+    form: int
     previous_hash: str
     hash: str
 

@@ -18,6 +18,7 @@ from marketdata.instruments import is_symbol
 from papertrade.lib.errors import NotFound
 from portfolio import valuation
 from portfolio.books import OpenBook
+from portfolio.ledger import Frame, spelled
 from portfolio.marks import MARK_AT, MARK_PRICE
 from portfolio.models import AccountEvent, Book, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
@@ -87,6 +88,17 @@ def books_of(*, accounts: Iterable[PaperAccount]) -> dict[UUID, Book]:
         .distinct("account_id")
     )
     return {book.account_id: book for book in books}
+
+
+def frame_of(generation: Generation) -> Frame:
+    """What a run is carried on under, as its opening hashes it."""
+    return Frame(
+        owner=generation.owner,
+        policy=spelled(generation.policy),
+        feed=generation.feed,
+        engine_version=generation.engine_version,
+        reason=generation.reason,
+    )
 
 
 def summary(*, book: Book) -> Summary:

@@ -18,6 +18,7 @@ from portfolio.bulk import Writer, write_all
 from portfolio.marks import MARK_PRICE, MARKED
 from portfolio.models import AuditReport, Book
 from portfolio.money import ZERO_MONEY
+from portfolio.selectors import frame_of
 from portfolio.store import collect
 
 SNAPSHOT_CHUNK_BOOKS = 1000
@@ -45,7 +46,7 @@ def open_book(
         order_seq=previous.order_seq if previous else 0, event_seq=previous.event_seq if previous else 0,
         ledger_seq=0, ledger_head=row.ledger_head, last_at=at,
     )  # fmt: skip
-    book.open(initial_cash, at)
+    book.open(initial_cash, at, frame_of(generation))
     book.record(event, at, reason=reason)
     write_books(cursor, [book])
 

@@ -60,11 +60,11 @@ class MarketKit:
         """Start a recording of these quotes, sorted by time; rows up to `start` fill the book and match nothing."""
         self.play_files(self.write(*lines), start=start)
 
-    def write(self, *lines: str) -> Path:
-        """The folder of a recording of these quotes."""
+    def write(self, *lines: str, name: str = "") -> Path:
+        """The folder of a recording of these quotes; its name is in the ledgers' heads, so two plays of one are of one name."""
         rows = sorted((csv_row(line) for line in lines), key=lambda row: row[0])
-        folder = self._folder / f"recording-{next(_folders)}"
-        folder.mkdir()
+        folder = self._folder / (name or f"recording-{next(_folders)}")
+        folder.mkdir(exist_ok=bool(name))
         with open(folder / "quotes.csv", "w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
         return folder

@@ -25,8 +25,9 @@ from papertrade.lib.postgres import one_instant
 from papertrade.proof import bundle_check
 from portfolio.ledger import instant
 from portfolio.models import AccountEvent, Book, EquitySnapshot, LedgerTransaction, Position
+from portfolio.retention import put_away_months
 
-FORMAT = 1
+FORMAT = 2
 CHUNK_ROWS = 2000
 ONE_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: when a bundle was made is not part of it
 
@@ -45,7 +46,14 @@ def write(*, account: PaperAccount, path: Path) -> dict[str, int]:
             manifest[f"{name}.jsonl"] = _add(archive, f"{name}.jsonl", lines)
         script = Path(bundle_check.__file__).read_text().splitlines(keepends=True)
         manifest["check.py"] = _add(archive, "check.py", script)
-        head = {"format": FORMAT, "account": str(account.pk), "files": manifest}
+        away = put_away_months()
+        head = {
+            "format": FORMAT,
+            "account": str(account.pk),
+            "thinned": sorted(away.thinned),
+            "detached": sorted(away.detached),
+            "files": manifest,
+        }
         archive.writestr(zipfile.ZipInfo(bundle_check.MANIFEST, ONE_TIME), json.dumps(head, indent=1) + "\n")
     return {name: told["rows"] for name, told in manifest.items()}
 

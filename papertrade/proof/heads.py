@@ -2,28 +2,39 @@
 
 Whoever can write the database can rewrite a whole chain, or cut its end off; nobody can make it end in the hashes of a file
 that they do not have. A chain that has grown since is as it should be: the old head must still be in its place. What the
-chain does not hold is under a hash of its own, `evidence`: the events, the fills and the terms of the orders up to then.
+chain does not hold is under running hashes beside it (`papertrade.proof.evidence`).
 
-A file is JSON lines: one object a book, then one with the number of books and the SHA-256 of all lines before it.
+A file is JSON lines: the format, one object a book, one a key, one for the audit reports, then one with the number of lines
+and the SHA-256 of all before it. Every format that was ever written is read.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 
-from papertrade.lib.postgres import raw_cursor
+from papertrade.lib.postgres import one_instant, raw_cursor
+from papertrade.proof import evidence
+from papertrade.proof.evidence import Head
 from portfolio.audit import Difference
 from portfolio.ledger import GENESIS_HASH
-from portfolio.models import Book
+from portfolio.models import AuditReport, Book, EquitySnapshot
+from portfolio.retention import put_away_months
 
+FORMAT, FIRST_FORMAT = 2, 1
 CHUNK_BOOKS = 100
-FIELDS = ("book", "account", "generation", "transactions", "head", "events", "orders", "evidence")
-
-Head = dict[str, Any]
+BOOK, KEY, REPORTS = "book", "key", "reports"
+FIELDS = {
+    FIRST_FORMAT: {BOOK: {"book", "account", "generation", "transactions", "head", "events", "orders", "evidence"}},
+    FORMAT: {
+        BOOK: {"book", "account", "generation", "closed", "transactions", "head", "events", "snapshot", "evidence"},
+        KEY: {"key", "revoked", "sha256_of_key"},
+        REPORTS: {"reports", "count", "sha256_of_reports"},
+    },
+}
 
 
 class BadHeads(ValueError):
@@ -31,56 +42,99 @@ class BadHeads(ValueError):
 
 
 def export(books: QuerySet[Book] | None = None) -> Iterator[str]:
-    """The lines of a file, each with its line end; by default of all books."""
+    """The lines of a file, each with its line end; by default of all books, keys and audit reports."""
     digest, count = hashlib.sha256(), 0
-    chosen = (Book.objects.all() if books is None else books).order_by("pk")
-    while chunk := list(chosen[count : count + CHUNK_BOOKS]):
-        for head in _with_evidence([_head(book) for book in chunk]):
-            line = _line(head)
-            digest.update(line.encode())
-            yield line
-        count += len(chunk)
-    yield _line({"books": count, "sha256": digest.hexdigest()})
+    for row in _rows(Book.objects.all() if books is None else books):
+        line = _line(row)
+        digest.update(line.encode())
+        count += 1
+        yield line
+    yield _line({"lines": count, "sha256": digest.hexdigest()})
 
 
-def check(lines: Iterable[str]) -> Iterator[Difference]:
-    """What the books no longer have of what the file says. Raises BadHeads, also in the end: read it to there."""
-    heads = _heads(lines)
-    while chunk := list(islice(heads, CHUNK_BOOKS)):
-        yield from _missing(chunk)
+def _rows(books: QuerySet[Book]) -> Iterator[dict[str, Any]]:
+    yield {"format": FORMAT}
+    chosen, last = books.order_by("pk"), 0
+    while True:
+        with one_instant():
+            heads = [_head(book) for book in chosen.filter(pk__gt=last)[:CHUNK_BOOKS]]
+            found = evidence.of_books(heads)
+        if not heads:
+            break
+        yield from ({**head, "evidence": hashes} for head, hashes in zip(heads, found, strict=True))
+        last = heads[-1]["book"]
+    for key, (digest, revoked) in evidence.of_keys().items():
+        yield {"key": key, "revoked": revoked, "sha256_of_key": digest}
+    newest = AuditReport.objects.order_by("pk").values_list("pk", flat=True).last() or 0
+    count, digest = evidence.of_reports(newest)
+    yield {"reports": newest, "count": count, "sha256_of_reports": digest}
 
 
 def _head(book: Book) -> Head:
+    snapshots = EquitySnapshot.objects.filter(book_id=book.pk).order_by("-at", "-pk")
     return {
         "book": book.pk,
         "account": str(book.account_id),
         "generation": book.generation_number,
+        "closed": book.closed_at is not None,
         "transactions": book.ledger_seq,
         "head": book.ledger_head,
         "events": book.event_seq,
-        "orders": book.order_seq,
+        "snapshot": snapshots.values_list("pk", flat=True).first() or 0,
     }
+
+
+def check(lines: Iterable[str]) -> Iterator[Difference]:
+    """What the database no longer has of what the file says. Raises BadHeads, also in the end: read it to there."""
+    form, rows = _read(lines)
+    while chunk := list(islice(rows, CHUNK_BOOKS)):
+        for kind, differences in _CHECKS[form].items():
+            of_kind = [row for row in chunk if kind in row]
+            if of_kind:
+                yield from differences(of_kind)
 
 
 def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":")) + "\n"
 
 
-def _heads(lines: Iterable[str]) -> Iterator[Head]:
-    """The books of the file; its last line must fit all before it."""
+def _read(lines: Iterable[str]) -> tuple[int, Iterator[Head]]:
+    """The format of the file and its rows; a file of the first format does not say its own."""
+    source = iter(lines)
+    first = next(source, "")
+    try:
+        row = json.loads(first)
+        form = row.get("format", FIRST_FORMAT)
+    except (ValueError, AttributeError):
+        raise BadHeads("not a file of heads") from None
+    if form not in FIELDS:
+        raise BadHeads(f"it is of format {form}, which a newer release wrote")
+    return form, _rows_of(first, source, form)
+
+
+def _rows_of(first: str, rest: Iterable[str], form: int) -> Iterator[Head]:
+    """The rows of the file; its last line must fit all before it."""
     digest = hashlib.sha256()
-    for count, line in enumerate(lines):
+    for count, line in enumerate(_chain(first, rest)):
         try:
             row = json.loads(line)
             if "sha256" in row:
-                if (row["books"], row["sha256"]) != (count, digest.hexdigest()):
+                if (row.get("lines", row.get("books")), row["sha256"]) != (count, digest.hexdigest()):
                     raise BadHeads("the file was changed: its last line does not fit the others")
                 return
-            yield {name: row[name] for name in FIELDS}
-        except (ValueError, KeyError, TypeError) as problem:
+            if "format" not in row:
+                kind = next(kind for kind in FIELDS[form] if kind in row)
+                yield {name: row[name] for name in FIELDS[form][kind]}
+        except (ValueError, KeyError, TypeError, StopIteration) as problem:
             raise BadHeads(str(problem) if isinstance(problem, BadHeads) else "not a file of heads") from None
         digest.update(line.encode())
     raise BadHeads("the file has no last line: it was cut off")
+
+
+def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
+    if first:
+        yield first
+    yield from rest
 
 
 _STANDING = """
@@ -93,61 +147,88 @@ _STANDING = """
 """
 
 
-# Only grows, or never changes: what is left out of an order is what filling and ending it changes.
-_EVIDENCE = """
-    SELECT h.book, encode(sha256(convert_to(
-        coalesce(string_agg(kept.line, E'\\n' ORDER BY kept.kind, kept.number), ''), 'UTF8')), 'hex')
-    FROM unnest(%(book)s::bigint[], %(events)s::bigint[], %(orders)s::bigint[]) AS h(book, events, orders)
-    JOIN portfolio_book b ON b.id = h.book
-    LEFT JOIN LATERAL (
-        SELECT 'event' AS kind, seq AS number, json_build_array(
-            seq, type, extract(epoch FROM at), order_id, order_status, symbol, reason, fill_id, quote_id)::text AS line
-        FROM portfolio_accountevent e WHERE e.account_id = b.account_id AND e.book_id = b.id AND seq <= h.events
-        UNION ALL
-        SELECT 'fill', seq, json_build_array(
-            seq, id, order_id, symbol, side, qty, price, gross_amount, realized_pl, quote_id, ledger_transaction_id,
-            extract(epoch FROM price_since), extract(epoch FROM created_at))::text
-        FROM orders_fill WHERE book_id = b.id AND seq <= h.events
-        UNION ALL
-        SELECT 'order', number, json_build_array(
-            number, id, client_order_id, symbol, side, type, time_in_force, position_intent, qty, limit_price,
-            extract(epoch FROM submitted_at), extract(epoch FROM expires_at))::text
-        FROM orders_order WHERE book_id = b.id AND number <= h.orders
-    ) AS kept ON true
-    GROUP BY h.book
-"""
-
-
-def _with_evidence(heads: list[Head]) -> Iterator[Head]:
-    with raw_cursor() as cursor:
-        found = dict(cursor.execute(_EVIDENCE, _columns(heads, "book", "events", "orders")).fetchall())
-    for head in heads:
-        yield {**head, "evidence": found.get(head["book"])}
-
-
-def _columns(heads: list[Head], *names: str) -> dict[str, list[Any]]:
-    return {name: [head[name] for head in heads] for name in names}
-
-
-def _missing(heads: list[Head]) -> Iterator[Difference]:
-    with raw_cursor() as cursor:
-        values = {"genesis": GENESIS_HASH, **_columns(heads, "book", "transactions", "events")}
-        standing = {book: rest for book, *rest in cursor.execute(_STANDING, values).fetchall()}
-    for head, now in zip(heads, _with_evidence(heads), strict=True):
-        row, found = f"book {head['book']}", standing.get(head["book"])
-        if found is None:
-            yield Difference(row, f"is gone; it was generation {head['generation']} of account {head['account']}")
-            continue
-        account, generation, chain_hash, has_event = found
-        if (account, generation) != (head["account"], head["generation"]):
-            yield Difference(row, "is another account's or generation's than it was")
-        if chain_hash is None:
+def _check_first_books(heads: list[Head]) -> Iterator[Difference]:
+    """Books as a file of format 1 says them."""
+    for head, now, whole in zip(heads, evidence.in_first_format(heads), _standing(heads), strict=True):
+        yield from whole
+        if not whole and now != head["evidence"]:
             yield Difference(
-                row, f"its ledger had {head['transactions']} transactions: number {head['transactions']} is gone"
+                f"book {head['book']}", f"an order, a fill or an event up to number {head['events']} is not what it was"
             )
-        elif chain_hash != head["head"]:
-            yield Difference(row, f"its ledger transaction {head['transactions']} is another than it was")
-        if not has_event:
-            yield Difference(row, f"its account had {head['events']} events: number {head['events']} is gone")
-        elif now["evidence"] != head["evidence"]:
+
+
+def _check_books(heads: list[Head]) -> Iterator[Difference]:
+    away = put_away_months()
+    for head, now, whole in zip(heads, evidence.of_books(heads), _standing(heads), strict=True):
+        yield from whole
+        row, told = f"book {head['book']}", head["evidence"]
+        if any("is gone" in difference.problem for difference in whole):
+            continue
+        if now["events"] != told["events"]:
             yield Difference(row, f"an order, a fill or an event up to number {head['events']} is not what it was")
+        if now["ledger"] != told["ledger"]:
+            yield Difference(
+                row, f"what is written beside its ledger up to transaction {head['transactions']} is not what it was"
+            )
+        if now["frame"] != told["frame"]:
+            ended = ", its summary or a position of it" if head["closed"] else ""
+            yield Difference(row, f"its owner, its account, what its run is carried on under{ended} is not what it was")
+        for month, was in told["snapshots"].items():
+            found = now["snapshots"].get(month, [0, "", ""])
+            # rows and hash of all; then the hash of what thinning leaves
+            same = found[:2] == was[:2] or (month in away.thinned and found[2] == was[2]) or month in away.detached
+            if not same:
+                yield Difference(row, f"its snapshots of {month} are not what they were")
+
+
+def _standing(heads: list[Head]) -> list[list[Difference]]:
+    """What of each book is gone: itself, a transaction, an event."""
+    with raw_cursor() as cursor:
+        bounds = {name: [head[name] for head in heads] for name in ("book", "transactions", "events")}
+        rows = cursor.execute(_STANDING, {"genesis": GENESIS_HASH, **bounds}).fetchall()
+    standing = {book: rest for book, *rest in rows}
+    return [list(_gone(head, standing.get(head["book"]))) for head in heads]
+
+
+def _gone(head: Head, found: list[Any] | None) -> Iterator[Difference]:
+    row = f"book {head['book']}"
+    if found is None:
+        yield Difference(row, f"is gone; it was generation {head['generation']} of account {head['account']}")
+        return
+    account, generation, chain_hash, has_event = found
+    if (account, generation) != (head["account"], head["generation"]):
+        yield Difference(row, "is another account's or generation's than it was")
+    if chain_hash is None:
+        yield Difference(
+            row, f"its ledger had {head['transactions']} transactions: number {head['transactions']} is gone"
+        )
+    elif chain_hash != head["head"]:
+        yield Difference(row, f"its ledger transaction {head['transactions']} is another than it was")
+    if not has_event:
+        yield Difference(row, f"its account had {head['events']} events: number {head['events']} is gone")
+
+
+def _check_keys(rows: list[Head]) -> Iterator[Difference]:
+    found = evidence.of_keys(row["key"] for row in rows)
+    for row in rows:
+        digest, revoked = found.get(row["key"], ("", None))
+        if not digest:
+            yield Difference(f"key {row['key']}", "is gone")
+        elif digest != row["sha256_of_key"]:
+            yield Difference(f"key {row['key']}", "is another user's, or not what it was")
+        elif row["revoked"] not in (None, revoked):
+            yield Difference(f"key {row['key']}", "was revoked, and is no longer, or at another time")
+
+
+def _check_reports(rows: list[Head]) -> Iterator[Difference]:
+    for row in rows:
+        if evidence.of_reports(row["reports"]) != [row["count"], row["sha256_of_reports"]]:
+            yield Difference(
+                "audit reports", f"one of the {row['count']} up to number {row['reports']} is gone or changed"
+            )
+
+
+_CHECKS: dict[int, dict[str, Callable[[list[Head]], Iterator[Difference]]]] = {
+    FIRST_FORMAT: {BOOK: _check_first_books},
+    FORMAT: {BOOK: _check_books, KEY: _check_keys, REPORTS: _check_reports},
+}

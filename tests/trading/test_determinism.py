@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from accounts.models import User
 from marketdata import sessions
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
@@ -38,7 +39,7 @@ def recorded(kit: MarketKit, settings: Any) -> list[str]:
                 f"{day}T{clock}:00Z {symbol} {100 + (cents + crossed) / 100:.2f} {100 + (cents + 5) / 100:.2f} {1 + minute % 9} 7"
                 for symbol in ("IBM", "BAC")
             ]
-    kit.play(*lines, start=BEFORE_OPEN.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    kit.play_files(kit.write(*lines, name="two days"), start=BEFORE_OPEN.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return ["IBM", "BAC"]
 
 
@@ -54,9 +55,12 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     return ["AAPL", "MSFT"]
 
 
-def trade(kit: MarketKit, symbols: list[str], step: timedelta, until: datetime) -> list[str]:
-    """Orders before the open and in the session, moved on in such steps; the heads of all ledgers."""
-    desks = [Desk(UserFactory(), "20000") for _ in range(BOOKS)]
+def trade(kit: MarketKit, symbols: list[str], step: timedelta, until: datetime, owner: User) -> list[str]:
+    """Orders before the open and in the session, moved on in such steps; the heads of all ledgers.
+
+    The owner's name is in a ledger's opening, so that only one owner's heads are the same.
+    """
+    desks = [Desk(owner, "20000") for _ in range(BOOKS)]
     for number, desk in enumerate(desks):
         for place, limit in enumerate(LIMITS[: 2 + number % 4]):
             lives = "gtc" if place % 2 else "day"
@@ -82,7 +86,8 @@ def test_in_one_advance_or_in_many(
     market_kit: MarketKit, settings: Any, play: Callable[..., list[str]], step: str
 ) -> None:
     until = END if play is recorded else at("15:00:00")
-    heads = [trade(market_kit, play(market_kit, settings), STEPS[name], until) for name in ("in one step", step)]
+    owner = UserFactory()
+    heads = [trade(market_kit, play(market_kit, settings), STEPS[name], until, owner) for name in ("in one step", step)]
     assert heads[0] == heads[1]
     assert LedgerTransaction.objects.count() > 4 * BOOKS, "there was something to compare"
 
@@ -115,8 +120,9 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
 def test_with_one_worker_or_several(
     committed: None, market_kit: MarketKit, settings: Any, helpers: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    several = trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END)
+    owner = UserFactory()
+    several = trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END, owner)
     assert helpers, "nobody helped"
     monkeypatch.setattr(tasks, "invite_workers", lambda run: None)
-    alone = trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END)
+    alone = trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END, owner)
     assert several == alone

@@ -1,0 +1,130 @@
+"""Every column of every table: changed with all defences down, and found by just the means that claim to find it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.test import override_settings
+
+from tests.market_kit import MarketKit
+from tests.proof.history import History
+from tests.proof.places import placed
+from tests.proof.tampering import columns, lay_defences_down, statement, tampered
+
+pytestmark = pytest.mark.django_db
+
+PLACED = placed()
+CLAIMED = [place for place, means in PLACED.items() if means]
+NOT_CLAIMED = [place for place, means in PLACED.items() if not means]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "proof.md"
+
+# What one column alone does not tell: rows that are gone, and lies that fit each other.
+KINDS = {
+    "an entry is gone": ("DELETE FROM portfolio_ledgerentry WHERE id = (SELECT max(id) FROM portfolio_ledgerentry)", "audit bundle"),
+    "cash and securities change places": (
+        """UPDATE portfolio_ledgerentry SET debit = credit, credit = debit
+           WHERE transaction_id = (SELECT ledger_transaction_id FROM orders_fill WHERE side = 'buy' ORDER BY seq DESC LIMIT 1)""",
+        "audit bundle",
+    ),
+    "the last event is gone": (
+        "DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent)", "audit heads bundle",
+    ),
+    "the last event is gone, and its number": (
+        """DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent);
+           UPDATE portfolio_book SET event_seq = event_seq - 1 WHERE closed_at IS NULL""",
+        "audit heads bundle",
+    ),
+    "an order is gone": ("DELETE FROM orders_order WHERE number = 6", "audit heads bundle"),
+    "a fill is gone": ("DELETE FROM orders_fill WHERE side = 'sell'", "audit heads bundle"),
+    "a quote is gone": (
+        "DELETE FROM marketdata_quoterecord WHERE id = (SELECT quote_id FROM orders_fill ORDER BY seq LIMIT 1)", "audit bundle",
+    ),
+    "a snapshot is gone": (
+        "DELETE FROM portfolio_equitysnapshot WHERE at = '2013-10-07T15:00:00Z'", "heads",
+    ),
+    "a snapshot is worth more, with all that follows from it": (
+        """UPDATE portfolio_equitysnapshot s SET equity = equity + 1, market_value = market_value + 1,
+           unrealized_pl = unrealized_pl + 1, drawdown = portfolio_round_half_even(1 - (equity + 1) / (
+               SELECT max(x.equity) FROM portfolio_equitysnapshot x WHERE x.book_id = s.book_id AND x.at <= s.at), 6)
+           WHERE at = '2013-10-07T15:00:00Z'""",
+        "heads",
+    ),
+    "an audit report is gone": ("DELETE FROM portfolio_auditreport", "heads"),
+    "a key is another user's": ("UPDATE accounts_apikey SET user_id = (SELECT max(id) FROM accounts_user)", "heads"),
+    "an account is another user's, and says so": (
+        """UPDATE accounts_paperaccount SET user_id = (SELECT max(id) FROM accounts_user);
+           UPDATE accounts_generation SET owner = (SELECT username FROM accounts_user ORDER BY id DESC LIMIT 1)""",
+        "audit heads bundle",
+    ),
+    "an order holds more, and so does its book": (
+        """UPDATE orders_order SET held_cash = held_cash + 5 WHERE number = 10;
+           UPDATE portfolio_book SET held_cash = held_cash + 5 WHERE closed_at IS NULL""",
+        "audit bundle",
+    ),
+    "a market order holds more, and so does its book": (
+        """UPDATE orders_order SET held_cash = held_cash + 5 WHERE number = 12;
+           UPDATE portfolio_book SET held_cash = held_cash + 5 WHERE closed_at IS NULL""",
+        "audit bundle",
+    ),
+    "a sell holds less, and so does its position": (
+        """UPDATE orders_order SET held_qty = 0 WHERE number = 11;
+           UPDATE portfolio_position SET held_qty = 0 WHERE held_qty > 0""",
+        "audit bundle",
+    ),
+    "a canceled order never was": (
+        """DELETE FROM portfolio_accountevent WHERE order_id = (SELECT id FROM orders_order WHERE number = 12);
+           DELETE FROM orders_order WHERE number = 12;
+           UPDATE portfolio_book b SET order_seq = 11, event_seq = (SELECT max(seq) FROM portfolio_accountevent),
+               held_cash = (SELECT sum(held_cash) FROM orders_order) WHERE closed_at IS NULL""",
+        "heads",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def history(
+    django_db_setup: None, django_db_blocker: object, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[History]:
+    """Built once, in one transaction that is rolled back in the end."""
+    folder = tmp_path_factory.mktemp("history")
+    with override_settings(), django_db_blocker.unblock(), transaction.atomic():
+        built = History.build(MarketKit(folder, settings), folder)
+        assert built.found() == {}, "all is well before anybody tampers"
+        lay_defences_down()
+        yield built
+        transaction.set_rollback(True)
+
+
+def test_every_column_has_a_place() -> None:
+    assert sorted(columns()) == sorted(PLACED)
+
+
+def test_what_is_not_claimed_is_named_in_the_document() -> None:
+    told = DOCUMENT.read_text().split("## Not proven")[1].split("\n## ")[0]
+    named = {
+        f"{table}.{column}"
+        for table, rest in re.findall(r"^- `(\w+)`: (.+)$", told, re.MULTILINE)
+        for column in re.findall(r"`(\w+)`", rest)
+    }
+    assert named == set(NOT_CLAIMED)
+
+
+@pytest.mark.parametrize("place", CLAIMED)
+def test_a_change_is_found_by_those_that_claim_it(history: History, place: str) -> None:
+    with tampered(statement(place)):
+        assert (found := history.found()).keys() == PLACED[place], found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_tampering_is_found_by_those_that_claim_it(history: History, kind: str) -> None:
+    statements, means = KINDS[kind]
+    with tampered(statements):
+        assert (found := history.found()).keys() == set(means.split()), found
+
+
+def test_what_is_not_claimed_is_not_found(history: History) -> None:
+    with tampered("; ".join(map(statement, NOT_CLAIMED))):
+        assert history.found() == {}
