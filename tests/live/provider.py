@@ -140,6 +140,7 @@ class FakeProvider:
         self.contracts: list[str] = []
         self.rest: Callable[[str, Mapping[str, str]], Answer | None] = lambda path, params: None
         self.peers: list[Peer] = []
+        self.all_peers: list[Peer] = []  # those that are gone, too
         self.most_peers = 0
         self.opened: list[str] = []
         self.refused: list[float] = []
@@ -165,7 +166,7 @@ class FakeProvider:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close(close_connections=True)
-            for peer in list(self.peers):
+            for peer in self.all_peers:
                 peer.socket.transport.abort()
             await self._server.wait_closed()
 
@@ -214,6 +215,7 @@ class FakeProvider:
                 await self._refuse_seat(peer)
                 return
             self.peers.append(peer)
+            self.all_peers.append(peer)
             self.most_peers = max(self.most_peers, len(self.peers))
             await (self._alpaca(peer) if peer.is_alpaca else self._massive(peer))
         except ConnectionClosed:

@@ -177,9 +177,12 @@ class Stream:
                 close_timeout=real(CLOSE_SECONDS), max_size=MAX_FRAME_BYTES, max_queue=MAX_QUEUED_FRAMES,
                 proxy=None if is_loopback(self.dialect.url) else True,
             ) as socket:  # fmt: skip
-                return await _first(
-                    self._read(socket), self._keep_subscribed(socket), self._watch(), self._until_forbidden()
-                )
+                try:
+                    return await _first(
+                        self._read(socket), self._keep_subscribed(socket), self._watch(), self._until_forbidden()
+                    )
+                finally:
+                    await socket.close()  # a parting in order even when cancelled: it frees the seat at once
         except ConnectionClosed as closed:
             frame = closed.rcvd
             if frame is None:
