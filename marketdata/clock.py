@@ -1,7 +1,8 @@
 """Exchange time, and the only reader of the system clock behind it.
 
-The live market runs on the real clock. The others keep one row (`MarketClock`): at speed 0 exchange time is where the
-last step left it; otherwise it is mapped from wall time, stops when nobody moves the market, and never jumps back.
+One row says what has been done (`MarketClock`). The live market runs on the real clock. In the others, at speed 0 exchange
+time is where the last step left it; otherwise it is mapped from wall time, stops when nobody moves the market, and never
+jumps back.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.db.models import F
 
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
@@ -19,6 +21,7 @@ MAX_LEAD = timedelta(
     seconds=5
 )  # exchange time that it may be ahead, at any speed: the quotes are no newer than what is done
 JUST_BEFORE = timedelta(microseconds=1)
+LIVE = "live"
 ALL_BOOKS = 2**63 - 1  # no book has this id
 
 
@@ -56,24 +59,41 @@ def wall_now() -> datetime:
     return datetime.now(UTC)
 
 
+def real_now() -> datetime:
+    """Exchange time of the live market: the system clock, less the delay of the provider's quotes."""
+    return wall_now() - timedelta(seconds=settings.PAPERTRADE_DELAY_SECONDS)
+
+
 def read() -> ClockReading:
     """Exchange time now; read it once per use case and pass it down."""
-    if settings.PAPERTRADE_MARKET == "live":
-        now = wall_now()
-        return ClockReading(now, now, now, None, Decimal(1), "live")
     with raw_cursor() as cursor:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
     market, speed, anchor_at, anchor_wall, through, through_book = row
     now = due = through
-    if speed:
+    if market == LIVE:
+        now, due = _live(through)
+    elif speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
         # Until an open or a close has been done nobody is past it: an order sent meanwhile is one of those it decides on.
         session = calendar().upcoming(through)
         undone = (session.open if through < session.open else session.close) - JUST_BEFORE
         now = min(due, through + MAX_LEAD, max(through, undone))
     return ClockReading(now, due, through, through_book, speed, market)
+
+
+def _live(through: datetime) -> tuple[datetime, datetime]:
+    """Exchange time of the live market, and where its next step goes to.
+
+    It is never held back for long: with a dead feed the age of the last quote must grow, or an old quote would fill. Only an
+    order sent while an open is about to be done is one of those that it decides on.
+    """
+    real = real_now()
+    now, opens = max(real, through), calendar().upcoming(through).open
+    if through < opens <= now < opens + MAX_LEAD:
+        now = opens - JUST_BEFORE
+    return now, max(real, through + JUST_BEFORE)
 
 
 _READ = """
@@ -86,13 +106,15 @@ def scaled(wall: timedelta, speed: Decimal) -> timedelta:
     return timedelta(microseconds=int(Decimal(wall // timedelta(microseconds=1)) * speed))
 
 
-def start(*, market: str, feed: str, at: datetime, speed: Decimal) -> bool:
+def start(*, market: str, feed: str, at: datetime, speed: Decimal, any_feed: bool = False) -> bool:
     """Make the clock's row where there is none for this market, and let time go on from where it stood.
 
     A row of another market or recording is replaced: its exchange time means nothing here. True where time begins anew.
+    `any_feed`: the same market by another feed goes on too.
     """
     wall = wall_now()
-    row = MarketClock.objects.filter(market=market, feed=feed).first()
+    rows = MarketClock.objects.filter(market=market)
+    row = rows.first() if any_feed else rows.filter(feed=feed).first()
     stood = read().due if row is not None else at
     MarketClock.objects.update_or_create(
         id=MarketClock.ONLY_ID,
@@ -118,6 +140,18 @@ def delete_clock() -> None:
 def jump(to: datetime) -> None:
     """Set a running clock forward, over a night."""
     MarketClock.objects.update(anchor_at=to, anchor_wall=wall_now())
+
+
+def since_last_beat() -> timedelta | None:
+    """Wall time since the feed was heard of: negative where the wall clock was set back. None before the first time."""
+    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
+    return None if beat is None else wall_now() - beat
+
+
+def anchor_again() -> None:
+    """Let a running clock go on from where it stands, and remember when that was."""
+    wall = wall_now()
+    MarketClock.objects.exclude(market=LIVE).update(anchor_at=F("through"), anchor_wall=wall, anchored_again_at=wall)
 
 
 def commit_position(through: datetime, book: int | None) -> None:

@@ -43,6 +43,7 @@ class MarketClock(models.Model):
     through_rows = models.PositiveIntegerField(null=True)
     through_book = models.BigIntegerField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
+    anchored_again_at = models.DateTimeField(null=True)  # wall time at which it last went on after a gap
 
     class Meta:
         constraints = [

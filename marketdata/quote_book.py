@@ -16,6 +16,7 @@ from papertrade.lib.valkey import client
 
 KEY = "papertrade:quotes"
 MARKER = "#filled"  # no symbol has such a name
+UNSETTLED = "+"  # behind the marker while a step is under way
 
 
 class BookUnavailable(Unavailable):
@@ -64,6 +65,27 @@ def marker() -> str | None:
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
     return None if value is None else _text(value)
+
+
+def unsettle() -> None:
+    """Say that a step is under way: until the next `publish` no order is decided on the book. Raises BookUnavailable."""
+    filled_to = marker()
+    if filled_to is not None and not filled_to.endswith(UNSETTLED):
+        try:
+            client().hset(KEY, MARKER, filled_to + UNSETTLED)
+        except redis.RedisError as error:
+            raise BookUnavailable("The quote book cannot be written.") from error
+
+
+def everything() -> tuple[str | None, dict[str, Quote]]:
+    """The marker, None where the book is lost, and every quote by symbol. Raises BookUnavailable."""
+    try:
+        stored = {_text(name): row for name, row in client().hgetall(KEY).items()}
+    except redis.RedisError as error:
+        raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
+    filled_to = stored.pop(MARKER, None)
+    quotes = {symbol: quote_from_json(json.loads(row)) for symbol, row in stored.items()}
+    return None if filled_to is None else _text(filled_to), quotes
 
 
 def clear() -> None:

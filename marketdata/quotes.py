@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+# How far a quote may be stamped ahead of the market that took it: two clocks agree only so well. A recording that does not
+# say when its quotes were taken has one clock, and no quote of its future.
+TOLERANCE_OF_TAKEN = timedelta(seconds=1)
 NO_TOLERANCE = timedelta(0)
 
 
@@ -31,6 +34,9 @@ class Quote:
     `bid_since` and `ask_since` say since when that side's price has stood: its displayed supply belongs to its price, and
     neither a flickering size, nor a repeated row, nor a side that goes missing and comes back at its price is a new supply.
     `bid_stood` and `ask_stood` are the last price of a side that is missing, or None.
+
+    `quoted_at` is the exchange's time. `taken_at` is the instant at which a live market took the quote, and None where the
+    market is as old as its quotes: age is counted from the one, and everything else happens at the other.
     """
 
     symbol: str
@@ -44,6 +50,17 @@ class Quote:
     ask_since: datetime
     bid_stood: Decimal | None = None
     ask_stood: Decimal | None = None
+    taken_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When the market has it."""
+        return self.taken_at or self.quoted_at
+
+    @property
+    def is_of_the_future(self) -> bool:
+        """Whether it is stamped further ahead of the market than clocks differ."""
+        return self.taken_at is not None and self.quoted_at - self.taken_at > TOLERANCE_OF_TAKEN
 
     @property
     def spread(self) -> Decimal | None:
@@ -80,7 +97,7 @@ class Quote:
 
 def succeed(
     previous: Quote | None, *, symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None,
-    ask_size: Decimal | None, quoted_at: datetime, feed: str,
+    ask_size: Decimal | None, quoted_at: datetime, feed: str, taken_at: datetime | None = None,
 ) -> Quote:  # fmt: skip
     """The next quote of a symbol; a side whose price did not change, or that is missing, keeps since when it has stood."""
     stood_bid = (previous.bid or previous.bid_stood) if previous is not None else None
@@ -91,12 +108,12 @@ def succeed(
         ask_since=previous.ask_since if previous is not None and stood_ask == (ask or stood_ask) else quoted_at,
         bid_stood=None if bid else stood_bid,
         ask_stood=None if ask else stood_ask,
+        taken_at=taken_at,
     )  # fmt: skip
 
 
 def fault(
     quote: Quote | None, *, at: datetime, max_age: timedelta | None, session_open: datetime | None,
-    future_tolerance: timedelta = NO_TOLERANCE,
 ) -> QuoteFault | None:  # fmt: skip
     """The first of guards 2 to 5 that the quote fails (trading-rules.md section 5), or None.
 
@@ -105,7 +122,8 @@ def fault(
     if quote is None:
         return QuoteFault.MISSING
     bid, ask = quote.bid, quote.ask
-    if bid is None or ask is None or not bid > 0 or not ask > 0 or quote.quoted_at - at > future_tolerance:
+    tolerance = NO_TOLERANCE if quote.taken_at is None else TOLERANCE_OF_TAKEN
+    if bid is None or ask is None or not bid > 0 or not ask > 0 or quote.quoted_at - at > tolerance:
         return QuoteFault.INVALID
     if (quote.bid_size is not None and quote.bid_size < 0) or (quote.ask_size is not None and quote.ask_size < 0):
         return QuoteFault.INVALID
@@ -126,13 +144,14 @@ def quote_to_json(quote: Quote) -> list[Any]:
         quote.bid_since.isoformat(),
         quote.ask_since.isoformat(),
         *(None if value is None else str(value) for value in (quote.bid_stood, quote.ask_stood)),
+        None if quote.taken_at is None else quote.taken_at.isoformat(),
     ]
 
 
 def quote_from_json(stored: list[Any]) -> Quote:
-    """The quote that `quote_to_json` stored; before 0.2 it kept no price of a missing side."""
-    symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since, *stood = stored
-    bid_stood, ask_stood = stood or (None, None)
+    """The quote that `quote_to_json` stored; before 0.2 it kept neither the price of a missing side nor when it was taken."""
+    symbol, bid, ask, bid_size, ask_size, quoted_at, feed, bid_since, ask_since, *later = stored
+    bid_stood, ask_stood, taken_at = later or (None, None, None)
     return Quote(
         symbol=symbol,
         bid=_number(bid),
@@ -145,6 +164,7 @@ def quote_from_json(stored: list[Any]) -> Quote:
         ask_since=datetime.fromisoformat(ask_since),
         bid_stood=_number(bid_stood),
         ask_stood=_number(ask_stood),
+        taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
     )
 
 

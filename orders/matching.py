@@ -5,7 +5,7 @@ sweep at the open and for working orders when a quote changes. The price is the 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
@@ -79,7 +79,6 @@ class Circumstances:
     buying_power: Decimal
     taken: Decimal = ZERO
     at_submission: bool = False
-    future_tolerance: timedelta = timedelta(0)
 
 
 def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fill | NoFill | Reject:
@@ -91,7 +90,6 @@ def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fi
         at=now.at,
         max_age=now.policy.max_age(is_option=order.is_option),
         session_open=now.session_open,
-        future_tolerance=now.future_tolerance,
     )
     if flaw is not None or quote is None or quote.bid is None or quote.ask is None:
         return NoFill(flaw or QuoteFault.INVALID)

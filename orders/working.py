@@ -71,6 +71,27 @@ def reaches(symbols: Collection[str]) -> dict[str, Reach]:
         return {symbol: Reach(*limits) for symbol, *limits in cursor.execute(_REACHES, [list(symbols)]).fetchall()}
 
 
+def newest_supplies() -> dict[tuple[str, bool], tuple[Decimal, datetime]]:
+    """The price of which open books took something last, and since when it had stood: by symbol, and whether it was the ask."""
+    with raw_cursor() as cursor:
+        rows = cursor.execute(_NEWEST_SUPPLIES).fetchall()
+    return {(symbol, side == Side.BUY): (price, since) for symbol, side, price, since in rows}
+
+
+# One probe of the index fill_taken for each symbol and side of a book; a book that never held a symbol took none of it.
+_NEWEST_SUPPLIES = """
+    SELECT DISTINCT ON (f.symbol, f.side) f.symbol, f.side, f.price, f.price_since
+    FROM portfolio_position p
+    JOIN portfolio_book b ON b.id = p.book_id AND b.closed_at IS NULL
+    CROSS JOIN unnest(ARRAY['buy', 'sell']) AS s(side)
+    CROSS JOIN LATERAL (
+        SELECT * FROM orders_fill WHERE book_id = p.book_id AND symbol = p.symbol AND side = s.side
+        ORDER BY price_since DESC LIMIT 1
+    ) AS f
+    ORDER BY f.symbol, f.side, f.price_since DESC
+"""
+
+
 def symbols_with_open_orders() -> list[str]:
     """Symbols that any open order names, by a loose index scan."""
     with raw_cursor() as cursor:

@@ -25,8 +25,26 @@ PAPERTRADE_RECORDING = env.text("PAPERTRADE_RECORDING")
 PAPERTRADE_START = env.instant("PAPERTRADE_START")
 PAPERTRADE_SPEED = env.number("PAPERTRADE_SPEED", "1")
 PAPERTRADE_SEED = env.whole("PAPERTRADE_SEED", 1)
+PAPERTRADE_PROVIDER = env.choice("PAPERTRADE_PROVIDER", "", ("", "push", "alpaca", "massive", "cutemarkets", "tradier"))
+PAPERTRADE_PROVIDER_KEY = env.text("PAPERTRADE_PROVIDER_KEY")
+PAPERTRADE_PROVIDER_SECRET = env.text("PAPERTRADE_PROVIDER_SECRET")
+PAPERTRADE_PROVIDER_FEEDS = env.words("PAPERTRADE_PROVIDER_FEEDS", "")
+PAPERTRADE_PROVIDER_URL = env.text("PAPERTRADE_PROVIDER_URL")
+PAPERTRADE_PROVIDER_STREAM_URL = env.text("PAPERTRADE_PROVIDER_STREAM_URL")
+PAPERTRADE_SYMBOL_LIMIT = env.limit("PAPERTRADE_SYMBOL_LIMIT", None)
+PAPERTRADE_DELAY_SECONDS = env.whole("PAPERTRADE_DELAY_SECONDS", 0, high=86_400)
+PAPERTRADE_RECORD = env.text("PAPERTRADE_RECORD", str(PAPERTRADE_VAR / "recordings" / "live"))  # or off
 if PAPERTRADE_MARKET == "recorded" and not PAPERTRADE_RECORDING:
     raise env.BadSetting("PAPERTRADE_MARKET=recorded needs PAPERTRADE_RECORDING: a folder with .csv or .csv.gz files.")
+
+if PAPERTRADE_MARKET == "live" and not PAPERTRADE_PROVIDER:
+    raise env.BadSetting(
+        "PAPERTRADE_MARKET=live needs PAPERTRADE_PROVIDER: alpaca, massive, cutemarkets, tradier, or push for your own quotes."
+    )
+if PAPERTRADE_DELAY_SECONDS and PAPERTRADE_MARKET != "live":
+    raise env.BadSetting(
+        "PAPERTRADE_DELAY_SECONDS is for PAPERTRADE_MARKET=live: the other markets have clocks of their own."
+    )
 
 # --- The policy of new accounts (trading-rules.md section 5) ----------------------------------------------------------
 PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS = env.whole("PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS", 15, low=1, high=86_400)

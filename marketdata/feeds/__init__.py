@@ -1,13 +1,16 @@
 """Where quotes come from: one file a feed, behind one small protocol."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from marketdata.quotes import Quote
 
 Passed = Callable[[Quote], object]
+# Of which price orders have taken something last, and since when it had stood: by symbol, and whether it was the ask.
+Supplies = Mapping[tuple[str, bool], tuple[Decimal, datetime]]
 
 
 class FeedError(Exception):

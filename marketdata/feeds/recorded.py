@@ -1,8 +1,9 @@
 """The recorded market: CSV files of quotes, plain or gzip, merged by time and streamed.
 
 Format: header `ts,symbol,bid,ask,bid_size,ask_size,source`, each file sorted by `ts`; `ts` is UTC ISO 8601 with Z, an empty
-price is an absent side, an empty size a feed without sizes. Rows of one instant keep the order of the sorted file names,
-then of the lines. A bad row is counted and reported with its file and line, and never used.
+price is an absent side, an empty size a feed without sizes. Recordings of a live market have an eighth column, `taken_at`: when
+the market took the quote. They are sorted by it and played by it, and `ts` may go back. Rows of one instant keep the order of
+the sorted file names, then of the lines. A bad row is counted and reported with its file and line, and never used.
 
 A row is a line and nothing is quoted, so that a stray quotation mark spoils one row and not all up to the next. A file is
 open from its first row to its last, so that a year of daily files needs one at a time.
@@ -32,6 +33,7 @@ from marketdata.sessions import calendar
 log = structlog.get_logger(__name__)
 
 COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
+COLUMNS_TAKEN = [*COLUMNS, "taken_at"]
 SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
@@ -47,7 +49,7 @@ class RecordingError(FeedError):
 
 
 class Row(NamedTuple):
-    """One good line of a recording."""
+    """One good line of a recording. `at` is when it is played: `taken_at`, or where there is none the quote's own time."""
 
     at: datetime
     symbol: str
@@ -56,6 +58,15 @@ class Row(NamedTuple):
     bid_size: Decimal | None
     ask_size: Decimal | None
     source: str
+    quoted_at: datetime
+    taken_at: datetime | None = None
+
+    def follow(self, previous: Quote | None, *, feed: str) -> Quote:
+        """The quote that this row is, after the one before it of its symbol; `feed` where the row names none."""
+        return succeed(
+            previous, symbol=self.symbol, bid=self.bid, ask=self.ask, bid_size=self.bid_size, ask_size=self.ask_size,
+            quoted_at=self.quoted_at, feed=self.source or feed, taken_at=self.taken_at,
+        )  # fmt: skip
 
 
 @dataclass
@@ -151,12 +162,8 @@ class RecordedCursor:
 
     def _take(self, row: Row) -> Quote:
         self._at = row.at
-        at, symbol, bid, ask, bid_size, ask_size, source = row
-        quote = succeed(
-            self.latest.get(symbol), symbol=symbol, bid=bid, ask=ask, bid_size=bid_size, ask_size=ask_size, quoted_at=at,
-            feed=source or self.feed.name,
-        )  # fmt: skip
-        self.latest[symbol] = quote
+        quote = row.follow(self.latest.get(row.symbol), feed=self.feed.name)
+        self.latest[row.symbol] = quote
         self._ahead = next(self._rows, None)
         return quote
 
@@ -185,12 +192,14 @@ def read_file(path: Path, report: Report) -> Generator[Row, None, None]:
     number, before = 0, BEGINNING
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="replace") as lines:
-            if _fields(next(lines, "")) != COLUMNS:
-                report.refuse(path, 1, f"the header must be {','.join(COLUMNS)}; the file is not read")
+            columns = _fields(next(lines, ""))
+            if columns not in (COLUMNS, COLUMNS_TAKEN):
+                wanted = f"{','.join(COLUMNS)}, and perhaps {COLUMNS_TAKEN[-1]}"
+                report.refuse(path, 1, f"the header must be {wanted}; the file is not read")
                 return
             for number, line in enumerate(lines, start=2):
                 try:
-                    row = read_row(_fields(line), not_before=before)
+                    row = read_row(_fields(line), columns=columns, not_before=before)
                 except ValueError as problem:
                     report.refuse(path, number, str(problem))
                     continue
@@ -209,26 +218,28 @@ def _fields(line: str) -> list[str]:
     return line.removesuffix("\n").split(",")
 
 
-def read_row(fields: list[str], *, not_before: datetime = BEGINNING) -> Row:
+def read_row(fields: list[str], *, columns: list[str] = COLUMNS, not_before: datetime = BEGINNING) -> Row:
     """One line of a recording. Raises ValueError saying what is wrong with it."""
-    if len(fields) != len(COLUMNS):
-        raise ValueError(f"has {len(fields)} columns instead of {len(COLUMNS)}")
-    stamp, symbol, bid, ask, bid_size, ask_size, source = fields
+    if len(fields) != len(columns):
+        raise ValueError(f"has {len(fields)} columns instead of {len(columns)}")
+    stamp, symbol, bid, ask, bid_size, ask_size, source, *taken = fields
     _check_symbol(symbol)
     _check_source(source)
-    at = _instant(stamp)
+    quoted_at = _instant(stamp)
+    taken_at = _instant(taken[0], "taken_at") if taken else None
+    at = taken_at or quoted_at
     if at < not_before:
         raise ValueError("is earlier than the row before it")
-    return Row(at, symbol, _price(bid), _price(ask), _size(bid_size), _size(ask_size), source)
+    return Row(at, symbol, _price(bid), _price(ask), _size(bid_size), _size(ask_size), source, quoted_at, taken_at)
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, column: str = "ts") -> datetime:
     if not _STAMP.fullmatch(text):
-        raise ValueError("ts is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds")
+        raise ValueError(f"{column} is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds")
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("ts is not a time that exists") from None
+        raise ValueError(f"{column} is not a time that exists") from None
 
 
 @lru_cache(maxsize=65_536)

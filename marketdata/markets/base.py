@@ -1,12 +1,12 @@
 """What a market is: a feed behind a clock and a calendar."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from django.conf import settings
 
 from marketdata import clock, quote_book
-from marketdata.feeds import Feed, FeedCursor
+from marketdata.feeds import Feed, FeedCursor, Supplies
 from marketdata.quotes import Quote
 
 
@@ -47,6 +47,22 @@ class Market:
     def publish(self, cursor: FeedCursor, *, through: str) -> None:
         """Tell all processes the latest quotes; `through` is the position of the clock."""
         quote_book.publish(cursor.latest.values(), through=through)
+
+    def take(self, cursor: FeedCursor, to: datetime) -> None:
+        """A live market takes what it has heard, as quotes of the instant `to`; the others have theirs."""
+
+    def first_minute(self, to: datetime) -> datetime | None:
+        """From when on the minutes missed before `to` are still snapshots; None = all of them."""
+        return None
+
+    def lead(self, *, supplies: Callable[[], Supplies]) -> None:
+        """This process moves the market from now on; `supplies` says what orders took of displayed prices last."""
+
+    def stop(self) -> None:
+        """Not any more."""
+
+    def attend(self, *, orders: Collection[str], held: Collection[str]) -> None:
+        """After a step, with the gate open: quotes are needed of these symbols of open orders, and of these held."""
 
     def start(self) -> bool:
         """Make the clock's row, or let it go on from where it stood; True where time begins anew."""

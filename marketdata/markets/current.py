@@ -1,13 +1,29 @@
 """The market in force: feed, clock and calendar, chosen by one setting, so that they cannot disagree."""
 
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
 
+from marketdata.feeds.live.feed import LiveFeed
+from marketdata.feeds.live.protocol import BadOptions, ProviderOptions
 from marketdata.feeds.recorded import RecordedFeed
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.markets.base import Market, MarketError
+from marketdata.markets.live import LiveMarket, known_quotes
 from marketdata.markets.simulated import SimulatedMarket
+
+# Each has `check(options)` and `provider(options, listener)`. Loaded where one is chosen: their clients are not needed else.
+PROVIDERS = {
+    "push": "marketdata.feeds.live.pushed",
+    "alpaca": "marketdata.feeds.live.alpaca",
+    "massive": "marketdata.feeds.live.massive",
+    "cutemarkets": "marketdata.feeds.live.cutemarkets",
+    "tradier": "marketdata.feeds.live.tradier",
+}
+NOT_RECORDED = "off"
 
 _current: Market | None = None
 
@@ -31,6 +47,28 @@ def _build() -> Market:
         return SimulatedMarket(SimulatedFeed(seed=settings.PAPERTRADE_SEED))
     if settings.PAPERTRADE_MARKET == "recorded":
         return Market("recorded", RecordedFeed(Path(settings.PAPERTRADE_RECORDING)))
-    raise MarketError(
-        "The live market has no provider yet: set PAPERTRADE_MARKET to simulated, or to recorded with PAPERTRADE_RECORDING."
+    return LiveMarket(_live_feed(settings.PAPERTRADE_PROVIDER))
+
+
+def _live_feed(provider: str) -> LiveFeed:
+    module, options = import_module(PROVIDERS[provider]), provider_options()
+    try:
+        module.check(options)
+    except BadOptions as problem:
+        raise MarketError(str(problem)) from None
+    folder = None if settings.PAPERTRADE_RECORD == NOT_RECORDED else Path(settings.PAPERTRADE_RECORD)
+    build = partial(module.provider, options)
+    return LiveFeed(f"live:{provider}", build, folder=folder, known=known_quotes)
+
+
+def provider_options() -> ProviderOptions:
+    """What the settings say of the provider."""
+    return ProviderOptions(
+        key=settings.PAPERTRADE_PROVIDER_KEY,
+        secret=settings.PAPERTRADE_PROVIDER_SECRET,
+        feeds=tuple(settings.PAPERTRADE_PROVIDER_FEEDS),
+        url=settings.PAPERTRADE_PROVIDER_URL,
+        stream_url=settings.PAPERTRADE_PROVIDER_STREAM_URL,
+        symbol_limit=settings.PAPERTRADE_SYMBOL_LIMIT,
+        delay=timedelta(seconds=settings.PAPERTRADE_DELAY_SECONDS),
     )

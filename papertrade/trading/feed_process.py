@@ -1,47 +1,86 @@
 """The feed process: moves a running market step by step, and keeps the quote book filled."""
 
 from contextlib import suppress
+from datetime import timedelta
 
-from marketdata import clock, quote_book
+import structlog
+from django.db import OperationalError
+
+from marketdata import clock, gate, quote_book
 from marketdata.markets.current import current_market
+from orders import working
 from papertrade.lib.errors import Conflict
 from papertrade.trading.clock import moving
-from papertrade.trading.mover import the_mover
+from papertrade.trading.mover import drop_movers, the_mover
+
+log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 0.2  # wall time between two steps of a running market
+GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
+PASSING_SECONDS = 0.02  # that long it then stays open at least
 IDLE_SECONDS = 1.0
+ASLEEP_AFTER = timedelta(seconds=5)  # wall time without a step after which a running clock goes on from where it stood
+JITTER = timedelta(seconds=1)  # by how much a wall clock may be set back without anybody minding
 
 
 class FeedProcess:
-    """The feed process: moves a running market step by step, and keeps the quote book filled."""
+    """The process that leads. Call `begin`, then `beat` again and again, and in the end `end`."""
 
     def __init__(self) -> None:
         self.market = current_market()
-        self.mover = the_mover()
+
+    def begin(self) -> None:
+        """Go on where the last leader ended; nothing that this process knew of the market before counts."""
+        drop_movers()
+        self.market.lead(supplies=working.newest_supplies)
+        with moving():
+            the_mover().publish()
+
+    def end(self) -> None:
+        """Let go of the provider's connection first of all: whoever leads next may need its seat."""
+        self.market.stop()
 
     def beat(self) -> float:
         """One step; how many wall seconds to wait before the next."""
+        if not self.market.manual:
+            self._go_on_after_a_gap()
         clock.beat()
         if self.market.manual:
             self._refill()
             return IDLE_SECONDS
         try:
             with moving():
-                self._step()
+                done = self._step()
         except Conflict:  # an operator's command moves the market just now
             return IDLE_SECONDS
-        return STEP_SECONDS
+        mover = the_mover()
+        self.market.attend(orders=mover.order_symbols, held=mover.held_symbols)
+        return STEP_SECONDS if done else PASSING_SECONDS
 
-    def _step(self) -> None:
-        due = clock.read().due
-        self.mover.step(due)
-        waiting_from = self.market.skip(due)
+    def _step(self) -> bool:
+        mover, due = the_mover(), clock.read().due
+        done = mover.step(due, seconds=GATE_SECONDS)
+        waiting_from = self.market.skip(due) if done else None
         if waiting_from is not None:
-            self.mover.step(waiting_from)
+            mover.step(waiting_from)
             clock.jump(waiting_from)
+        return done
+
+    def _go_on_after_a_gap(self) -> None:
+        """After sleep of the machine, or where its clock was set back, a running clock goes on from where it stood."""
+        gap = clock.since_last_beat()
+        if gap is not None and not -JITTER <= gap <= ASLEEP_AFTER:
+            clock.anchor_again()
+            log.warning("clock_goes_on", stood_still_seconds=round(gap.total_seconds(), 1), market=self.market.name)
 
     def _refill(self) -> None:
-        """A quote book that was lost, or fell behind, is filled anew; while an advance runs it does that itself."""
-        if self.market.has_book and quote_book.marker() != clock.read().position:
-            with suppress(Conflict), moving():
-                self.mover.publish()
+        """A quote book that was lost, or fell behind, is filled anew; an advance does that itself.
+
+        Under the gate, which whoever moves the market closes: without the movers' lock, so that an advance that comes meanwhile
+        waits a moment and is not refused.
+        """
+        if not self.market.has_book or quote_book.marker() == clock.read().position:
+            return
+        with suppress(OperationalError), gate.closed_gate():  # an advance that takes longer than a lock is waited for
+            if quote_book.marker() != clock.read().position:
+                the_mover().publish()

@@ -35,6 +35,11 @@ SNAPSHOT_EVERY = timedelta(minutes=1)
 _movers: dict[int, "Mover"] = {}
 
 
+def drop_movers() -> None:
+    """Begin anew: what this process knows of the market may be old."""
+    _movers.clear()
+
+
 def the_mover() -> "Mover":
     """This process's mover of the market in force: it keeps its place in the recording between two steps."""
     current = current_market()
@@ -61,6 +66,7 @@ class Mover:
         self.cursor = current.feed.cursor()
         self.interest = Interest()  # what is held, or has open orders
         self.held_symbols: list[str] = []
+        self.order_symbols: list[str] = []  # with open orders
         self.marking_quotes: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
         self.stored_marks: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
         self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
@@ -74,6 +80,8 @@ class Mover:
         """
         reading = self._seek()
         self._reload_interest(reading.through)
+        if self._unfinished is None:
+            self.market.take(self.cursor, to)
         done = self._go_to(to, reading, Deadline(seconds))
         self.market.publish(self.cursor, through=clock.read().position)
         return done
@@ -96,7 +104,8 @@ class Mover:
         return reading
 
     def _go_to(self, to: datetime, reading: clock.ClockReading, deadline: "Deadline") -> bool:
-        for instant in _instants(reading.through, to, begun=reading.through_book is not None):
+        begun, first_minute = reading.through_book is not None, self.market.first_minute(to)
+        for instant in _instants(reading.through, to, begun=begun, first_minute=first_minute):
             for batch in self._batches(instant, reading):
                 if not self._apply(batch, deadline):
                     return False
@@ -112,7 +121,7 @@ class Mover:
             rest, self._unfinished = self._unfinished, None
             yield rest
         for quotes in self.cursor.until(to, self.interest):
-            at = quotes[0].quoted_at
+            at = quotes[0].at
             left_over = reading.half_done and at == reading.through
             yield Batch(at, quotes, (reading.through_book or 0) if left_over else 0)
 
@@ -198,7 +207,8 @@ class Mover:
         """Orders and positions may have changed: what was known of them is asked again."""
         self._reaches = None
         self._reload_held(at)
-        self.interest.change([*self.held_symbols, *working.symbols_with_open_orders()])
+        self.order_symbols = working.symbols_with_open_orders()
+        self.interest.change([*self.held_symbols, *self.order_symbols])
 
     def _reload_interest_in(self, symbols: Collection[str], at: datetime) -> None:
         """Fills change the orders of their own symbols only, and nobody sends others while the gate is closed."""
@@ -214,7 +224,7 @@ class Mover:
 
     def _reach(self, symbol: str) -> working.Reach:
         if self._reaches is None:
-            self._reaches = working.reaches(working.symbols_with_open_orders())
+            self._reaches = working.reaches(self.order_symbols)
         return self._reaches.get(symbol, working.NO_REACH)
 
 
@@ -229,8 +239,11 @@ class Deadline:
         return self._until is not None and time.monotonic() >= self._until
 
 
-def _instants(after: datetime, to: datetime, *, begun: bool) -> Iterator[datetime]:
-    """The instants in (after, to] at which something beside quotes is due, and `to` itself; before them one half done."""
+def _instants(after: datetime, to: datetime, *, begun: bool, first_minute: datetime | None) -> Iterator[datetime]:
+    """The instants in (after, to] at which something beside quotes is due, and `to` itself; before them one half done.
+
+    Of the minutes before `first_minute` nothing is due, but opens and closes always are.
+    """
     days, at = calendar(), after
     if begun:
         yield after
@@ -239,7 +252,10 @@ def _instants(after: datetime, to: datetime, *, begun: bool) -> Iterator[datetim
         if at < session.open:
             following = session.open
         else:
-            following = min(session.open + SNAPSHOT_EVERY * ((at - session.open) // SNAPSHOT_EVERY + 1), session.close)
+            seen = at if first_minute is None else max(at, min(first_minute, session.close))
+            following = min(
+                session.open + SNAPSHOT_EVERY * ((seen - session.open) // SNAPSHOT_EVERY + 1), session.close
+            )
         at = min(following, to)
         yield at
 

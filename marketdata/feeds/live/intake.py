@@ -6,7 +6,7 @@ long a step takes: of the quotes between two steps only the newest of each symbo
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from marketdata.feeds.live.protocol import Chain, Count, Coverage, Line, RawQuote
@@ -14,6 +14,7 @@ from marketdata.feeds.live.protocol import Chain, Count, Coverage, Line, RawQuot
 MAX_SYMBOLS = 20_000  # far above what any provider streams; a pusher that invents symbols ends here
 
 CONFLATED = "conflated"
+TAKEN = "taken"
 REFUSED = "refused"
 OUT_OF_ORDER = "out_of_order"
 DUPLICATE = "duplicate"
@@ -101,6 +102,12 @@ class Intake:
         with self._lock:
             refused, self._refused = self._refused, set()
         return refused
+
+    def count_outcomes(self, outcomes: Mapping[str, int]) -> None:
+        """How many of the quotes were taken, and how many refused for which reason."""
+        with self._lock:
+            for outcome, number in outcomes.items():
+                self._counted[(TAKEN, "") if outcome == TAKEN else (REFUSED, outcome)] += number
 
     def take_counted(self) -> Counted:
         """What was counted since the last call."""

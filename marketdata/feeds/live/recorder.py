@@ -46,13 +46,13 @@ class Recorder:
         self._packer = zlib.compressobj()
         self._begun = self._asleep_until = LONG_AGO
 
-    def write(self, quotes: Sequence[RawQuote], taken_at: datetime) -> None:
+    def write(self, rows: Sequence[str], taken_at: datetime) -> None:
         """Record the quotes of one step, in the order in which they are taken."""
         if self._file is None and taken_at < self._asleep_until:
             return
         try:
             self._open_file_of(taken_at)
-            self._append("".join(row_text(quote, taken_at) for quote in quotes))
+            self._append("".join(f"{row}\n" for row in rows))
         except OSError as error:
             self._give_up(f"The recording cannot be written: {error.strerror or error}.", taken_at)
 
@@ -99,7 +99,7 @@ def row_text(quote: RawQuote, taken_at: datetime) -> str:
     """A quote as a line of a recording."""
     return (
         f"{_stamp(quote.quoted_at)},{quote.symbol},{_number(quote.bid)},{_number(quote.ask)},{_number(quote.bid_size)},"
-        f"{_number(quote.ask_size)},{quote.feed},{_stamp(taken_at)}\n"
+        f"{_number(quote.ask_size)},{quote.feed},{_stamp(taken_at)}"
     )
 
 

@@ -12,9 +12,9 @@ from marketdata import gate
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
 from marketdata.markets.current import current_market
-from papertrade.lib.errors import Unavailable
+from papertrade.lib.errors import Conflict, Unavailable
 from papertrade.lib.postgres import try_lock, unlock
-from papertrade.trading.clock import moving, start_market
+from papertrade.trading.clock import start_market
 from papertrade.trading.feed_process import FeedProcess
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 self._lead()
             except (MarketError, FeedError) as error:
                 raise CommandError(str(error)) from None
-            except (OperationalError, Unavailable) as error:
+            except (OperationalError, Unavailable, Conflict) as error:
                 # A server is away: all is kept in the database, so trying again is all there is to do.
                 log.warning("feed_interrupted", error=str(error).strip())
                 self._let_go()
@@ -63,10 +63,12 @@ class Command(BaseCommand):
             if self.stopping:
                 return
         start_market()
-        heart = FeedProcess()
-        with moving():
-            heart.mover.publish()
-        log.info("feed_started", market=current_market().name, feed=current_market().feed.name)
-        while not self.stopping:
-            self._pause(heart.beat())
+        process = FeedProcess()
+        try:
+            process.begin()
+            log.info("feed_started", market=current_market().name, feed=current_market().feed.name)
+            while not self.stopping:
+                self._pause(process.beat())
+        finally:
+            process.end()
         unlock(gate.FEED)

@@ -1,0 +1,193 @@
+"""The live feed of the process that leads: a provider in its thread, the recording, and the quotes that the market takes.
+
+What was heard becomes quotes when a step *takes* it, all at the instant of that step. Taken quotes are recorded first; so the
+recording is the market's memory: what a leader recorded and died before doing, the next one does, just as a replay will.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from marketdata.feeds import Interest, Passed, Supplies, ignore
+from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
+from marketdata.feeds.live.io_thread import Build, IoThread
+from marketdata.feeds.live.protocol import Count, RawQuote
+from marketdata.feeds.live.recorder import LONG_AGO, Recorder, lines_since, row_text
+from marketdata.feeds.recorded import COLUMNS_TAKEN, Row, read_row
+from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote
+
+LAGS_KEPT = 200  # of the latest quotes, for the median
+LOOKED_BACK = timedelta(minutes=10)  # into the recording, where no quote book says from when on it is needed
+
+
+class Heard(NamedTuple):
+    """A line of the recording, and what a reader of it sees."""
+
+    text: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a new leader knows of the quotes before it: the quote book, and up to which instant that is filled."""
+
+    latest: dict[str, Quote] = field(default_factory=dict)
+    filled_to: datetime | None = None
+
+
+class LiveFeed:
+    """Made in every process that asks for the market; only the one that leads starts the provider."""
+
+    def __init__(self, name: str, build: Build, *, folder: Path | None, known: Callable[[], Known] = Known) -> None:
+        self.name = name
+        self.intake = Intake()
+        self.folder = folder
+        self.known = known
+        self.supplies: Callable[[], Supplies] = dict
+        self.lags: deque[timedelta] = deque(maxlen=LAGS_KEPT)
+        self.recorder = Recorder(folder) if folder is not None else None
+        self._thread = IoThread(build, self.intake)
+
+    def lead(self) -> None:
+        """Start the provider."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the provider's connections first of all, and end the recording."""
+        self._thread.stop()
+        if self.recorder is not None:
+            self.recorder.close()
+
+    @property
+    def thread(self) -> IoThread:
+        return self._thread
+
+    @property
+    def lag(self) -> timedelta | None:
+        """By how much the latest quotes were older than the market when it took them: the median of many."""
+        return sorted(self.lags)[len(self.lags) // 2] if len(self.lags) >= LAGS_KEPT // 2 else None
+
+    def cursor(self) -> "LiveCursor":
+        return LiveCursor(self)
+
+    def exists(self, symbol: str) -> bool:
+        return True
+
+    def first_at(self) -> datetime:
+        raise NotImplementedError("a live market begins now")
+
+
+class LiveCursor:
+    """What the market has taken, and what it has still to do of it."""
+
+    def __init__(self, feed: LiveFeed) -> None:
+        self.feed = feed
+        self.latest: dict[str, Quote] = {}
+        self.changed: set[str] = set()  # symbols of which the quote book does not have the latest yet
+        self._taken: deque[tuple[datetime, list[Row]]] = deque()  # and not given out by `until` yet
+        self._supplies: dict[tuple[str, bool], tuple[Decimal, datetime]] = {}
+        self._at: datetime | None = None  # where it stands; None = it has not been put anywhere
+
+    def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
+        if self._at is None or self._at > through or (self._at == through and not whole):
+            self._recover(through, whole, passed)
+        while self._taken and (self._taken[0][0] < through or (whole and self._taken[0][0] == through)):
+            _, rows = self._taken.popleft()
+            for row in rows:  # another process was faster
+                passed(self._follow(row))
+        self._at = max(self._at or through, through)
+
+    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+        while self._taken and self._taken[0][0] <= to:
+            self._at, rows = self._taken.popleft()
+            yield [self._follow(row) for row in rows]
+
+    def hear(self, to: datetime) -> list[Heard]:
+        """What was heard since the last time, at the instant `to`, without what is not news."""
+        outcomes: Counter[str] = Counter()
+        news = []
+        for raw in self.feed.intake.take_quotes():
+            text = row_text(raw, to)
+            outcome, row = self._judge(raw, text, to)
+            outcomes[outcome] += 1
+            if row is not None:
+                news.append(Heard(text, row))
+                self.feed.lags.append(to - raw.quoted_at)
+        self.feed.intake.count_outcomes(outcomes)
+        return news
+
+    def take(self, news: Sequence[Heard], to: datetime) -> None:
+        """Record it, and let `until` give it out at the instant `to`."""
+        if self.feed.recorder is not None:
+            self.feed.recorder.write([heard.text for heard in news], to)
+        self._taken.append((to, [heard.row for heard in news]))
+
+    def _judge(self, raw: RawQuote, text: str, to: datetime) -> tuple[str, Row | None]:
+        """The row that a quote becomes, as a reader of the recording will see it; else what is wrong with it."""
+        try:
+            row = read_row(text.split(","), columns=COLUMNS_TAKEN)
+        except ValueError:
+            return str(Count.BAD), None
+        known = self.latest.get(raw.symbol)
+        if known is None or known.quoted_at < row.quoted_at or known.quoted_at - to > TOLERANCE_OF_TAKEN:
+            return TAKEN, row
+        if known.quoted_at > row.quoted_at:
+            return OUT_OF_ORDER, None
+        same = (known.bid, known.ask, known.bid_size, known.ask_size) == (row.bid, row.ask, row.bid_size, row.ask_size)
+        return (DUPLICATE, None) if same else (TAKEN, row)
+
+    def _follow(self, row: Row) -> Quote:
+        before = self.latest.get(row.symbol)
+        quote = row.follow(before, feed=self.feed.name)
+        if self._supplies:
+            known_since = before.quoted_at if before is not None else LONG_AGO
+            quote = replace(
+                quote,
+                bid_since=self._since(quote.symbol, False, quote.bid, quote.bid_since, known_since),
+                ask_since=self._since(quote.symbol, True, quote.ask, quote.ask_since, known_since),
+            )
+        self.latest[row.symbol] = quote
+        self.changed.add(row.symbol)
+        return quote
+
+    def _since(self, symbol: str, is_ask: bool, price: Decimal | None, since: datetime, known: datetime) -> datetime:
+        """Since when a price has stood: orders may have taken from it after the last quote that is known from before."""
+        taken = self._supplies.pop((symbol, is_ask), None)
+        return taken[1] if taken is not None and taken[0] == price and known < taken[1] < since else since
+
+    def _recover(self, through: datetime, whole: bool, passed: Passed) -> None:
+        """Begin where another leader ended: its quote book, and behind that its recording."""
+        known = self.feed.known()
+        self.latest, self._taken = dict(known.latest), deque()
+        self.changed = set(self.latest)
+        for quote in self.latest.values():
+            passed(quote)
+        since = min(through, known.filled_to) if known.filled_to else through - LOOKED_BACK
+        rows = _rows_since(self.feed.folder, since) if self.feed.folder is not None else []
+        for at, together in groupby(rows, key=attrgetter("at")):
+            if at < through or (whole and at == through):
+                for row in together:
+                    before = self.latest.get(row.symbol)
+                    if before is None or before.at < row.at:
+                        passed(self._follow(row))
+            else:
+                self._taken.append((at, list(together)))
+        is_behind = known.filled_to is None or known.filled_to < through
+        self._supplies = dict(self.feed.supplies()) if is_behind else {}
+
+
+def _rows_since(folder: Path, since: datetime) -> list[Row]:
+    """The good rows of the recordings in a folder that were taken at or after an instant."""
+    rows = []
+    for line in lines_since(folder, since):
+        try:
+            rows.append(read_row(line.split(","), columns=COLUMNS_TAKEN))
+        except ValueError:
+            continue
+    return rows
