@@ -4,7 +4,10 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from uuid_utils.compat import uuid7
+
+from accounts.policy import policy_hash
 
 NAME_MAX_LENGTH = 100
 REASON_MAX_LENGTH = 500
@@ -121,3 +124,8 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} #{self.number}"
+
+    @cached_property
+    def policy_hash(self) -> str:
+        """Names the policy; evidence says which one it was judged by without repeating it."""
+        return policy_hash(self.policy)

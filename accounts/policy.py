@@ -4,6 +4,8 @@ A generation freezes one when it opens (trading-rules.md section 5), so that wha
 the rules it ran under, whatever the server's settings have become.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
@@ -109,3 +111,8 @@ _READERS = {
 def policy_from_json(stored: Mapping[str, Any]) -> Policy:
     """The policy of a generation, read back from its row."""
     return Policy().merged(stored)
+
+
+def policy_hash(stored: Mapping[str, Any]) -> str:
+    """Names a stored policy: SHA-256 of its JSON with sorted names and no spaces."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,11 +1,18 @@
 """Quotes kept as evidence: the only conversions between a quote and its row."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 import psycopg
 
 from marketdata.models import QuoteRecord
 from marketdata.quotes import Quote
+from papertrade.lib.postgres import instances, raw_cursor
+
+_RECORDS = f"""
+    SELECT {", ".join(column.column for column in QuoteRecord._meta.concrete_fields)}
+    FROM marketdata_quoterecord WHERE id = ANY(%s)
+"""
 
 
 def as_quote(row: QuoteRecord) -> Quote:
@@ -48,3 +55,13 @@ def keep_quotes(cursor: psycopg.Cursor, quotes: Iterable[Quote]) -> None:
         """,
         [list(column) for column in zip(*values, strict=True)],
     )
+
+
+def records(ids: Iterable[UUID | None]) -> dict[UUID, QuoteRecord]:
+    """The quotes kept under these ids, in one statement."""
+    wanted = list({quote_id for quote_id in ids if quote_id is not None})
+    if not wanted:
+        return {}
+    with raw_cursor() as cursor:
+        found = cursor.execute(_RECORDS, [wanted], binary=True).fetchall()
+    return {record.pk: record for record in instances(QuoteRecord, found)}

@@ -15,6 +15,8 @@ from typing import NamedTuple
 OPTION_MULTIPLIER = 100
 STRIKE_SCALE = 1000
 CENTURY = 2000
+MAX_SYMBOL_LENGTH = 32
+WANTED = "must be a stock ticker such as AAPL, or an option such as O:SPY260620C00500000"
 
 # Roots that are not their stock's ticker: weekly index series, and classes written without their dot.
 UNDERLYING_OF_ROOT = {
@@ -84,7 +86,7 @@ def parse_symbol(text: str) -> Instrument:
         return Instrument(text, AssetClass.US_EQUITY, 1, text)
     match = _OPTION.fullmatch(text)
     if match is None:
-        raise InvalidSymbol("must be a stock ticker such as AAPL, or an option such as O:SPY260620C00500000")
+        raise InvalidSymbol(WANTED)
     root, year, month, day, right, strike = match.groups()
     try:
         expiry = date(CENTURY + int(year), int(month), int(day))
@@ -102,6 +104,24 @@ def parse_symbol(text: str) -> Instrument:
         strike=Decimal(int(strike)) / STRIKE_SCALE,
         right=OptionRight.CALL if right == "C" else OptionRight.PUT,
     )
+
+
+def read_symbol(text: str) -> Instrument:
+    """The instrument that people mean: in any case. Raises InvalidSymbol, which says the spelling that was meant."""
+    if not text.isascii() or len(text) > MAX_SYMBOL_LENGTH:
+        raise InvalidSymbol(WANTED)
+    try:
+        return parse_symbol(text.upper())
+    except InvalidSymbol as problem:
+        meant = _meant(text.upper())
+        raise InvalidSymbol(f"{problem}; write {meant}" if meant else str(problem)) from None
+
+
+def _meant(text: str) -> str | None:
+    """The symbol in one of its other spellings: a padded OCC symbol, one without `O:`, a class with another separator."""
+    bare = "".join(text.split()).removeprefix("O:")
+    spellings = (bare.replace("/", ".").replace("-", "."), f"O:{bare.replace('.', '').replace('/', '')}")
+    return next((spelling for spelling in spellings if spelling != text and is_symbol(spelling)), None)
 
 
 def is_symbol(text: str) -> bool:

@@ -12,6 +12,7 @@ from marketdata import quote_book
 from marketdata.feeds.universe import TICKERS
 from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
 from marketdata.markets.current import current_market
+from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, calendar
 
 WEEKLY_EXPIRIES = 8
@@ -40,14 +41,33 @@ class Listed(NamedTuple):
     name: str
 
 
-def search(text: str, *, limit: int) -> list[Listed]:
-    """Stocks whose ticker or name begins with or contains the text, the closest first, at most `limit`.
+class Found(NamedTuple):
+    """A stock that was looked for. `rank` says how far it is from what was asked: lower is closer."""
+
+    rank: int
+    symbol: str
+    name: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands among all that were found, as text in their order."""
+        return f"{self.rank} {self.symbol}"
+
+
+def search(text: str) -> list[Found]:
+    """Stocks whose ticker or name begins with or contains the text, the closest first.
 
     Raises Unavailable where the quote book cannot be read.
     """
     wanted = text.strip().upper()
-    found = [(rank, stock) for stock in _stocks() if (rank := _rank(stock, wanted)) is not None]
-    return [stock for _, stock in sorted(found)[:limit]]
+    return sorted(Found(rank, *stock) for stock in _stocks() if (rank := _rank(stock, wanted)) is not None)
+
+
+def spot_of(quote: Quote | None) -> Decimal | None:
+    """The price around which chains are shown: half way between bid and ask, or the one of them that there is."""
+    if quote is None:
+        return None
+    return quote.mid if quote.mid is not None else quote.bid if quote.bid is not None else quote.ask
 
 
 def _rank(stock: Listed, wanted: str) -> int | None:

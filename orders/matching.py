@@ -83,20 +83,13 @@ class Circumstances:
 
 def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fill | NoFill | Reject:
     """Decide one order against one quote: guards 1 to 9, then a fill at the ask (buy) or the bid (sell)."""
-    if now.session_open is None:
-        return NoFill(NoFillReason.MARKET_CLOSED)
-    flaw = fault(
-        quote,
-        at=now.at,
-        max_age=now.policy.max_age(is_option=order.is_option),
-        session_open=now.session_open,
-    )
+    flaw = _first_flaw(quote, now, is_option=order.is_option)
     if flaw is not None or quote is None or quote.bid is None or quote.ask is None:
         return NoFill(flaw or QuoteFault.INVALID)
     price = quote.ask if order.side == Side.BUY else quote.bid
     if not marketable(order.side, order.limit_price, price):
         return NoFill(NoFillReason.NOT_MARKETABLE)
-    if order.is_option and quote.ask - quote.bid > now.policy.max_spread((quote.ask + quote.bid) / 2):
+    if order.is_option and _too_wide(quote.bid, quote.ask, now.policy):
         if now.at_submission:
             return Reject(RejectReason.OPTION_SPREAD_TOO_WIDE)
         return NoFill(NoFillReason.OPTION_SPREAD_TOO_WIDE)
@@ -107,6 +100,38 @@ def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fi
     if order.side == Side.BUY and amount > now.buying_power + order.held_cash:
         return Reject(RejectReason.INSUFFICIENT_BUYING_POWER)
     return Fill(qty=qty, price=price, amount=amount)
+
+
+def obstacle(quote: Quote | None, now: Circumstances, *, is_option: bool) -> NoFillReason | QuoteFault | None:
+    """What would stop an order for it, whatever its terms: the first of guards 1 to 5, 7 and 8 that the quote fails.
+
+    Sizes are what is displayed: a quote that shows nothing on one side stops whoever would take from that side.
+    """
+    flaw = _first_flaw(quote, now, is_option=is_option)
+    if flaw is not None or quote is None or quote.bid is None or quote.ask is None:
+        return flaw or QuoteFault.INVALID
+    if is_option and _too_wide(quote.bid, quote.ask, now.policy):
+        return NoFillReason.OPTION_SPREAD_TOO_WIDE
+    if now.policy.size_cap and ZERO in (quote.bid_size, quote.ask_size):
+        return NoFillReason.NO_DISPLAYED_SIZE
+    return None
+
+
+def _first_flaw(quote: Quote | None, now: Circumstances, *, is_option: bool) -> NoFillReason | QuoteFault | None:
+    """Guards 1 to 5: the market, and the quote by itself."""
+    if now.session_open is None:
+        return NoFillReason.MARKET_CLOSED
+    return fault(
+        quote,
+        at=now.at,
+        max_age=now.policy.max_age(is_option=is_option),
+        session_open=now.session_open,
+    )
+
+
+def _too_wide(bid: Decimal, ask: Decimal, policy: Policy) -> bool:
+    """Guard 7, for options."""
+    return ask - bid > policy.max_spread((ask + bid) / 2)
 
 
 def marketable(side: str, limit_price: Decimal | None, price: Decimal) -> bool:

@@ -24,6 +24,7 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, Session, calendar
 from orders.admission import MAX_QTY_DECIMALS, OrderRequest, read_order
 from orders.engine import Engine, Submission, load_taken, supply_of
+from orders.matching import NoFillReason
 from orders.models import Order
 from orders.states import OPEN, CancelReason, Status
 from orders.terms import OrderType, Side, TimeInForce
@@ -34,7 +35,7 @@ from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.times import EXCHANGE_ZONE
 from portfolio.books import OpenBook
 from portfolio.models import Book
-from portfolio.money import round_money
+from portfolio.money import ZERO, round_money
 from portfolio.store import lock_account
 
 GTC_LIFETIME = timedelta(days=90)
@@ -157,6 +158,25 @@ class Preview:
     quote: Quote | None
     at: datetime
     replayed: bool = False
+
+    @property
+    def book(self) -> Book:
+        return self.order.book
+
+    @property
+    def admitted(self) -> bool:
+        return self.order.status != Status.REJECTED
+
+    @property
+    def reason(self) -> str:
+        """Why it would not fill now, or would be rejected; empty where it would fill."""
+        waits = self.order.status == Status.ACCEPTED
+        return self.order.rejected_reason or self.order.no_fill_reason or (NoFillReason.MARKET_CLOSED if waits else "")
+
+    @property
+    def would_fill_qty(self) -> Decimal:
+        """Shares or contracts that would be filled at once; none where an order was sent under that id already."""
+        return ZERO if self.replayed else self.order.filled_qty
 
 
 def preview(*, account: PaperAccount, payload: object) -> Preview:

@@ -12,7 +12,7 @@ urlpatterns = [
     path(
         "docs/",
         SpectacularSwaggerSplitView.as_view(
-            url_name="openapi", authentication_classes=[], permission_classes=[], throttle_classes=[]
+            url_name="api:openapi", authentication_classes=[], permission_classes=[], throttle_classes=[]
         ),
         name="docs",
     ),

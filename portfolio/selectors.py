@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max, QuerySet
 
 from accounts.models import Generation, PaperAccount
+from marketdata import evidence
 from marketdata.instruments import is_symbol
 from papertrade.lib.errors import NotFound
 from portfolio import valuation
@@ -22,6 +23,8 @@ from portfolio.ledger import Frame, spelled
 from portfolio.marks import MARK_AT, MARK_PRICE
 from portfolio.models import AccountEvent, Book, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
+
+Evidenced = TypeVar("Evidenced", bound=Any)  # a row with quote_id and book_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """The summary as a closed generation keeps it: decimals as strings."""
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Summary":
+        """The summary that a closed generation keeps."""
+        return cls(**{name: Decimal(value) if isinstance(value, str) else value for name, value in stored.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,19 @@ def frame_of(generation: Generation) -> Frame:
         engine_version=generation.engine_version,
         reason=generation.reason,
     )
+
+
+def with_evidence(rows: list[Evidenced], *, book: Book | None = None) -> list[Evidenced]:
+    """Give rows that point at a quote and a book both of them, each read once; `book` where all are of one."""
+    quotes = evidence.records(row.quote_id for row in rows)
+    if book is not None:
+        books = {book.pk: book}
+    else:
+        books = Book.objects.select_related("generation").in_bulk({row.book_id for row in rows})
+    for row in rows:
+        row.book = books[row.book_id]
+        row.quote = quotes[row.quote_id] if row.quote_id else None
+    return rows
 
 
 def summary(*, book: Book) -> Summary:

@@ -7,39 +7,42 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from papertrade.api.kit.fields import Text
-from papertrade.api.kit.schema import answers
+from papertrade.api.kit.schema import call
+from papertrade.api.kit.serializers import WireSerializer
+from papertrade.api.kit.viewsets import ApiViewSet
 from papertrade.operations.health import CHECKS, well
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 
-class Service(serializers.Serializer):
+class ServiceSerializer(WireSerializer):
     status = Text()
     latency_ms = serializers.FloatField(read_only=True)
 
 
-class StatusShape(serializers.Serializer):
+class StatusSerializer(WireSerializer):
     """ok, or degraded where a part does not answer."""
 
     status = Text()
     request_id = Text()
-    services = serializers.DictField(child=Service(), read_only=True)
+    services = serializers.DictField(child=ServiceSerializer(), read_only=True)
 
 
-class Status(APIView):
+class StatusViewSet(ApiViewSet):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     throttle_classes: list[Any] = []
+    serializer_class = StatusSerializer
 
-    @answers(StatusShape, "How the server is")
-    def get(self, request: Request) -> Response:
+    @call("How the server is", StatusSerializer)
+    def show(self, request: Request) -> Response:
         services = {name: _timed(check) for name, check in CHECKS.items()}
         healthy = all(service["status"] == OK for service in services.values())
-        body = {"status": OK if healthy else DEGRADED, "request_id": request._request.request_id, "services": services}
-        return Response(body)
+        return self.shown(
+            {"status": OK if healthy else DEGRADED, "request_id": request._request.request_id, "services": services}
+        )
 
 
 def _timed(check: Callable[[], bool]) -> dict[str, Any]:

@@ -1,43 +1,53 @@
-"""Addresses under /v1/. Each ends in a slash, but for the two spellings that clients send."""
+"""Addresses under /v1/, each with a name. All end in a slash, but for the one that clients send without."""
 
 from django.urls import path
 
-from papertrade.api import status
+from papertrade.api.kit.routers import Router
 from papertrade.api.kit.schema import openapi
-from papertrade.api.market import clock, hosted
-from papertrade.api.paper import accounts, orders, portfolio
+from papertrade.api.market.clock import CalendarViewSet, ClockViewSet
+from papertrade.api.market.hosted import OptionViewSet, StockViewSet, TickerViewSet
+from papertrade.api.market.quotes import QuoteViewSet
+from papertrade.api.paper.accounts import AccountViewSet, GenerationViewSet
+from papertrade.api.paper.fills import FillViewSet
+from papertrade.api.paper.orders import OrderViewSet
+from papertrade.api.paper.portfolio import EventViewSet, HistoryViewSet, LedgerViewSet
+from papertrade.api.paper.positions import PositionViewSet
+from papertrade.api.status import StatusViewSet
 
-ACCOUNT = "paper/accounts/<str:account_id>/"
+app_name = "api"
+ACCOUNTS = "paper/accounts"
+ACCOUNT = f"{ACCOUNTS}/<str:account_id>"
+
+router = Router()
+router.register(ACCOUNTS, AccountViewSet, "account")
+router.register(f"{ACCOUNT}/generations", GenerationViewSet, "generation")
+router.register(f"{ACCOUNT}/orders", OrderViewSet, "order")
+router.register(f"{ACCOUNT}/fills", FillViewSet, "fill")
+router.register(f"{ACCOUNT}/positions", PositionViewSet, "position")
+router.register(f"{ACCOUNT}/portfolio/history", HistoryViewSet, "history")
+router.register(f"{ACCOUNT}/ledger", LedgerViewSet, "ledger")
+router.register(f"{ACCOUNT}/events", EventViewSet, "event")
+router.register("market/clock", ClockViewSet, "clock")
+router.register("market/calendar", CalendarViewSet, "session")
+router.register("market/quotes", QuoteViewSet, "quote")
+router.register("status", StatusViewSet, "status")
+
+by_client_order_id = OrderViewSet.as_view({"get": "by_client_order_id"})
+also_with_a_slash = OrderViewSet.as_view({"get": "by_client_order_id"}, schema=None)
 
 urlpatterns = [
-    path("paper/accounts/", accounts.Accounts.as_view()),
-    path(ACCOUNT, accounts.Account.as_view()),
-    path(f"{ACCOUNT}reset/", accounts.Reset.as_view()),
-    path(f"{ACCOUNT}account/", accounts.AccountSummary.as_view()),
-    path(f"{ACCOUNT}generations/", accounts.Generations.as_view()),
-    path(f"{ACCOUNT}orders/", orders.Orders.as_view()),
-    path(f"{ACCOUNT}orders/preview/", orders.OnePreview.as_view()),
-    path(f"{ACCOUNT}orders/<str:order_id>/", orders.OneOrder.as_view()),
-    path(f"{ACCOUNT}orders/<str:order_id>/events/", orders.OrderEvents.as_view()),
-    path(f"{ACCOUNT}orders:by_client_order_id", orders.ByClientOrderId.as_view()),
-    path(f"{ACCOUNT}orders:by_client_order_id/", orders.ByClientOrderId.as_view(schema=None)),
-    path(f"{ACCOUNT}fills/", orders.Fills.as_view()),
-    path(f"{ACCOUNT}positions/", portfolio.Positions.as_view()),
-    path(f"{ACCOUNT}positions/<str:symbol>/", portfolio.OnePosition.as_view()),
-    path(f"{ACCOUNT}portfolio/history/", portfolio.History.as_view()),
-    path(f"{ACCOUNT}ledger/", portfolio.Ledger.as_view()),
-    path(f"{ACCOUNT}ledger/verify/", portfolio.LedgerVerification.as_view()),
-    path(f"{ACCOUNT}events/", portfolio.Events.as_view()),
-    path("market/clock/", clock.MarketClock.as_view()),
-    path("market/clock/advance/", clock.Advance.as_view()),
-    path("market/calendar/", clock.TradingCalendar.as_view()),
-    path("market/quotes/", clock.Quotes.as_view()),
-    path("stocks/quotes/<str:symbol>/last/", hosted.LastStockQuotes.as_view()),
-    path("stocks/snapshot/<str:symbol>/", hosted.StockSnapshots.as_view()),
-    path("options/chain/<str:symbol>/", hosted.Chain.as_view()),
-    path("options/snapshot/<str:underlying>/<str:symbol>/", hosted.ContractSnapshots.as_view()),
-    path("tickers/search/", hosted.Search.as_view()),
-    path("tickers/expirations/<str:symbol>/", hosted.Expirations.as_view()),
-    path("status/", status.Status.as_view()),
+    *router.urls,
+    path(f"{ACCOUNT}/orders:by_client_order_id", by_client_order_id, name="order-by-client-order-id"),
+    path(f"{ACCOUNT}/orders:by_client_order_id/", also_with_a_slash),
+    path("stocks/quotes/<str:symbol>/last/", StockViewSet.as_view({"get": "last_quote"}), name="stock-last-quote"),
+    path("stocks/snapshot/<str:symbol>/", StockViewSet.as_view({"get": "snapshot"}), name="stock-snapshot"),
+    path("options/chain/<str:symbol>/", OptionViewSet.as_view({"get": "chain"}), name="option-chain"),
+    path(
+        "options/snapshot/<str:underlying>/<str:symbol>/",
+        OptionViewSet.as_view({"get": "snapshot"}),
+        name="option-snapshot",
+    ),
+    path("tickers/search/", TickerViewSet.as_view({"get": "search"}), name="ticker-search"),
+    path("tickers/expirations/<str:symbol>/", TickerViewSet.as_view({"get": "expirations"}), name="ticker-expirations"),
     path("openapi.json", openapi, name="openapi"),
 ]

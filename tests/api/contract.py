@@ -76,7 +76,8 @@ SUMMARY = {
 
 EVIDENCE = {
     "bid": nullable(price), "ask": nullable(price), "bid_size": nullable(qty), "ask_size": nullable(qty),
-    "quoted_at": instant, "age_ms": number, "spread": nullable(number), "feed": string, "policy": obj,
+    "quoted_at": instant, "age_ms": number, "spread": nullable(number), "feed": string,
+    "policy_hash": text(r"[0-9a-f]{64}"),
 }  # fmt: skip
 
 
@@ -133,6 +134,12 @@ GENERATION = {
 }  # fmt: skip
 
 ENTRY = {"account": string, "debit": money, "credit": money}
+
+
+def listed(order: dict[str, Any]) -> dict[str, Any]:
+    """An order that was asked for as a list shows it: the policy itself is not repeated in every row."""
+    evidence = order["evidence"]
+    return {**order, "evidence": evidence and {name: value for name, value in evidence.items() if name != "policy"}}
 
 
 def matches(value: Any, shape: dict[str, Check]) -> None:

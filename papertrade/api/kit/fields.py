@@ -1,6 +1,6 @@
 """How values look on the wire: decimals are strings, times RFC 3339 UTC with microseconds."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MIN_PRICE_DECIMALS = 2
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECIMAL_PATTERN = r"^-?\d+(\.\d+)?$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 
@@ -35,10 +36,10 @@ def price(value: Decimal) -> str:
 
 def instant(value: datetime) -> str:
     """A time in the one spelling of the wire."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-class _Wire(serializers.Field):
+class WireField(serializers.Field):
     """A read-only value with a way of its own to be written."""
 
     def __init__(self, **options: Any) -> None:
@@ -46,25 +47,25 @@ class _Wire(serializers.Field):
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_PATTERN, "examples": ["100000.0000"]})
-class Money(_Wire):
+class Money(WireField):
     def to_representation(self, value: Decimal) -> str:
         return money(value)
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_PATTERN, "examples": ["1.000000"]})
-class Qty(_Wire):
+class Qty(WireField):
     def to_representation(self, value: Decimal) -> str:
         return qty(value)
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_PATTERN, "examples": ["0.250000"]})
-class Ratio(_Wire):
+class Ratio(WireField):
     def to_representation(self, value: Decimal) -> str:
         return ratio(value)
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_PATTERN, "examples": ["183.50"]})
-class Price(_Wire):
+class Price(WireField):
     def to_representation(self, value: Decimal) -> str:
         return price(value)
 
@@ -72,30 +73,56 @@ class Price(_Wire):
 @extend_schema_field(
     {"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN, "examples": ["2026-05-15T14:30:00.000000Z"]}
 )
-class Instant(_Wire):
+class Instant(WireField):
     def to_representation(self, value: datetime) -> str:
         return instant(value)
 
 
+@extend_schema_field({"type": "string", "format": "date"})
+class Day(WireField):
+    def to_representation(self, value: date) -> str:
+        return value.isoformat()
+
+
 @extend_schema_field({"type": "string"})
-class Text(_Wire):
+class Text(WireField):
     def to_representation(self, value: Any) -> str:
         return str(value)
 
 
 @extend_schema_field({"type": "string", "format": "uuid"})
-class Id(_Wire):
+class Id(WireField):
     def to_representation(self, value: Any) -> str:
         return str(value)
 
 
 @extend_schema_field({"type": "integer"})
-class Count(_Wire):
+class Count(WireField):
     def to_representation(self, value: int) -> int:
         return value
 
 
 @extend_schema_field({"type": "boolean"})
-class Switch(_Wire):
+class Switch(WireField):
     def to_representation(self, value: bool) -> bool:
         return value
+
+
+@extend_schema_field({"type": ["number", "null"], "format": "double"})
+class Number(WireField):
+    """A JSON number, or null where it is not known; only where another product's shapes have one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_null=True, **options)
+
+    def to_representation(self, value: Decimal | float) -> float:
+        return float(value)
+
+
+@extend_schema_field({"type": "integer"})
+class Nanoseconds(WireField):
+    """A time, in nanoseconds since 1970; only where another product's shapes have one."""
+
+    def to_representation(self, value: datetime) -> int:
+        since = value - EPOCH
+        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000

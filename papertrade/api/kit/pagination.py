@@ -1,43 +1,103 @@
 """Lists by keyset: the cursor names the last row, so a page costs the same however long the list is."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, QuerySet
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from papertrade.api.kit.filters import CountParameter, Parameter, TextParameter, describe
 from papertrade.lib.errors import BadRequest
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_CURSOR_LENGTH = 64
 
-Render = Callable[[Iterable[Any]], list[dict[str, Any]]]
+
+class Enveloped(BasePagination):
+    """The list envelope around a whole list."""
+
+    parameters: dict[str, Parameter] = {}
+    following: str | None = None
+
+    def paginate_queryset(self, rows: Any, request: Request, view: Any = None) -> list[Any]:
+        self.request = request
+        return list(rows)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The rows in the envelope."""
+        return Response(
+            {
+                "status": "OK",
+                "request_id": self.request._request.request_id,
+                "results": data,
+                "next_url": self.following,
+            }
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The envelope in the OpenAPI document."""
+        properties = {
+            "status": {"type": "string", "enum": ["OK"]},
+            "request_id": {"type": "string"},
+            "results": schema,
+            "next_url": {"type": ["string", "null"], "format": "uri"},
+        }
+        return {"type": "object", "properties": properties, "required": list(properties)}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """`limit` and `cursor`, where the list has pages."""
+        return [describe(name, parameter.says, parameter.schema) for name, parameter in self.parameters.items()]
 
 
-def page(request: Request, rows: QuerySet, *, key: str, render: Render, descending: bool = True) -> Response:
-    """One page of rows ordered by a unique key; `render` turns rows into JSON values."""
-    limit = read_limit(request)
-    rows = rows.order_by(f"-{key}" if descending else key)
-    token = read_cursor(request)
-    if token is not None:
-        last = _key_value(rows.model._meta.get_field(key), token)
-        rows = rows.filter(**{f"{key}__{'lt' if descending else 'gt'}": last})
-    found = list(rows[: limit + 1])
-    following = next_url(request, getattr(found[limit - 1], key)) if len(found) > limit else None
-    return listing(request, render(found[:limit]), following)
+class KeysetPagination(Enveloped):
+    """Pages in the order of the view's `page_key`, a unique column or attribute; with a minus, the highest first.
 
+    Rows are a queryset, or a sequence that is in memory already, in ascending order of the text of its key.
+    """
 
-def page_of(request: Request, rows: Sequence[Any], *, key: Callable[[Any], str], render: Render) -> Response:
-    """One page of rows that are in memory already, in ascending order of a unique text key."""
-    limit, last = read_limit(request), read_cursor(request)
-    rest = [row for row in rows if last is None or key(row) > last]
-    following = next_url(request, key(rest[limit - 1])) if len(rest) > limit else None
-    return listing(request, render(rest[:limit]), following)
+    parameters = {
+        "limit": CountParameter(f"rows a page, {DEFAULT_LIMIT} unless said", least=1, most=MAX_LIMIT),
+        "cursor": TextParameter("from next_url"),
+    }
+
+    def paginate_queryset(self, rows: Any, request: Request, view: Any = None) -> list[Any]:
+        self.begin(request)
+        if not isinstance(rows, QuerySet):
+            return self._page_in_memory(rows, attrgetter(view.page_key))
+        name, descending = view.page_key.lstrip("-"), view.page_key.startswith("-")
+        rows = rows.order_by(view.page_key)
+        if self.token is not None:
+            last = _key_value(rows.model._meta.get_field(name), self.token)
+            rows = rows.filter(**{f"{name}__{'lt' if descending else 'gt'}": last})
+        return self.cut(list(rows[: self.limit + 1]), attrgetter(name))
+
+    def begin(self, request: Request) -> None:
+        """Read how many rows are wanted, as `limit`, and what the cursor names, as `token`. Raises BadRequest."""
+        self.request = request
+        self.limit, self.token = read_limit(request), read_cursor(request)
+
+    def cut(self, rows: list[Any], key: Callable[[Any], object]) -> list[Any]:
+        """The page out of its rows and the one after it, where there is one: then `next_url` leads there."""
+        if len(rows) > self.limit:
+            self.following = self._next_url(key(rows[self.limit - 1]))
+        return rows[: self.limit]
+
+    def _page_in_memory(self, rows: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:
+        rest = [row for row in rows if self.token is None or str(key(row)) > self.token]
+        return self.cut(rest[: self.limit + 1], key)
+
+    def _next_url(self, last: object) -> str:
+        """The address of the next page, on the host that was asked, with the same filters."""
+        cursor = base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
+        query = [(name, value) for name, value in self.request.query_params.items() if name != "cursor"]
+        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*query, ('cursor', cursor)])}")
 
 
 def _key_value(field: Field, token: str) -> Any:
@@ -50,20 +110,6 @@ def _key_value(field: Field, token: str) -> Any:
     if str(value) != token:
         raise bad_cursor()
     return value
-
-
-def listing(request: Request, results: list[dict[str, Any]], following: str | None = None) -> Response:
-    """The list envelope."""
-    return Response(
-        {"status": "OK", "request_id": request._request.request_id, "results": results, "next_url": following}
-    )
-
-
-def next_url(request: Request, last: object) -> str:
-    """The address of the next page, on the host that was asked, with the same filters."""
-    cursor = base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
-    query = [(name, value) for name, value in request.query_params.items() if name != "cursor"]
-    return request.build_absolute_uri(f"{request.path}?{urlencode([*query, ('cursor', cursor)])}")
 
 
 def read_cursor(request: Request) -> str | None:
@@ -89,6 +135,7 @@ def read_limit(request: Request) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= MAX_LIMIT:
-        raise BadRequest("The limit cannot be used.", limit=f"must be a whole number from 1 to {MAX_LIMIT}")
-    return int(text)
+    try:
+        return KeysetPagination.parameters["limit"].read(text)
+    except ValueError as problem:
+        raise BadRequest("The limit cannot be used.", limit=str(problem)) from None

@@ -1,59 +1,70 @@
-"""The market: clock, calendar, quotes, and moving the clock where it may be moved."""
+"""Exchange time: the clock, moving it where it may be moved, and the trading calendar."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import clock
-from marketdata.instruments import InvalidSymbol, parse_symbol
-from marketdata.markets.current import current_market
-from marketdata.quotes import Quote, fault
-from marketdata.sessions import Session, calendar
-from orders.matching import NoFillReason
-from papertrade.api.kit import pagination
+from marketdata.sessions import calendar
 from papertrade.api.kit.authentication import MayMoveMarket, MayRead
-from papertrade.api.kit.fields import instant
 from papertrade.api.kit.parsing import read_object
-from papertrade.api.kit.queries import parse_instant, read_date
-from papertrade.api.kit.schema import answers, lists, object_body
-from papertrade.api.kit.views import ApiView
-from papertrade.api.paper import serializers as shapes
-from papertrade.lib.errors import BadRequest, Conflict
+from papertrade.api.kit.schema import NUMBER, call, json_body
+from papertrade.api.kit.viewsets import ApiViewSet, ListViewSet
+from papertrade.api.market.filters import CalendarFilter
+from papertrade.api.market.serializers import ClockSerializer, SessionSerializer
+from papertrade.lib.errors import BadRequest
 from papertrade.lib.numbers import read_number
-from papertrade.trading.accounts import server_policy
+from papertrade.lib.times import EXCHANGE_ZONE, read_instant
 from papertrade.trading.clock import advance
 
-OK = "ok"
-MAX_SYMBOLS = 100
 CALENDAR_DAYS = 30
-MAX_PUSH_BYTES = 1_048_576
 MAX_ADVANCE_SECONDS = Decimal(366 * 86_400)
+ADVANCE = json_body({"to": {"type": ["string", "null"], "format": "date-time"}, "seconds": NUMBER})
 
 
-class MarketClock(ApiView):
-    permission_classes = [MayRead]
+@dataclass(frozen=True, slots=True)
+class ClockNow:
+    """Exchange time with what it means for trading."""
 
-    @answers(shapes.Clock, "Exchange time")
-    def get(self, request: Request) -> Response:
-        return Response(clock_json())
+    timestamp: datetime
+    is_open: bool
+    next_open: datetime
+    next_close: datetime
+    market: str
+    speed: str
 
 
-class Advance(ApiView):
-    permission_classes = [MayMoveMarket]
-
-    @answers(
-        shapes.Clock,
-        "Move the clock; everything due by then is done first",
-        body=object_body("to", "seconds"),
-        codes=(409,),
+def clock_now() -> ClockNow:
+    """The clock as it stands."""
+    reading, days = clock.read(), calendar()
+    return ClockNow(
+        timestamp=reading.now,
+        is_open=days.session_at(reading.now) is not None,
+        next_open=days.next_open(reading.now).open,
+        next_close=days.upcoming(reading.now).close,
+        market=reading.market,
+        speed=format(reading.speed.normalize(), "f"),
     )
-    def post(self, request: Request) -> Response:
+
+
+class ClockViewSet(ApiViewSet):
+    permission_classes = [MayRead]
+    serializer_class = ClockSerializer
+
+    @call("Exchange time", ClockSerializer)
+    def show(self, request: Request) -> Response:
+        return self.shown(clock_now())
+
+    @call("Move the clock; everything due by then is done first", ClockSerializer, body=ADVANCE, codes=(409,))
+    @action(detail=False, methods=["post"], permission_classes=[MayMoveMarket])
+    def advance(self, request: Request) -> Response:
         advance(to=_target(read_object(request.data, "to", "seconds")))
-        return Response(clock_json())
+        return self.shown(clock_now())
 
 
 def _target(given: dict[str, Any]) -> datetime:
@@ -61,7 +72,10 @@ def _target(given: dict[str, Any]) -> datetime:
         raise BadRequest("Send either to or seconds.", to="a time", seconds="a number of seconds")
     now = clock.read().now
     if given["to"] is not None:
-        to = parse_instant(given["to"], "to")
+        try:
+            to = read_instant(given["to"])
+        except ValueError as problem:
+            raise BadRequest("The time cannot be used.", to=str(problem)) from None
         if to > now + timedelta(seconds=int(MAX_ADVANCE_SECONDS)):
             raise BadRequest("The time cannot be used.", to=f"must be at most {MAX_ADVANCE_SECONDS} seconds ahead")
         return to
@@ -71,98 +85,21 @@ def _target(given: dict[str, Any]) -> datetime:
     return now + timedelta(microseconds=int(seconds * 1_000_000))
 
 
-def clock_json() -> dict[str, Any]:
-    """The clock on the wire."""
-    reading, days = clock.read(), calendar()
-    at = reading.now
-    return {
-        "timestamp": instant(at),
-        "is_open": days.session_at(at) is not None,
-        "next_open": instant(days.next_open(at).open),
-        "next_close": instant(days.upcoming(at).close),
-        "market": reading.market,
-        "speed": format(reading.speed.normalize(), "f"),
-    }
-
-
-class TradingCalendar(ApiView):
+class CalendarViewSet(ListViewSet):
     permission_classes = [MayRead]
+    serializer_class = SessionSerializer
+    filterset_classes = {"list": CalendarFilter}
+    page_key = "date"
 
-    @lists(shapes.SessionShape, "Trading sessions", query={"start": "first date", "end": "last date"})
-    def get(self, request: Request) -> Response:
-        today = clock.read().now.date()
-        start = read_date(request, "start") or today
-        end = read_date(request, "end") or _days_after(max(start, today))
-        days = calendar().between(start, end)
-        return pagination.page_of(request, days, key=lambda day: day.date.isoformat(), render=_sessions_json)
+    def get_queryset(self) -> Any:
+        today = clock.read().now.astimezone(EXCHANGE_ZONE).date()
+        start = self.query.get("start") or today
+        return calendar().between(start, self.query.get("end") or _days_after(max(start, today)))
+
+    @call("Trading sessions", SessionSerializer, many=True)
+    def list(self, request: Request) -> Response:
+        return super().list(request)
 
 
 def _days_after(start: date) -> date:
     return start + min(timedelta(days=CALENDAR_DAYS), date.max - start)
-
-
-def _sessions_json(days: Iterable[Session]) -> list[dict[str, Any]]:
-    return [{"date": day.date.isoformat(), "open": instant(day.open), "close": instant(day.close)} for day in days]
-
-
-class Quotes(ApiView):
-    permission_classes = [MayRead]
-    max_body_bytes = MAX_PUSH_BYTES
-
-    def get_permissions(self) -> list[Any]:
-        return [MayMoveMarket()] if self.request.method == "POST" else super().get_permissions()
-
-    @lists(shapes.QuoteShape, "Latest quotes", query={"symbols": f"up to {MAX_SYMBOLS} symbols, parted by commas"})
-    def get(self, request: Request) -> Response:
-        symbols = _symbols(request.query_params.get("symbols", ""))
-        at = clock.read().now
-        latest = current_market().latest(symbols, at=at)
-        return pagination.listing(request, [quote_json(symbol, latest.get(symbol), at) for symbol in symbols])
-
-    @answers(None, "Push quotes, where the market's feed is pushed", body=object_body("quotes"), codes=(409,))
-    def post(self, request: Request) -> Response:
-        read_object(request.data, "quotes")
-        raise Conflict("This market has a feed of its own; quotes cannot be pushed to it.", code="feed_not_writable")
-
-
-def _symbols(text: str) -> list[str]:
-    symbols = list(dict.fromkeys(symbol.strip() for symbol in text.split(",") if symbol.strip()))
-    if not 1 <= len(symbols) <= MAX_SYMBOLS:
-        raise BadRequest("Say which symbols.", symbols=f"must be 1 to {MAX_SYMBOLS} symbols, parted by commas")
-    for symbol in symbols:
-        try:
-            parse_symbol(symbol)
-        except InvalidSymbol as problem:
-            raise BadRequest("A symbol cannot be used.", symbols=str(problem)) from None
-    return symbols
-
-
-def quote_json(symbol: str, quote: Quote | None, at: datetime) -> dict[str, Any]:
-    """A quote on the wire, with its age and what is wrong with it."""
-    if quote is None:
-        empty = dict.fromkeys(("bid", "ask", "bid_size", "ask_size", "quoted_at", "age_ms"))
-        return {"symbol": symbol, **empty, "quality": quality(symbol, None, at), "feed": current_market().feed.name}
-    shown = shapes.evidence(quote, at, {})
-    return {
-        "symbol": symbol,
-        **{name: shown[name] for name in ("bid", "ask", "bid_size", "ask_size", "quoted_at")},
-        "age_ms": int(shown["age_ms"]),
-        "quality": quality(symbol, quote, at),
-        "feed": quote.feed,
-    }
-
-
-def quality(symbol: str, quote: Quote | None, at: datetime) -> str:
-    """`ok`, or the reason that would stop a fill under the server's policy."""
-    policy, is_option = server_policy(), parse_symbol(symbol).is_option
-    session = calendar().session_at(at)
-    flaw = fault(
-        quote, at=at, max_age=policy.max_age(is_option=is_option), session_open=session.open if session else None
-    )
-    if flaw is not None:
-        return str(flaw)
-    if session is None:
-        return str(NoFillReason.MARKET_CLOSED)
-    if is_option and quote.spread > policy.max_spread(quote.mid):
-        return str(NoFillReason.OPTION_SPREAD_TOO_WIDE)
-    return OK

@@ -3,240 +3,171 @@
 Here, and only here, prices are JSON numbers and times nanoseconds, as the hosted product sends them.
 """
 
-import operator
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import clock, listing, option_pricing
-from marketdata.instruments import Instrument, OptionRight, is_symbol, parse_symbol
+from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, read_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
-from papertrade.api.kit import pagination
 from papertrade.api.kit.authentication import MayRead
-from papertrade.api.kit.queries import read_date
-from papertrade.api.kit.schema import answers, lists
-from papertrade.api.kit.views import ApiView
-from papertrade.api.market.serializers import (
-    ContractSnapshot,
-    ContractSnapshotAnswer,
-    ExpirationsAnswer,
-    FoundTicker,
-    Greeks,
-    LastStockQuoteAnswer,
-    StockSnapshotAnswer,
+from papertrade.api.kit.schema import call
+from papertrade.api.kit.viewsets import ApiViewSet, Rows
+from papertrade.api.market.filters import ChainFilter, SearchFilter
+from papertrade.api.market.hosted_serializers import (
+    ContractSnapshotAnswerSerializer,
+    ContractSnapshotSerializer,
+    ExpirationsAnswerSerializer,
+    FoundTickerSerializer,
+    GreeksSerializer,
+    LastStockQuoteAnswerSerializer,
+    StockSnapshotAnswerSerializer,
 )
-from papertrade.lib.errors import BadRequest, NotFound
-from papertrade.lib.numbers import read_number
-
-TIMEFRAME = "REAL-TIME"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "": operator.eq, ".gte": operator.ge, ".gt": operator.gt, ".lte": operator.le, ".lt": operator.lt,
-}  # fmt: skip
+from papertrade.lib.errors import NotFound
 
 
-class LastStockQuotes(ApiView):
+@dataclass(frozen=True)
+class ContractNow:
+    """An option contract with its latest quote and its stock's, and what the midpoint says of it at an instant."""
+
+    contract: Instrument
+    quote: Quote | None
+    stock: Quote
+    at: datetime
+    exercise_style = "american"
+
+    def __getattr__(self, name: str) -> Any:
+        """The contract's own details."""
+        return getattr(self.contract, name)
+
+    @property
+    def spot(self) -> Decimal | None:
+        return listing.spot_of(self.stock)
+
+    @property
+    def break_even(self) -> Decimal | None:
+        mid = self.quote.mid if self.quote else None
+        if mid is None or self.contract.strike is None:
+            return None
+        return self.contract.strike + (mid if self.contract.right == OptionRight.CALL else -mid)
+
+    @cached_property
+    def _terms(self) -> dict[str, Any]:
+        expiry = self.contract.expiry or date.max
+        return {
+            "spot": float(self.spot or 0),
+            "strike": float(self.contract.strike or 0),
+            "years": (calendar().last_on_or_before(expiry).close - self.at).total_seconds()
+            / option_pricing.SECONDS_PER_YEAR,
+            "is_call": self.contract.right == OptionRight.CALL,
+        }
+
+    @cached_property
+    def volatility(self) -> float | None:
+        """Implied by the midpoint; None where the quote allows none."""
+        mid = self.quote.mid if self.quote else None
+        return option_pricing.implied_volatility(price=float(mid), **self._terms) if mid and self.spot else None
+
+    @property
+    def greeks(self) -> dict[str, float | None]:
+        if self.volatility is None:
+            return dict.fromkeys(GreeksSerializer().fields)
+        return option_pricing.greeks(volatility=self.volatility, **self._terms)
+
+
+class HostedViewSet(ApiViewSet):
+    """Market data that any valid key reads, one object in the envelope."""
+
     permission_classes = [MayRead]
 
-    @answers(LastStockQuoteAnswer, "The latest quote of a stock, as the hosted product sends it")
-    def get(self, request: Request, symbol: str) -> Response:
-        return _answer(request, results=_stock_quote_json(_stock_quote(symbol, clock.read().now)))
+    def answer(self, **fields: Any) -> Response:
+        """One object, or several fields of it, in the envelope."""
+        return self.shown({"status": "OK", "request_id": self.request._request.request_id, **fields})
 
 
-class StockSnapshots(ApiView):
-    permission_classes = [MayRead]
+class StockViewSet(HostedViewSet):
+    serializer_classes = {"last_quote": LastStockQuoteAnswerSerializer, "snapshot": StockSnapshotAnswerSerializer}
 
-    @answers(StockSnapshotAnswer, "A stock, as the hosted product sends it")
-    def get(self, request: Request, symbol: str) -> Response:
-        last = _stock_quote_json(_stock_quote(symbol, clock.read().now))
-        return _answer(request, ticker={"ticker": symbol, "lastQuote": last, "updated": last["t"]})
+    @call("The latest quote of a stock, as the hosted product sends it", LastStockQuoteAnswerSerializer)
+    def last_quote(self, request: Request, symbol: str) -> Response:
+        return self.answer(results=stock_quote(symbol, clock.read().now))
 
-
-class Chain(ApiView):
-    permission_classes = [MayRead]
-
-    @lists(
-        ContractSnapshot,
-        "The option chain of a stock, as the hosted product sends it",
-        query={
-            "contract_type": "call or put",
-            **{f"strike_price{suffix}": "USD per share" for suffix in COMPARISONS},
-            **{f"expiration_date{suffix}": "a date" for suffix in COMPARISONS},
-        },
-    )
-    def get(self, request: Request, symbol: str) -> Response:
-        at = clock.read().now
-        stock = _stock_quote(symbol, at)
-        wanted = _filter(request)
-        listed = listing.chain(symbol, spot=_spot(stock), at=at) if _spot(stock) else []
-
-        def render(contracts: Iterable[Instrument]) -> list[dict[str, Any]]:
-            contracts = list(contracts)
-            quotes = current_market().latest([contract.symbol for contract in contracts], at=at)
-            return [_contract_json(contract, quotes.get(contract.symbol), stock, at) for contract in contracts]
-
-        return pagination.page_of(request, list(filter(wanted, listed)), key=lambda item: item.symbol, render=render)
+    @call("A stock, as the hosted product sends it", StockSnapshotAnswerSerializer)
+    def snapshot(self, request: Request, symbol: str) -> Response:
+        return self.answer(ticker=stock_quote(symbol, clock.read().now))
 
 
-class ContractSnapshots(ApiView):
-    permission_classes = [MayRead]
+class OptionViewSet(HostedViewSet):
+    serializer_classes = {"chain": ContractSnapshotSerializer, "snapshot": ContractSnapshotAnswerSerializer}
+    filterset_classes = {"chain": ChainFilter}
+    paged_actions = {"chain"}
+    page_key = "symbol"
 
-    @answers(ContractSnapshotAnswer, "One option contract, as the hosted product sends it")
-    def get(self, request: Request, underlying: str, symbol: str) -> Response:
-        at = clock.read().now
-        contract = parse_symbol(symbol) if is_symbol(symbol) else None
-        if contract is None or not contract.is_option or contract.underlying != underlying:
+    @call("The option chain of a stock, as the hosted product sends it", ContractSnapshotSerializer, many=True)
+    def chain(self, request: Request, symbol: str) -> Response:
+        self.at = clock.read().now
+        self.stock = stock_quote(symbol, self.at)
+        spot = listing.spot_of(self.stock)
+        listed = listing.chain(self.stock.symbol, spot=spot, at=self.at) if spot else []
+        return self.listed(self.filter_queryset(listed))
+
+    def complete(self, rows: Rows) -> Rows:
+        """The contracts of a page with their quotes."""
+        quotes = current_market().latest([contract.symbol for contract in rows], at=self.at)
+        return [ContractNow(contract, quotes.get(contract.symbol), self.stock, self.at) for contract in rows]
+
+    @call("One option contract, as the hosted product sends it", ContractSnapshotAnswerSerializer)
+    def snapshot(self, request: Request, underlying: str, symbol: str) -> Response:
+        at, contract, stock = clock.read().now, _instrument(symbol), _stock(underlying)
+        if contract is None or not contract.is_option or stock is None or contract.underlying != stock.symbol:
             raise NotFound("There is no such contract of this stock.")
-        quote = current_market().latest([symbol], at=at).get(symbol)
+        quote = current_market().latest([contract.symbol], at=at).get(contract.symbol)
         if quote is None:
             raise NotFound("This market has no quote of the contract.")
-        return _answer(request, results=_contract_json(contract, quote, _stock_quote(underlying, at), at))
+        return self.answer(results=ContractNow(contract, quote, stock_quote(stock.symbol, at), at))
 
 
-class Search(ApiView):
-    permission_classes = [MayRead]
+class TickerViewSet(HostedViewSet):
+    serializer_classes = {"search": FoundTickerSerializer, "expirations": ExpirationsAnswerSerializer}
+    filterset_classes = {"search": SearchFilter}
+    paged_actions = {"search"}
+    page_key = "place"
 
-    @lists(FoundTicker, "Stocks by ticker or name, the closest first", query={"query": "a part of a ticker or name"})
-    def get(self, request: Request) -> Response:
-        found = listing.search(request.query_params.get("query", ""), limit=pagination.read_limit(request))
-        return pagination.listing(request, [stock._asdict() for stock in found])
+    @call("Stocks by ticker or name, the closest first", FoundTickerSerializer, many=True)
+    def search(self, request: Request) -> Response:
+        return self.listed(listing.search(self.query.get("query", "")))
 
-
-class Expirations(ApiView):
-    permission_classes = [MayRead]
-
-    @answers(ExpirationsAnswer, "The expiries of a stock's options that still trade")
-    def get(self, request: Request, symbol: str) -> Response:
-        if not _is_stock(symbol):
+    @call("The expiries of a stock's options that still trade", ExpirationsAnswerSerializer)
+    def expirations(self, request: Request, symbol: str) -> Response:
+        stock = _stock(symbol)
+        if stock is None:
             raise NotFound("There is no such stock.")
-        found = listing.expirations(symbol, at=clock.read().now)
-        return _answer(request, ticker=symbol, results=[day.isoformat() for day in found])
+        return self.answer(ticker=stock.symbol, results=listing.expirations(stock.symbol, at=clock.read().now))
 
 
-def _answer(request: Request, **fields: Any) -> Response:
-    return Response({"status": "OK", "request_id": request._request.request_id, **fields})
+def _instrument(symbol: str) -> Instrument | None:
+    try:
+        return read_symbol(symbol)
+    except InvalidSymbol:
+        return None
 
 
-def _is_stock(symbol: str) -> bool:
-    return is_symbol(symbol) and not parse_symbol(symbol).is_option
+def _stock(symbol: str) -> Instrument | None:
+    instrument = _instrument(symbol)
+    return None if instrument is None or instrument.is_option else instrument
 
 
-def _stock_quote(symbol: str, at: datetime) -> Quote:
-    if _is_stock(symbol):
-        quote = current_market().latest([symbol], at=at).get(symbol)
-        if quote is not None:
-            return quote
-    raise NotFound("This market has no quote of such a stock.")
-
-
-def _spot(stock: Quote) -> Decimal | None:
-    return stock.bid if stock.mid is None else stock.mid
-
-
-def _stock_quote_json(quote: Quote) -> dict[str, Any]:
-    return {
-        "T": quote.symbol,
-        "p": _number(quote.bid),
-        "s": _number(quote.bid_size),
-        "P": _number(quote.ask),
-        "S": _number(quote.ask_size),
-        "t": _nanoseconds(quote.quoted_at),
-    }
-
-
-def _contract_json(contract: Instrument, quote: Quote | None, stock: Quote, at: datetime) -> dict[str, Any]:
-    mid = quote.mid if quote else None
-    away = None if mid is None else (mid if contract.right == OptionRight.CALL else -mid)
-    volatility, greeks = _analytics(contract, mid, _spot(stock), at)
-    return {
-        "details": {
-            "ticker": contract.symbol,
-            "contract_type": str(contract.right),
-            "exercise_style": "american",
-            "expiration_date": contract.expiry.isoformat(),
-            "strike_price": _number(contract.strike),
-            "shares_per_contract": contract.multiplier,
-        },
-        "last_quote": quote
-        and {
-            "bid": _number(quote.bid),
-            "ask": _number(quote.ask),
-            "midpoint": _number(mid),
-            "bid_size": _number(quote.bid_size),
-            "ask_size": _number(quote.ask_size),
-            "last_updated": _nanoseconds(quote.quoted_at),
-            "timeframe": TIMEFRAME,
-        },
-        "break_even_price": None if away is None else _number(contract.strike + away),
-        "implied_volatility": volatility,
-        "greeks": greeks,
-        "underlying_asset": {
-            "ticker": contract.underlying,
-            "price": _number(_spot(stock)),
-            "last_updated": _nanoseconds(stock.quoted_at),
-            "timeframe": TIMEFRAME,
-        },
-    }
-
-
-def _analytics(
-    contract: Instrument, mid: Decimal | None, spot: Decimal | None, at: datetime
-) -> tuple[float | None, dict[str, float | None]]:
-    """Implied volatility and greeks at the midpoint; None where the quote allows none."""
-    expires_at = calendar().last_on_or_before(contract.expiry).close
-    terms = {
-        "spot": float(spot or 0),
-        "strike": float(contract.strike),
-        "years": (expires_at - at).total_seconds() / option_pricing.SECONDS_PER_YEAR,
-        "is_call": contract.right == OptionRight.CALL,
-    }
-    volatility = option_pricing.implied_volatility(price=float(mid), **terms) if mid and spot else None
-    if volatility is None:
-        return None, dict.fromkeys(Greeks().fields)
-    return volatility, option_pricing.greeks(volatility=volatility, **terms)
-
-
-def _filter(request: Request) -> Callable[[Instrument], bool]:
-    """The contracts that were asked for. Raises BadRequest."""
-    kind = request.query_params.get("contract_type")
-    if kind not in (None, "", *OptionRight):
-        raise BadRequest("A parameter cannot be used.", contract_type="must be call or put")
-    strikes = [
-        (compare, _strike(request, name)) for suffix, compare in COMPARISONS.items()
-        if (name := f"strike_price{suffix}") in request.query_params
-    ]  # fmt: skip
-    days: list[tuple[Callable[[Any, Any], bool], date | None]] = [
-        (compare, read_date(request, name)) for suffix, compare in COMPARISONS.items()
-        if (name := f"expiration_date{suffix}") in request.query_params
-    ]  # fmt: skip
-
-    def wanted(contract: Instrument) -> bool:
-        return (
-            (not kind or contract.right == kind)
-            and all(compare(contract.strike, strike) for compare, strike in strikes)
-            and all(compare(contract.expiry, day) for compare, day in days)
-        )
-
-    return wanted
-
-
-def _strike(request: Request, name: str) -> Decimal:
-    strike = read_number(request.query_params[name])
-    if strike is None:
-        raise BadRequest("A parameter cannot be used.", **{name: "must be a number, USD per share"})
-    return strike
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _nanoseconds(at: datetime) -> int:
-    since = at - EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+def stock_quote(symbol: str, at: datetime) -> Quote:
+    """The latest quote of a stock. Raises NotFound, Unavailable."""
+    stock = _stock(symbol)
+    quote = current_market().latest([stock.symbol], at=at).get(stock.symbol) if stock else None
+    if quote is None:
+        raise NotFound("This market has no quote of such a stock.")
+    return quote

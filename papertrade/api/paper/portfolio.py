@@ -1,23 +1,29 @@
-"""The books: positions, history, ledger and events."""
+"""The books: history, ledger and events."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import clock
 from papertrade.api.kit import pagination
-from papertrade.api.kit.queries import parse_instant, read_count, read_generation, read_instant
-from papertrade.api.kit.schema import answers, generation, lists
-from papertrade.api.kit.views import AccountView, many
-from papertrade.api.paper import orders
-from papertrade.api.paper import serializers as shapes
-from papertrade.lib.errors import BadRequest
+from papertrade.api.kit.schema import call
+from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
+from papertrade.api.paper.filters import EventFilter, GenerationFilter, HistoryFilter
+from papertrade.api.paper.serializers import (
+    EventSerializer,
+    LedgerReportSerializer,
+    LedgerTransactionSerializer,
+    SnapshotSerializer,
+)
+from papertrade.lib.times import read_instant
 from portfolio import selectors
 from portfolio.audit import verify_ledger
-from portfolio.history import TIMEFRAMES, chart_timeframe, history
-from portfolio.models import Book
-from portfolio.selectors import book_of
+from portfolio.history import chart_timeframe, history
+from portfolio.models import AccountEvent, Book
+from portfolio.selectors import book_of, with_evidence
 
 PERIODS = {
     "1D": timedelta(days=1),
@@ -25,104 +31,75 @@ PERIODS = {
     "1M": timedelta(days=31),
     "3M": timedelta(days=92),
     "1A": timedelta(days=366),
-    "all": None,
 }
 BEFORE_ALL = timedelta(microseconds=1)
 
 
-class Positions(AccountView):
-    @lists(shapes.Position, "List positions", query=generation)
-    def get(self, request: Request, account_id: str) -> Response:
-        book = book_of(account=self.account, generation=read_generation(request))
-        held = sorted(selectors.positions(book=book), key=_by_symbol)
-        return pagination.page_of(request, held, key=_by_symbol, render=many(shapes.Position))
+class HistoryViewSet(AccountMixin, ListViewSet):
+    serializer_class = SnapshotSerializer
+    filterset_classes = {"list": HistoryFilter}
 
+    @call("Portfolio history, oldest first", SnapshotSerializer, many=True)
+    def list(self, request: Request, account_id: str) -> Response:
+        book = book_of(account=self.account, generation=self.query.get("generation"))
+        until = self.query.get("until") or book.closed_at or clock.read().now
+        after = self.query.get("after") or self._start(book, until)
+        length = until - max(after, book.generation.opened_at)
+        timeframe = self.query.get("timeframe") or chart_timeframe(length)
+        pages = self.paginator
+        pages.begin(request)
+        if pages.token is not None:
+            after = _cursor_time(pages.token)
+        points = history(book=book, timeframe=timeframe, after=after, until=until, limit=pages.limit + 1)
+        rows = pages.cut(points, lambda point: point.timestamp.isoformat())
+        return pages.get_paginated_response(self.get_serializer(rows, many=True).data)
 
-def _by_symbol(view: selectors.PositionView) -> str:
-    return view.symbol
-
-
-class OnePosition(orders.ClosePosition):
-    @answers(shapes.Position, "One position", query=generation)
-    def get(self, request: Request, account_id: str, symbol: str) -> Response:
-        book = book_of(account=self.account, generation=read_generation(request))
-        return Response(shapes.Position(selectors.position(book=book, symbol=symbol)).data)
-
-
-class History(AccountView):
-    @lists(
-        shapes.Snapshot,
-        "Portfolio history, oldest first",
-        query={
-            **generation,
-            "period": "one of " + ", ".join(PERIODS),
-            "timeframe": "one of " + ", ".join(TIMEFRAMES),
-            "after": "later than this time",
-            "until": "not later than this time",
-        },
-    )
-    def get(self, request: Request, account_id: str) -> Response:
-        book = book_of(account=self.account, generation=read_generation(request))
-        until = read_instant(request, "until") or book.closed_at or clock.read().now
-        after = read_instant(request, "after") or _start(book, request, until)
-        timeframe = _timeframe(request, until - max(after, book.generation.opened_at))
-        token = pagination.read_cursor(request)
-        if token is not None:
-            after = _cursor_time(token)
-        limit = pagination.read_limit(request)
-        points = history(book=book, timeframe=timeframe, after=after, until=until, limit=limit + 1)
-        following = None
-        if len(points) > limit:
-            following = pagination.next_url(request, points[limit - 1].timestamp.isoformat())
-        return pagination.listing(request, many(shapes.Snapshot)(points[:limit]), following)
-
-
-def _start(book: Book, request: Request, until: datetime) -> datetime:
-    period = request.query_params.get("period", "all")
-    if period not in PERIODS:
-        raise BadRequest("The period cannot be used.", period="must be one of " + ", ".join(PERIODS))
-    length = PERIODS[period]
-    return book.generation.opened_at - BEFORE_ALL if length is None else until - length
-
-
-def _timeframe(request: Request, length: timedelta) -> str:
-    asked = request.query_params.get("timeframe")
-    if asked is None:
-        return chart_timeframe(length)
-    if asked not in TIMEFRAMES:
-        raise BadRequest("The timeframe cannot be used.", timeframe="must be one of " + ", ".join(TIMEFRAMES))
-    return asked
+    def _start(self, book: Book, until: datetime) -> datetime:
+        length = PERIODS.get(self.query.get("period", "all"))
+        return book.generation.opened_at - BEFORE_ALL if length is None else until - length
 
 
 def _cursor_time(token: str) -> datetime:
     try:
-        return parse_instant(token, "cursor")
-    except BadRequest:
+        return read_instant(token)
+    except ValueError:
         raise pagination.bad_cursor() from None
 
 
-class Ledger(AccountView):
-    @lists(shapes.LedgerTransaction, "The ledger, newest first", query=generation)
-    def get(self, request: Request, account_id: str) -> Response:
-        book = book_of(account=self.account, generation=read_generation(request))
-        rows = selectors.ledger_transactions(book=book)
-        return pagination.page(request, rows, key="sequence", render=many(shapes.LedgerTransaction))
+class LedgerViewSet(AccountMixin, ListViewSet):
+    serializer_class = LedgerTransactionSerializer
+    serializer_classes = {"verify": LedgerReportSerializer}
+    filterset_classes = {"list": GenerationFilter, "verify": GenerationFilter}
+    page_key = "-sequence"
+
+    @property
+    def book(self) -> Book:
+        return book_of(account=self.account, generation=self.query.get("generation"))
+
+    def get_queryset(self) -> Any:
+        return selectors.ledger_transactions(book=self.book)
+
+    @call("The ledger, newest first", LedgerTransactionSerializer, many=True)
+    def list(self, request: Request, account_id: str) -> Response:
+        return super().list(request)
+
+    @call("Verify the ledger's chain, entries and cash", LedgerReportSerializer)
+    @action(detail=False)
+    def verify(self, request: Request, account_id: str) -> Response:
+        return self.shown(verify_ledger(book=self.book))
 
 
-class LedgerVerification(AccountView):
-    @answers(shapes.LedgerReport, "Verify the ledger's chain, entries and cash", query=generation)
-    def get(self, request: Request, account_id: str) -> Response:
-        book = book_of(account=self.account, generation=read_generation(request))
-        return Response(shapes.LedgerReport(verify_ledger(book=book)).data)
+class EventViewSet(AccountMixin, ListViewSet):
+    serializer_class = EventSerializer
+    filterset_classes = {"list": EventFilter}
+    page_key = "seq"
 
+    def get_queryset(self) -> Any:
+        return AccountEvent.objects.filter(account=self.account, seq__gt=self.query.get("after_seq", 0))
 
-class Events(AccountView):
-    @lists(
-        shapes.Event,
-        "Everything that happened to the account",
-        query={"after_seq": "later than the event of that number"},
-    )
-    def get(self, request: Request, account_id: str) -> Response:
-        after = read_count(request, "after_seq", default=0)
-        rows = selectors.events_after(account=self.account, after_seq=after)
-        return pagination.page(request, rows, key="seq", render=many(shapes.Event), descending=False)
+    def complete(self, rows: Rows) -> Rows:
+        return with_evidence(rows)
+
+    @call("Everything that happened to the account", EventSerializer, many=True)
+    def list(self, request: Request, account_id: str) -> Response:
+        return super().list(request)

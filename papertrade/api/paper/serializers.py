@@ -1,21 +1,23 @@
-"""The objects of the wire, fields in their order. One description serves the answers and the OpenAPI schema."""
+"""The objects of /v1/paper/, fields in their order. One description serves the answers and the OpenAPI document."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from drf_spectacular.utils import extend_schema_field, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema_field
 
+from accounts.models import Generation, PaperAccount
 from marketdata.models import QuoteRecord
 from marketdata.quotes import Quote
-from orders.models import Fill, Order
-from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, instant, price, qty
-from portfolio.models import AccountEvent
+from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, WireField
+from papertrade.api.kit.serializers import WireSerializer
+from portfolio.models import Book
+from portfolio.selectors import Summary
 
 MILLISECOND = timedelta(milliseconds=1)
 
 
-class Policy(serializers.Serializer):
+class PolicySerializer(WireSerializer):
     """What a quote must be to fill an order; ages in seconds, the floor in USD, the ratio a fraction of the mid."""
 
     stock_quote_max_age_seconds = Count()
@@ -25,60 +27,107 @@ class Policy(serializers.Serializer):
     size_cap = Switch()
 
 
-class Evidence(serializers.Serializer):
-    """The quote that a decision used, as it was at that instant, and the policy it was judged by."""
+class Evidence(NamedTuple):
+    """A quote as a decision saw it, and the generation whose policy judged it."""
 
-    bid = Price(allow_null=True)
-    ask = Price(allow_null=True)
-    bid_size = Qty(allow_null=True)
-    ask_size = Qty(allow_null=True)
-    quoted_at = Instant()
+    quote: QuoteRecord | Quote
+    at: datetime
+    generation: Generation
+
+    @property
+    def age_ms(self) -> int:
+        return (self.at - self.quote.quoted_at) // MILLISECOND
+
+    @property
+    def spread(self) -> Decimal | None:
+        quote = self.quote
+        return None if quote.bid is None or quote.ask is None else quote.ask - quote.bid
+
+
+class EvidenceSerializer(WireSerializer):
+    """The quote that a decision used, as it was at that instant; numbers are strings too. `policy_hash` names the policy
+    that judged it: the account and its generations have it whole.
+    """
+
+    bid = Price(allow_null=True, source="quote.bid")
+    ask = Price(allow_null=True, source="quote.ask")
+    bid_size = Qty(allow_null=True, source="quote.bid_size")
+    ask_size = Qty(allow_null=True, source="quote.ask_size")
+    quoted_at = Instant(source="quote.quoted_at")
     age_ms = Text()
     spread = Price(allow_null=True)
-    feed = Text()
-    policy = Policy()
+    feed = Text(source="quote.feed")
+    policy_hash = Text(source="generation.policy_hash")
 
 
-def evidence(quote: QuoteRecord | Quote | None, at: datetime, policy: dict[str, Any]) -> dict[str, Any] | None:
-    """The quote as evidence, seen at that instant; numbers are strings too."""
-    if quote is None:
-        return None
-    spread = None if quote.bid is None or quote.ask is None else quote.ask - quote.bid
-    return {
-        "bid": _or_none(price, quote.bid),
-        "ask": _or_none(price, quote.ask),
-        "bid_size": _or_none(qty, quote.bid_size),
-        "ask_size": _or_none(qty, quote.ask_size),
-        "quoted_at": instant(quote.quoted_at),
-        "age_ms": str((at - quote.quoted_at) // MILLISECOND),
-        "spread": _or_none(price, spread),
-        "feed": quote.feed,
-        "policy": policy,
-    }
+class WholeEvidenceSerializer(EvidenceSerializer):
+    """The same with the policy itself, where one order is asked for."""
+
+    policy = PolicySerializer(source="generation.policy")
 
 
-def _or_none(show: Any, value: Any) -> Any:
-    return None if value is None else show(value)
+@extend_schema_field(EvidenceSerializer(allow_null=True))
+class EvidenceField(WireField):
+    """The evidence of a row that has a `quote`, a `book` and, in the column `at`, when it was seen."""
+
+    write = staticmethod(EvidenceSerializer().to_representation)
+
+    def __init__(self, at: str) -> None:
+        super().__init__(source="*")
+        self.at = at
+
+    def to_representation(self, row: Any) -> dict[str, Any] | None:
+        quote = row.quote
+        return None if quote is None else self.write(Evidence(quote, getattr(row, self.at), row.book.generation))
 
 
-class Account(serializers.Serializer):
-    """A paper account; cash and initial_cash are those of its latest generation."""
-
-    id = Id()
-    name = Text()
-    status = Text()
-    currency = Text()
-    initial_cash = Money()
-    cash = Money()
-    generation = Count()
-    created_at = Instant()
-    updated_at = Instant()
-    reset_at = Instant(allow_null=True)
-    archived_at = Instant(allow_null=True)
-    policy = Policy()
+@extend_schema_field(EvidenceSerializer)
+class CertainEvidenceField(EvidenceField):
+    """Evidence that is always there."""
 
 
-class Summary(serializers.Serializer):
+@extend_schema_field(WholeEvidenceSerializer(allow_null=True))
+class WholeEvidenceField(EvidenceField):
+    """Evidence with the policy itself."""
+
+    write = staticmethod(WholeEvidenceSerializer().to_representation)
+
+
+@extend_schema_field({"type": "string", "enum": ["simple"]})
+class SimpleClass(WireField):
+    """The only order class there is."""
+
+    def to_representation(self, order: Any) -> str:
+        return "simple"
+
+
+class AccountStanding(NamedTuple):
+    """An account with its latest book, and what that comes to."""
+
+    account: PaperAccount
+    book: Book
+    summary: Summary | None = None
+
+
+class AccountSerializer(WireSerializer):
+    """A paper account; cash, initial_cash and policy are those of its latest generation."""
+
+    id = Id(source="account.id")
+    name = Text(source="account.name")
+    status = Text(source="account.status")
+    currency = Text(source="account.currency")
+    initial_cash = Money(source="book.generation.initial_cash")
+    cash = Money(source="book.cash")
+    generation = Count(source="book.generation_number")
+    created_at = Instant(source="account.created_at")
+    updated_at = Instant(source="account.updated_at")
+    reset_at = Instant(allow_null=True, source="account.reset_at")
+    archived_at = Instant(allow_null=True, source="account.archived_at")
+    policy = PolicySerializer(source="book.generation.policy")
+    policy_hash = Text(source="book.generation.policy_hash")
+
+
+class SummarySerializer(WireSerializer):
     """How a generation stands: money in USD, drawdowns and win rate as fractions."""
 
     equity = Money()
@@ -96,12 +145,12 @@ class Summary(serializers.Serializer):
     max_drawdown = Ratio()
 
 
-class AccountAndSummary(serializers.Serializer):
-    account = Account()
-    summary = Summary()
+class AccountAndSummarySerializer(WireSerializer):
+    account = AccountSerializer(source="*")
+    summary = SummarySerializer()
 
 
-class OrderShape(serializers.Serializer):
+class OrderSerializer(WireSerializer):
     """An order. Empty strings where there is no reason; `evidence` is the quote at submission."""
 
     id = Id()
@@ -118,7 +167,7 @@ class OrderShape(serializers.Serializer):
     limit_price = Price(allow_null=True)
     status = Text()
     position_intent = Text()
-    order_class = serializers.SerializerMethodField()
+    order_class = SimpleClass(source="*")
     extended_hours = Switch()
     average_fill_price = Price(allow_null=True)
     filled_avg_price = Price(allow_null=True, source="average_fill_price")
@@ -134,19 +183,17 @@ class OrderShape(serializers.Serializer):
     expired_at = Instant(allow_null=True)
     rejected_at = Instant(allow_null=True)
     expires_at = Instant()
-    evidence = serializers.SerializerMethodField()
+    evidence = EvidenceField(at="submitted_at")
     number = Count()
 
-    @extend_schema_field({"type": "string", "enum": ["simple"]})
-    def get_order_class(self, order: Order) -> str:
-        return "simple"
 
-    @extend_schema_field(Evidence(allow_null=True))
-    def get_evidence(self, order: Order) -> dict[str, Any] | None:
-        return evidence(order.quote, order.submitted_at, order.book.generation.policy)
+class OrderDetailSerializer(OrderSerializer):
+    """One order that was asked for: as in a list, and its evidence has the policy itself."""
+
+    evidence = WholeEvidenceField(at="submitted_at")
 
 
-class Position(serializers.Serializer):
+class PositionSerializer(WireSerializer):
     """A position at its mark; `unrealized_plpc` is a fraction of the cost."""
 
     id = Id()
@@ -166,7 +213,7 @@ class Position(serializers.Serializer):
     marked_at = Instant()
 
 
-class FillShape(serializers.Serializer):
+class FillSerializer(WireSerializer):
     """One execution. `market_timestamp` is the quote's time, `created_at` the evaluation's."""
 
     id = Id()
@@ -180,14 +227,10 @@ class FillShape(serializers.Serializer):
     realized_pl = Money()
     market_timestamp = Instant(source="quote.quoted_at")
     created_at = Instant()
-    evidence = serializers.SerializerMethodField()
-
-    @extend_schema_field(Evidence)
-    def get_evidence(self, fill: Fill) -> dict[str, Any] | None:
-        return evidence(fill.quote, fill.created_at, fill.book.generation.policy)
+    evidence = CertainEvidenceField(at="created_at")
 
 
-class Event(serializers.Serializer):
+class EventSerializer(WireSerializer):
     """One thing that happened to the account. `status` is the order's after it."""
 
     seq = Count()
@@ -197,16 +240,12 @@ class Event(serializers.Serializer):
     status = Text(source="order_status")
     reason = Text()
     fill_id = Id(allow_null=True)
-    evidence = serializers.SerializerMethodField()
+    evidence = EvidenceField(at="at")
     symbol = Text()
     generation = Count(source="book.generation_number")
 
-    @extend_schema_field(Evidence(allow_null=True))
-    def get_evidence(self, event: AccountEvent) -> dict[str, Any] | None:
-        return evidence(event.quote, event.at, event.book.generation.policy)
 
-
-class Snapshot(serializers.Serializer):
+class SnapshotSerializer(WireSerializer):
     """What a generation was worth at an instant."""
 
     timestamp = Instant()
@@ -218,13 +257,13 @@ class Snapshot(serializers.Serializer):
     drawdown = Ratio()
 
 
-class LedgerEntry(serializers.Serializer):
+class LedgerEntrySerializer(WireSerializer):
     account = Text()
     debit = Money()
     credit = Money()
 
 
-class LedgerTransaction(serializers.Serializer):
+class LedgerTransactionSerializer(WireSerializer):
     """A balanced group of entries, chained by hash to the one before."""
 
     sequence = Count()
@@ -235,43 +274,51 @@ class LedgerTransaction(serializers.Serializer):
     qty = Qty(allow_null=True)
     price = Price(allow_null=True)
     description = Text()
-    entries = LedgerEntry(many=True, source="entries.all")
+    entries = LedgerEntrySerializer(many=True)
     previous_hash = Text()
     hash = Text()
 
 
-class LedgerDifference(serializers.Serializer):
+class LedgerDifferenceSerializer(WireSerializer):
     row = Text()
     problem = Text()
 
 
-class LedgerReport(serializers.Serializer):
+class LedgerReportSerializer(WireSerializer):
     """Whether the ledger is what its hashes say."""
 
     head = Text()
     transactions = Count()
     ok = Switch()
-    differences = LedgerDifference(many=True)
+    differences = LedgerDifferenceSerializer(many=True)
 
 
-class GenerationShape(serializers.Serializer):
+class GenerationStanding(NamedTuple):
+    """A generation and what it came to, or has come to now."""
+
+    generation: Generation
+    summary: Summary
+
+
+class GenerationSerializer(WireSerializer):
     """One run of an account. `summary` is final where it is closed, and as of now where it is open."""
 
-    number = Count()
-    policy = Policy()
-    initial_cash = Money()
-    opened_at = Instant()
-    closed_at = Instant(allow_null=True)
-    reason = Text()
-    summary = Summary()
-    feed = Text()
-    engine_version = Text()
+    number = Count(source="generation.number")
+    policy = PolicySerializer(source="generation.policy")
+    initial_cash = Money(source="generation.initial_cash")
+    opened_at = Instant(source="generation.opened_at")
+    closed_at = Instant(allow_null=True, source="generation.closed_at")
+    reason = Text(source="generation.reason")
+    summary = SummarySerializer()
+    feed = Text(source="generation.feed")
+    engine_version = Text(source="generation.engine_version")
+    policy_hash = Text(source="generation.policy_hash")
 
 
-class PreviewShape(serializers.Serializer):
+class PreviewSerializer(WireSerializer):
     """What an order would get now; nothing was stored."""
 
-    order = OrderShape()
+    order = OrderDetailSerializer()
     admitted = Switch()
     reason = Text()
     would_fill_qty = Qty()
@@ -279,47 +326,4 @@ class PreviewShape(serializers.Serializer):
     hold = Money()
     buying_power = Money()
     buying_power_after = Money()
-    evidence = Evidence(allow_null=True)
-
-
-class Clock(serializers.Serializer):
-    """Exchange time. `speed` is exchange seconds a wall second; 0 = it moves only when told to."""
-
-    timestamp = Instant()
-    is_open = Switch()
-    next_open = Instant()
-    next_close = Instant()
-    market = Text()
-    speed = Text()
-
-
-class SessionShape(serializers.Serializer):
-    """Regular hours of one trading day."""
-
-    date = serializers.DateField()
-    open = Instant()
-    close = Instant()
-
-
-class QuoteShape(serializers.Serializer):
-    """The latest quote; `quality` is ok, or the reason that would stop a fill."""
-
-    symbol = Text()
-    bid = Price(allow_null=True)
-    ask = Price(allow_null=True)
-    bid_size = Qty(allow_null=True)
-    ask_size = Qty(allow_null=True)
-    quoted_at = Instant(allow_null=True)
-    age_ms = Count(allow_null=True)
-    quality = Text()
-    feed = Text()
-
-
-class Error(serializers.Serializer):
-    """Every failure, whatever it was."""
-
-    status = Text()
-    request_id = Text()
-    error = inline_serializer(
-        "ErrorBody", {"code": Text(), "message": Text(), "details": serializers.DictField(read_only=True)}
-    )
+    evidence = WholeEvidenceField(at="at")

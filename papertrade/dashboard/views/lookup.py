@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET
 from marketdata import clock, listing
 from marketdata.instruments import Instrument, OptionRight, is_symbol
 from marketdata.markets.current import current_market
-from marketdata.quotes import Quote
 from papertrade.lib.errors import Unavailable
 
 SEARCH_RESULTS = 8
@@ -22,10 +21,10 @@ def symbols(request: HttpRequest) -> HttpResponse:
     """`?q=app`: the stocks it may mean."""
     text = request.GET.get("q", "")
     try:
-        found = listing.search(text, limit=SEARCH_RESULTS) if text.strip() else []
+        found = listing.search(text)[:SEARCH_RESULTS] if text.strip() else []
     except Unavailable as busy:
         return JsonResponse({"message": busy.message}, status=503)
-    return JsonResponse({"results": [stock._asdict() for stock in found]})
+    return JsonResponse({"results": [{"symbol": stock.symbol, "name": stock.name} for stock in found]})
 
 
 @login_required
@@ -40,27 +39,21 @@ def chain(request: HttpRequest, underlying: str) -> HttpResponse:
         return JsonResponse({"message": busy.message}, status=503)
     expiry = _asked(request.GET.get("expiry", ""), expiries)
     right = OptionRight.PUT if request.GET.get("right") == OptionRight.PUT else OptionRight.CALL
-    rows = _contracts(underlying, expiry, quote, right) if expiry and quote else []
+    spot = listing.spot_of(quote)
+    listed = listing.contracts(underlying, expiry, spot=spot, right=right) if expiry and spot is not None else []
     return JsonResponse(
         {
             "expiries": [day.isoformat() for day in expiries],
             "expiry": expiry.isoformat() if expiry else None,
             "right": right,
-            "spot": str(quote.bid) if quote and quote.bid is not None else None,
-            "contracts": rows,
+            "spot": None if spot is None else str(spot),
+            "contracts": [_row(contract) for contract in listed],
         }
     )
 
 
 def _asked(text: str, expiries: list[date]) -> date | None:
     return next((day for day in expiries if day.isoformat() == text), expiries[0] if expiries else None)
-
-
-def _contracts(underlying: str, expiry: date, quote: Quote, right: OptionRight) -> list[dict[str, Any]]:
-    spot = quote.bid if quote.bid is not None else quote.ask
-    if spot is None:
-        return []
-    return [_row(contract) for contract in listing.contracts(underlying, expiry, spot=spot, right=right)]
 
 
 def _row(contract: Instrument) -> dict[str, Any]:

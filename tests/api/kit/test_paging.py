@@ -93,9 +93,9 @@ def test_limits_that_cannot_be(api: Api, account: str, path: str, limit: str) ->
     assert list(details) == ["limit"]
 
 
-@pytest.mark.parametrize("name", ["format", "page", "unknown"])
-def test_parameters_that_do_not_exist_are_ignored(api: Api, account: str, name: str) -> None:
-    assert len(is_list(api.get(f"{account}/orders/", **{name: "x"}))) == 3
+@pytest.mark.parametrize("name", ["format", "page", "unknown", "sort", "as_of"])
+def test_parameters_that_do_not_exist_are_refused(api: Api, account: str, name: str) -> None:
+    assert list(is_error(api.get(f"{account}/orders/", **{name: "x"}), 400, "bad_request")) == [name]
 
 
 @pytest.mark.parametrize("path", ["orders/", "fills/", "ledger/", "events/"])

@@ -52,7 +52,9 @@ def test_evidence_is_the_quote_and_the_policy(api: Api, account_id: str) -> None
     }  # fmt: skip
     assert evidence["quoted_at"] == "2013-10-07T14:00:00.000000Z"
     assert evidence["feed"] == "test"
-    assert evidence["policy"].keys() >= POLICY.keys()
+    [generation] = is_list(api.get(f"{account_id}/generations/"))
+    assert evidence["policy_hash"] == generation["policy_hash"], "the policy itself is at the generation"
+    assert generation["policy"].keys() >= POLICY.keys()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from marketdata.markets.current import current_market, drop_market
-from tests.api.contract import EVIDENCE, ORDER, is_error, is_list, is_object, matches
+from tests.api.contract import EVIDENCE, ORDER, POLICY, is_error, is_list, is_object, listed, matches
 from tests.api_kit import Api
 from tests.market_kit import CALL, MarketKit
 
@@ -50,6 +50,7 @@ class TestSubmit:
             100.00, 100.10, 500, 300, 0, 0.10,
         ]  # fmt: skip
         assert evidence["quoted_at"] == now
+        matches(evidence["policy"], POLICY)
 
     def test_an_option(self, api: Api, account_id: str) -> None:
         order = api.buy(
@@ -212,7 +213,7 @@ class TestList:
 
     def test_it_works(self, api: Api, account_id: str, orders: dict) -> None:
         rows = is_list(api.get(f"{account_id}/orders/"), ORDER)
-        assert rows == list(reversed(orders.values())), "newest first, each as it was answered"
+        assert rows == [listed(order) for order in reversed(orders.values())], "newest first, each as it was answered"
 
     @pytest.mark.parametrize(
         ("query", "names"),

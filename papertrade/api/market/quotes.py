@@ -1,0 +1,80 @@
+"""The latest quotes, each with its age and what would stop a fill on it."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.policy import Policy
+from marketdata import clock
+from marketdata.instruments import parse_symbol
+from marketdata.markets.current import current_market
+from marketdata.quotes import Quote
+from marketdata.sessions import calendar
+from orders.matching import Circumstances, obstacle
+from papertrade.api.kit.authentication import MayMoveMarket, MayRead
+from papertrade.api.kit.parsing import read_object
+from papertrade.api.kit.schema import call, json_body
+from papertrade.api.kit.viewsets import ApiViewSet, Rows
+from papertrade.api.market.filters import QuoteFilter
+from papertrade.api.market.serializers import QuoteSerializer
+from papertrade.lib.errors import Conflict
+from papertrade.trading.accounts import server_policy
+from portfolio.money import ZERO_MONEY
+
+OK = "ok"
+MAX_PUSHED = 1000
+MAX_PUSH_BYTES = 1_048_576
+MILLISECOND = timedelta(milliseconds=1)
+PUSH = json_body({"quotes": {"type": "array", "items": {"type": "object"}, "maxItems": MAX_PUSHED}})
+
+
+class QuoteNow(NamedTuple):
+    """What the market quotes for a symbol at an instant; all but `quality` and `feed` is None where it quotes nothing."""
+
+    symbol: str
+    quality: str
+    feed: str
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
+    quoted_at: datetime | None = None
+    age_ms: int | None = None
+
+
+def quote_now(symbol: str, quote: Quote | None, at: datetime, policy: Policy) -> QuoteNow:
+    """A quote as it is seen at an instant, judged by a policy."""
+    session = calendar().session_at(at)
+    now = Circumstances(at=at, session_open=session.open if session else None, policy=policy, buying_power=ZERO_MONEY)
+    quality = str(obstacle(quote, now, is_option=parse_symbol(symbol).is_option) or OK)
+    if quote is None:
+        return QuoteNow(symbol, quality, current_market().feed.name)
+    return QuoteNow(
+        symbol, quality, quote.feed, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quoted_at,
+        (at - quote.quoted_at) // MILLISECOND,
+    )  # fmt: skip
+
+
+class QuoteViewSet(ApiViewSet):
+    permission_classes = [MayRead]
+    serializer_class = QuoteSerializer
+    filterset_classes = {"list": QuoteFilter}
+    paged_actions = ()
+    max_body_bytes = MAX_PUSH_BYTES
+
+    def get_permissions(self) -> Rows:
+        return [MayMoveMarket()] if self.action == "create" else super().get_permissions()
+
+    @call("Latest quotes", QuoteSerializer, many=True)
+    def list(self, request: Request) -> Response:
+        symbols, at, policy = self.query["symbols"], clock.read().now, server_policy()
+        latest = current_market().latest(symbols, at=at)
+        return self.listed(quote_now(symbol, latest.get(symbol), at, policy) for symbol in symbols)
+
+    @call("Push quotes, where the market's feed is pushed", None, body=PUSH, codes=(409,))
+    def create(self, request: Request) -> Response:
+        read_object(request.data, "quotes")
+        raise Conflict("This market has a feed of its own; quotes cannot be pushed to it.", code="feed_not_writable")

@@ -1,0 +1,71 @@
+"""The query parameters of /v1/paper/."""
+
+from marketdata.instruments import AssetClass
+from orders.states import CLOSED, OPEN, Status
+from orders.terms import Side
+from papertrade.api.kit.filters import (
+    MAX_GENERATION,
+    AfterParameter,
+    CountParameter,
+    FlagParameter,
+    GroupParameter,
+    IdParameter,
+    ParameterSet,
+    SymbolParameter,
+    TextParameter,
+    UntilParameter,
+    WordParameter,
+)
+from portfolio.history import TIMEFRAMES
+
+GROUPS = {"open": OPEN, "closed": CLOSED, "all": frozenset(Status), **{status: {status} for status in Status}}
+PERIODS = ("1D", "1W", "1M", "3M", "1A", "all")
+
+
+class GenerationFilter(ParameterSet):
+    """`generation` shows an earlier run of the account."""
+
+    generation = CountParameter("the run of the account; the latest unless said", most=MAX_GENERATION)
+
+
+class AccountFilter(ParameterSet):
+    include_archived = FlagParameter("also those that were archived")
+
+
+class OrderFilter(GenerationFilter):
+    """`after` exclusive and `until` inclusive on submitted_at."""
+
+    status = GroupParameter("open, closed, all, or one status", dict(sorted(GROUPS.items())), narrows="status")
+    symbol = SymbolParameter("only this symbol", narrows="symbol")
+    side = WordParameter("buy or sell", Side, narrows="side")
+    asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
+    after = AfterParameter("submitted_at")
+    until = UntilParameter("submitted_at")
+
+
+class ClientOrderIdFilter(GenerationFilter):
+    client_order_id = TextParameter("the id that was sent with the order", required=True)
+
+
+class FillFilter(GenerationFilter):
+    """`after` exclusive and `until` inclusive on created_at."""
+
+    symbol = SymbolParameter("only this symbol", narrows="symbol")
+    order_id = IdParameter("only fills of this order", narrows="order_id")
+    after = AfterParameter("created_at")
+    until = UntilParameter("created_at")
+
+
+class CloseFilter(ParameterSet):
+    qty = TextParameter("how much of it; all that is available unless said")
+
+
+class HistoryFilter(GenerationFilter):
+    period = WordParameter("how far back", PERIODS)
+    timeframe = WordParameter("one point for each", TIMEFRAMES)
+    after = AfterParameter()
+    until = UntilParameter()
+
+
+class EventFilter(ParameterSet):
+    after_seq = CountParameter("later than the event of that number")
