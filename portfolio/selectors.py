@@ -52,7 +52,10 @@ class Summary:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Summary":
         """The summary that a closed generation keeps."""
-        return cls(**{name: Decimal(value) if isinstance(value, str) else value for name, value in stored.items()})
+        values: dict[str, Any] = {
+            name: Decimal(value) if isinstance(value, str) else value for name, value in stored.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

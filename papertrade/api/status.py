@@ -18,6 +18,8 @@ OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 
 class ServiceSerializer(WireSerializer):
+    """One part, and how long it took to answer."""
+
     status = Text()
     latency_ms = serializers.FloatField(read_only=True)
 

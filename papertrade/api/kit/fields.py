@@ -108,7 +108,7 @@ class Switch(WireField):
         return value
 
 
-@extend_schema_field({"type": ["number", "null"], "format": "double"})
+@extend_schema_field({"type": "number", "format": "double"})
 class Number(WireField):
     """A JSON number, or null where it is not known; only where another product's shapes have one."""
 

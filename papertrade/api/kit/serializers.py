@@ -21,13 +21,14 @@ class WireSerializer(serializers.Serializer):
     """
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        of_mapping, of_object = _plans(type(self))
+        kind: Any = type(self)
+        of_mapping, of_object = _plans(kind)
         plan = of_mapping if isinstance(instance, Mapping) else of_object
         return {name: None if (value := get(instance)) is None else write(value) for name, get, write in plan}
 
 
 @cache
-def _plans(kind: type[WireSerializer]) -> tuple[Plan, Plan]:
+def _plans(kind: Any) -> tuple[Plan, Plan]:
     """How to write an object of that kind from a mapping, and from anything with attributes."""
     fields = kind().fields.items()
     return (

@@ -47,7 +47,8 @@ class KeyThrottle(BaseThrottle):
         limits, now = _limits(), time.time()
         used = self._count(request, now, [window for window, limit in limits.items() if limit is not None])
         for window, count in used.items():
-            if count > limits[window]:
+            limit = limits[window]
+            if limit is not None and count > limit:
                 self._wait = WINDOWS[window] - now % WINDOWS[window]
         request._request.rate_headers = rate_headers(used)
         return self._wait is None

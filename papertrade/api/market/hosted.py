@@ -3,6 +3,7 @@
 Here, and only here, prices are JSON numbers and times nanoseconds, as the hosted product sends them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -76,7 +77,7 @@ class ContractNow:
         return option_pricing.implied_volatility(price=float(mid), **self._terms) if mid and self.spot else None
 
     @property
-    def greeks(self) -> dict[str, float | None]:
+    def greeks(self) -> Mapping[str, float | None]:
         if self.volatility is None:
             return dict.fromkeys(GreeksSerializer().fields)
         return option_pricing.greeks(volatility=self.volatility, **self._terms)

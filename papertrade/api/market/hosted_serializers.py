@@ -34,12 +34,16 @@ class LastStockQuoteSerializer(WireSerializer):
 
 
 class StockSnapshotSerializer(WireSerializer):
+    """A stock and its latest quote."""
+
     ticker = Text(source="symbol")
     lastQuote = LastStockQuoteSerializer(source="*")  # noqa: N815 - its name on the wire
     updated = Nanoseconds(source="quoted_at")
 
 
 class ContractDetailsSerializer(WireSerializer):
+    """What the contract is; the strike in USD per share."""
+
     ticker = Text(source="symbol")
     contract_type = Text(source="right")
     exercise_style = Text()
@@ -49,6 +53,8 @@ class ContractDetailsSerializer(WireSerializer):
 
 
 class LastOptionQuoteSerializer(WireSerializer):
+    """The contract's latest quote, USD per share."""
+
     bid = Number()
     ask = Number()
     midpoint = Number(source="mid")
@@ -65,6 +71,8 @@ class GreeksSerializer(WireSerializer):
 
 
 class UnderlyingAssetSerializer(WireSerializer):
+    """The contract's stock; the price is half way between its bid and ask."""
+
     ticker = Text(source="stock.symbol")
     price = Number(source="spot")
     last_updated = Nanoseconds(source="stock.quoted_at")
@@ -83,12 +91,18 @@ class ContractSnapshotSerializer(WireSerializer):
 
 
 class FoundTickerSerializer(WireSerializer):
+    """A stock that the market lists."""
+
     symbol, name = Text(), Text()
 
 
 def _answer(name: str, **fields: serializers.Field) -> type[WireSerializer]:
     """One object in the hosted product's envelope."""
-    return type(name, (WireSerializer,), {"__doc__": None, "status": Text(), "request_id": Text(), **fields})
+    return type(
+        name,
+        (WireSerializer,),
+        {"__doc__": "One object, in the envelope.", "status": Text(), "request_id": Text(), **fields},
+    )
 
 
 LastStockQuoteAnswerSerializer = _answer("LastStockQuoteAnswerSerializer", results=LastStockQuoteSerializer())

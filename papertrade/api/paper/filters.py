@@ -1,5 +1,7 @@
 """The query parameters of /v1/paper/."""
 
+from collections.abc import Iterable
+
 from marketdata.instruments import AssetClass
 from orders.states import CLOSED, OPEN, Status
 from orders.terms import Side
@@ -18,7 +20,12 @@ from papertrade.api.kit.filters import (
 )
 from portfolio.history import TIMEFRAMES
 
-GROUPS = {"open": OPEN, "closed": CLOSED, "all": frozenset(Status), **{status: {status} for status in Status}}
+GROUPS: dict[str, Iterable[str]] = {
+    "all": Status,
+    "open": OPEN,
+    "closed": CLOSED,
+    **{str(status): [status] for status in sorted(Status)},
+}
 PERIODS = ("1D", "1W", "1M", "3M", "1A", "all")
 
 
@@ -35,7 +42,7 @@ class AccountFilter(ParameterSet):
 class OrderFilter(GenerationFilter):
     """`after` exclusive and `until` inclusive on submitted_at."""
 
-    status = GroupParameter("open, closed, all, or one status", dict(sorted(GROUPS.items())), narrows="status")
+    status = GroupParameter("open, closed, all, or one status", GROUPS, narrows="status")
     symbol = SymbolParameter("only this symbol", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")

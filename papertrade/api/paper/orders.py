@@ -29,11 +29,8 @@ class OrderViewSet(AccountMixin, ListViewSet):
     }
     filterset_classes = {"list": OrderFilter, "by_client_order_id": ClientOrderIdFilter}
     paged_actions = {"list", "events"}
+    page_key = "-number"
     lookup_url_kwarg = "order_id"
-
-    @property
-    def page_key(self) -> str:
-        return "seq" if self.action == "events" else "-number"
 
     def get_queryset(self) -> Any:
         self.book = book_of(account=self.account, generation=self.query.get("generation"))
@@ -76,7 +73,7 @@ class OrderViewSet(AccountMixin, ListViewSet):
         return self.shown(preview, headers=REPLAYED if preview.replayed else None)
 
     @call("Why an order filled, or has not", EventSerializer, many=True)
-    @action(detail=True)
+    @action(detail=True, page_key="seq")
     def events(self, request: Request, account_id: str, order_id: str) -> Response:
         order = selectors.get_order(account=self.account, order_id=order_id)
         return self.listed(selectors.events_of_order(order=order).select_related(None))

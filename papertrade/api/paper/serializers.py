@@ -146,6 +146,8 @@ class SummarySerializer(WireSerializer):
 
 
 class AccountAndSummarySerializer(WireSerializer):
+    """An account, and how its latest generation stands."""
+
     account = AccountSerializer(source="*")
     summary = SummarySerializer()
 
@@ -258,6 +260,8 @@ class SnapshotSerializer(WireSerializer):
 
 
 class LedgerEntrySerializer(WireSerializer):
+    """One debit or one credit, USD."""
+
     account = Text()
     debit = Money()
     credit = Money()
@@ -280,6 +284,8 @@ class LedgerTransactionSerializer(WireSerializer):
 
 
 class LedgerDifferenceSerializer(WireSerializer):
+    """Where the ledger is not what its hashes say."""
+
     row = Text()
     problem = Text()
 

@@ -148,9 +148,7 @@ class TestQuotes:
         rows = is_list(api.get(QUOTES, symbols="IBM"), QUOTE)
         assert [row["quality"] for row in rows] == [quality]
 
-    @pytest.mark.parametrize(
-        "symbols", ["", ",", "IBM;AAPL", "IBM,\x00", ",".join(f"A{i}" for i in range(2000))]
-    )
+    @pytest.mark.parametrize("symbols", ["", ",", "IBM;AAPL", "IBM,\x00", ",".join(f"A{i}" for i in range(2000))])
     def test_symbols_that_cannot_be(self, api: Api, symbols: str) -> None:
         is_error(api.get(QUOTES, symbols=symbols), 400, "bad_request")
 
