@@ -88,7 +88,7 @@ class TestErrors:
         def broken(**_: Any) -> None:
             raise RuntimeError("the password is swordfish")
 
-        monkeypatch.setattr("papertrade.trading.accounts.open_account", broken)
+        monkeypatch.setattr("papertrade.api.paper.accounts.open_account", broken)
         response = api.post(PAPER, {})
         assert response.status_code == 500
         assert b"swordfish" not in response.content
@@ -101,7 +101,7 @@ class TestErrors:
         def busy(**_: Any) -> None:
             raise OperationalError("canceling statement due to lock timeout")
 
-        monkeypatch.setattr("papertrade.trading.accounts.open_account", busy)
+        monkeypatch.setattr("papertrade.api.paper.accounts.open_account", busy)
         response = api.post(PAPER, {})
         is_error(response, 503, "unavailable")
         assert response.headers["Retry-After"]

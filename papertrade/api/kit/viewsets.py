@@ -42,6 +42,8 @@ class ApiViewSet(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.enter(request)
+        if self.action is None:  # a method that the address does not take: 405 comes next
+            return
         self.query = self.get_parameters().read(
             request.query_params, also=self.paginator.parameters, refuse_unknown=self.refuses_unknown_parameters
         )
