@@ -29,7 +29,7 @@ export function wireChain(button, underlying, choose) {
 
   async function fill(chain) {
     const symbols = chain.contracts.map(({ symbol }) => symbol).join(",");
-    const { results } = await get(`/v1/market/quotes/?symbols=${encodeURIComponent(symbols)}`);
+    const { results } = await get(`${document.getElementById("ticket").dataset.quotes}?symbols=${encodeURIComponent(symbols)}`);
     const above = chain.contracts.findIndex(({ strike }) => Number(strike) >= Number(chain.spot));
     body.replaceChildren(...chain.contracts.map((contract, number) => row(contract, results[number], number === above)));
     body.children[Math.max(0, above - 4)]?.scrollIntoView({ block: "start" });

@@ -38,7 +38,7 @@ async function showQuote() {
   const wanted = symbol();
   if (wanted && !document.hidden) {
     try {
-      const { results } = await get(`/v1/market/quotes/?symbols=${encodeURIComponent(wanted)}`);
+      const { results } = await get(`${form.dataset.quotes}?symbols=${encodeURIComponent(wanted)}`);
       if (wanted === symbol()) renderQuote(results[0]);
     } catch (refusal) {
       if (wanted === symbol()) renderQuote(null, refusal.details?.symbols ?? refusal.message);
