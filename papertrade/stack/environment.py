@@ -36,8 +36,8 @@ NO_VENV = (
     "or a Python from python.org."
 )
 NO_PACKAGES = (
-    "There are no packages of PostgreSQL and Valkey for this system. papertrade runs on Linux with glibc (x86-64, arm64) and "
-    "on macOS with Apple silicon; on Windows inside WSL 2."
+    "There are no packages of PostgreSQL and Valkey for this system. papertrade runs on Linux with glibc 2.28 or "
+    "newer (x86-64, arm64; not on Alpine) and on macOS 11 or newer; on Windows inside WSL 2."
 )
 
 
@@ -177,7 +177,7 @@ def say(line: str) -> None:
 def _refuse_other_systems() -> None:
     system, machine = platform.system(), platform.machine().lower()
     musl = "musl" in (sysconfig.get_config_var("SOABI") or "")
-    known = {"Linux": {"x86_64", "aarch64", "arm64"}, "Darwin": {"arm64"}}
+    known = {"Linux": {"x86_64", "aarch64", "arm64"}, "Darwin": {"x86_64", "arm64"}}
     if musl or machine not in known.get(system, set()):
         raise SetupError(NO_PACKAGES)
 

@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(project: Path, monkeypatch: 
         Environment(project).ready(SERVER_LOCK)
 
 
-@pytest.mark.parametrize(("system", "machine"), [("Darwin", "x86_64"), ("Windows", "AMD64"), ("Linux", "armv7l")])
+@pytest.mark.parametrize(("system", "machine"), [("FreeBSD", "amd64"), ("Windows", "AMD64"), ("Linux", "armv7l")])
 def test_a_system_without_packages_is_said(
     project: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str
 ) -> None:
