@@ -69,7 +69,7 @@ def read() -> ClockReading:
     with raw_cursor() as cursor:
         row = cursor.execute(_READ).fetchone()
     if row is None:
-        raise ClockNotStarted("The market's clock has not been started; run `manage.py run_feed`.")
+        raise ClockNotStarted("The market's clock has not been started; run `papertrade run-feed`.")
     market, speed, anchor_at, anchor_wall, through, through_book = row
     now = due = through
     if market == LIVE:

@@ -87,7 +87,7 @@ class Calendar:
     def _exhausted(self) -> CalendarExhausted:
         drop_calendar()  # it may have been extended since this process read it
         have = f"{self._dates[0]} to {self._dates[-1]}" if self._dates else "nothing"
-        return CalendarExhausted(f"The trading calendar has {have}; run `manage.py sync_sessions` to extend it.")
+        return CalendarExhausted(f"The trading calendar has {have}; run `papertrade sync-sessions` to extend it.")
 
 
 _loaded: Calendar | None = None

@@ -79,7 +79,7 @@ DATABASE_URL, REDIS_URL = (env.server_url(name, PAPERTRADE_VAR) for name in env.
 if not DATABASE_URL or not REDIS_URL:
     raise env.BadSetting(
         f"DATABASE_URL and REDIS_URL are not both set, and no server runs on {PAPERTRADE_VAR}. `make run` starts both; "
-        "while it runs, manage.py finds them in that folder."
+        "while it runs, `papertrade` and manage.py find them in that folder."
     )
 _place, _parameters = env.database(DATABASE_URL)
 # Both ends find out within a minute that the other's machine is gone, and what it had locked is free.

@@ -192,7 +192,7 @@ def position(*, book: Book, symbol: str) -> PositionView:
 
 
 def unsettled_positions() -> QuerySet[Position]:
-    """Expired options of open books that no quote could settle, for operators; `manage.py settle` ends one."""
+    """Expired options of open books that no quote could settle, for operators; `papertrade settle` ends one."""
     held = Position.objects.filter(unsettled=True, qty__gt=0, book__closed_at__isnull=True)
     return held.select_related("book").order_by("expires_on", "symbol", "book_id")
 

@@ -24,7 +24,9 @@ today = date.fromisoformat(client.call("GET", "/market/clock/")["timestamp"][:10
 earliest = today + timedelta(days=options.days)
 (stock,) = client.rows(f"/market/quotes/?symbols={options.underlying}")
 spot = float(stock["ask"])
-chain = list(client.rows(f"/options/chain/{options.underlying}/?contract_type=call&expiration_date.gte={earliest}&limit=250"))
+chain = list(
+    client.rows(f"/options/chain/{options.underlying}/?contract_type=call&expiration_date.gte={earliest}&limit=250")
+)
 nearest = min(chain, key=lambda item: (item["details"]["expiration_date"], abs(item["details"]["strike_price"] - spot)))
 symbol = nearest["details"]["ticker"]
 print(f"{len(chain)} calls from {earliest} on; at the money: {symbol}")
@@ -49,7 +51,10 @@ for _ in range(options.wait):
         break
     time.sleep(1)
     order = client.call("GET", f"{account}/orders/{order['id']}/")
-print("bought" if order["status"] == "filled" else order["status"], order["rejected_reason"] or order["no_fill_reason"] or "")
+print(
+    "bought" if order["status"] == "filled" else order["status"],
+    order["rejected_reason"] or order["no_fill_reason"] or "",
+)
 
 if order["status"] == "filled":
     sold = client.call("DELETE", f"{account}/positions/{symbol}/")  # closes at the market

@@ -63,9 +63,9 @@ def not_ready() -> list[str]:
     if not well(database_answers):
         return ["The database does not answer."]
     if not well(migrated):
-        return ["Migrations are missing; run `manage.py prepare`."]
+        return ["Migrations are missing; run `papertrade prepare`."]
     if not well(_clock_is_started):
-        return ["The market has not been started; run `manage.py prepare`."]
+        return ["The market has not been started; run `papertrade prepare`."]
     if not well(_quotes_are_usable):
         return ["The quote book is not filled; the feed process fills it within seconds once Valkey answers."]
     return []
@@ -94,7 +94,7 @@ def warnings() -> list[str]:
         )
     if not well(feed_is_alive):
         found.append(
-            f"Quotes are stale: no feed process has moved the market for {_silence()}. Start `manage.py run_feed`."
+            f"Quotes are stale: no feed process has moved the market for {_silence()}. Start `papertrade run-feed`."
         )
     elif not well(_clock_moves):
         found.append("The clock stands still though the feed is alive. The log of the feed process says why.")
@@ -118,7 +118,7 @@ def _of_the_audit() -> list[str]:
     )
     if since is not None and clock.wall_now() - since > AUDIT_LATE:
         return [
-            "The books were not audited for more than a day. Check beat and the workers, or run `manage.py audit_books`."
+            "The books were not audited for more than a day. Check beat and the workers, or run `papertrade audit`."
         ]
     return []
 

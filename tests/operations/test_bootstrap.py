@@ -38,7 +38,7 @@ def test_on_another_machine_it_changes_nothing(folder: Path, capsys: pytest.Capt
     assert bootstrap(folder) == {}
     assert User.objects.get(username="admin").check_password(known["admin_password"])
     assert ApiKey.objects.count() == 2
-    assert "`manage.py changepassword admin`" in capsys.readouterr().out
+    assert "`papertrade password admin`" in capsys.readouterr().out
 
 
 def test_a_file_of_another_server_gets_no_keys(folder: Path) -> None:

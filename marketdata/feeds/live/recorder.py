@@ -30,7 +30,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 GZIP = 31  # zlib's window bits for the gzip format
 README = """\
 Quotes as this server took them, one file an hour of running: the format is docs/recordings.md, with the column taken_at.
-`PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again; `manage.py replay` plays the orders too.
+`PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again; `papertrade replay` plays the orders too.
 
 The quotes are your data provider's. What you may do with them, and whom you may show them, is said in your contract with it.
 """

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             books, scope = books.filter(generation_number=options["generation"]), f"{scope} #{options['generation']}"
         if options["account"] and not books.exists():
             raise CommandError("There is no such account or generation.")
-        report = run_audit(by="manage.py audit_books", books=books, scope=scope, progress=self._progress)
+        report = run_audit(by="papertrade audit", books=books, scope=scope, progress=self._progress)
         for row, problem in report.differences:
             self.stdout.write(self.style.ERROR(f"{row}: {problem}"))
         if report.difference_count > len(report.differences):

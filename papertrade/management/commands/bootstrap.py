@@ -52,7 +52,7 @@ class Command(BaseCommand):
         if not password:
             self.stdout.write(
                 f"There is a user {username} already, whose password is not in this var folder: nothing of theirs was "
-                f"changed. `manage.py changepassword {username}` sets another."
+                f"changed. `papertrade password {username}` sets another."
             )
         return user, password
 

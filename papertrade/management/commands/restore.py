@@ -17,7 +17,7 @@ TABLE = "processing data for table"
 class Command(BaseCommand):
     help = (
         "Put a backup in the place of this server's database, which must have no accounts. For the embedded one: "
-        "PAPERTRADE_VAR=new-folder .venv/bin/python -m papertrade.stack restore FILE"
+        "PAPERTRADE_VAR=new-folder papertrade restore FILE, then PAPERTRADE_VAR=new-folder papertrade run"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,5 +32,5 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         call_command("migrate", verbosity=0)
         self.stdout.write(
-            "Restored. Users and keys are those of the backup; run `manage.py audit_books` to check the books."
+            "Restored. Users and keys are those of the backup; run `papertrade audit` to check the books."
         )

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             return
         owner = User.objects.filter(username=user).first()
         if owner is None:
-            raise CommandError(f"There is no user {user}; `manage.py bootstrap` makes one.")
+            raise CommandError(f"There is no user {user}; `papertrade bootstrap` makes one.")
         began = time.monotonic()
         seeder = Seeder(owner, sessions)
         for step in seeder.run():

@@ -76,7 +76,7 @@ def _unfinished(run_id: int | None) -> QuerySet[Sweep]:
     if run_id is None:
         return found.filter(finished_at__isnull=True)
     if not found.filter(pk=run_id).exists():
-        raise CommandError(f"There is no run {run_id}; `manage.py trading_day` lists them.")
+        raise CommandError(f"There is no run {run_id}; `papertrade trading-day` lists them.")
     return found.filter(pk=run_id)
 
 
