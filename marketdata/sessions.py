@@ -6,7 +6,9 @@ exchange_calendars is the source and stays out of the running processes: it cost
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import accumulate
 
 from papertrade.lib.errors import PapertradeError
 
@@ -78,6 +80,31 @@ class Calendar:
     def between(self, start: date, end: date) -> tuple[Session, ...]:
         """The sessions dated from start to end, both included."""
         return self.sessions[bisect_left(self._dates, start) : bisect_right(self._dates, end)]
+
+    @cached_property
+    def _before(self) -> list[timedelta]:
+        """The trading time before each session, and after the last."""
+        return list(accumulate((session.close - session.open for session in self.sessions), initial=timedelta()))
+
+    def elapsed(self, at: datetime) -> timedelta:
+        """Trading time from the first session to the instant: it stands still while the market is closed."""
+        place = bisect_right(self._opens, at) - 1
+        if place < 0:
+            return timedelta()
+        return self._before[place] + min(at, self._closes[place]) - self._opens[place]
+
+    def trading_time(self, start: datetime, end: datetime) -> timedelta:
+        """How long the market was open between two instants."""
+        return self.elapsed(end) - self.elapsed(start)
+
+    def ended(self, after: datetime, until: datetime) -> tuple[Session, ...]:
+        """The sessions that closed in (after, until]."""
+        return self.sessions[bisect_right(self._closes, after) : bisect_right(self._closes, until)]
+
+    def last(self, count: int, at: datetime) -> tuple[Session, ...]:
+        """So many sessions up to the one in progress, or else the last that closed; fewer where the calendar begins."""
+        end = bisect_right(self._opens, at)
+        return self.sessions[max(0, end - count) : end]
 
     def _get(self, place: int) -> Session:
         if not 0 <= place < len(self.sessions):

@@ -1,11 +1,10 @@
 """All settings. Every variable is read from the environment by `papertrade.lib.env`; docs/configuration.md lists them."""
 
-from importlib.resources import files
 from pathlib import Path
 
 import structlog
 
-from papertrade.lib import env
+from papertrade.lib import env, files
 from papertrade.web.limits import MAX_BODY_BYTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -130,6 +129,7 @@ MIDDLEWARE = [
     "papertrade.lib.metrics.RequestMetrics",
     "papertrade.api.kit.middleware.ApiMiddleware",
     "papertrade.dashboard.security.ContentSecurityPolicy",
+    "papertrade.lib.compression.Compression",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -138,6 +138,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "papertrade.dashboard.zones.ViewersZone",
 ]
 ROOT_URLCONF = "papertrade.urls"
 WSGI_APPLICATION = "papertrade.wsgi.application"
@@ -174,12 +175,15 @@ LOGOUT_REDIRECT_URL = "/login/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_HANDLERS: list[str] = []  # no view takes files: the parts of one are read and dropped
 
-# --- Static files: ours, and plotly.js out of its own package ---------------------------------------------------------
-STATIC_URL = "/static/"
+# --- Static files: their address has a hash of all of them, so that browsers keep them for good and never an old one ----
+STATIC_URL = (
+    f"/static/{files.fingerprint(BASE_DIR / 'static', 'Django', 'djangorestframework', 'drf-spectacular-sidecar')}/"
+)
 STATIC_ROOT = PAPERTRADE_VAR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", files("plotly") / "package_data")]
+STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/[0-9a-f]{12}/"
 
 # --- Cookies and transport --------------------------------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True

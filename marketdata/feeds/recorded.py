@@ -14,6 +14,7 @@ import gzip
 import heapq
 import re
 import zlib
+from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
 COLUMNS_TAKEN = [*COLUMNS, "taken_at"]
 SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
+MOST_SYMBOLS_REMEMBERED = 8  # whose minutes a process keeps for charts
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -93,6 +95,7 @@ class RecordedFeed:
     def __init__(self, place: Path) -> None:
         self.files = recording_files(place)
         self.name = f"recorded:{place.resolve().name}"[:64]
+        self._past: dict[str, tuple[list[datetime], list[float]]] = {}
 
     def cursor(self) -> "RecordedCursor":
         return RecordedCursor(self)
@@ -131,6 +134,30 @@ class RecordedFeed:
                 heapq.heapreplace(reading, (following.at, number, following, rest))
             else:
                 heapq.heappop(reading)
+
+    def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None]:
+        """As `KeepsPast`, to the minute: the files are read once for a symbol, and its last mid of each minute kept."""
+        stamps, mids = self._minutes(symbol)
+        places = (bisect_right(stamps, at) for at in times)
+        return [mids[place - 1] if place else None for place in places]
+
+    def _minutes(self, symbol: str) -> tuple[list[datetime], list[float]]:
+        """When each minute's last two-sided quote of the symbol was, and its mid."""
+        known = self._past.get(symbol)
+        if known is None:
+            by_minute: dict[datetime, tuple[datetime, float]] = {}
+            for path in self.files:
+                for row in read_file(path, Report(logged=False), symbol=symbol):
+                    if row.bid is not None and row.ask is not None:
+                        minute = row.at.replace(second=0, microsecond=0)
+                        if minute not in by_minute or by_minute[minute][0] <= row.at:
+                            by_minute[minute] = row.at, float(row.bid + row.ask) / 2
+            ordered = [by_minute[minute] for minute in sorted(by_minute)]
+            known = [at for at, _ in ordered], [mid for _, mid in ordered]
+            if len(self._past) >= MOST_SYMBOLS_REMEMBERED:
+                self._past.pop(next(iter(self._past)))
+            self._past[symbol] = known
+        return known
 
 
 class RecordedCursor:
@@ -186,8 +213,9 @@ def first_row_at(path: Path) -> datetime:
         return next((row.at for row in rows), BEGINNING)
 
 
-def read_file(path: Path, report: Report) -> Generator[Row, None, None]:
-    """The good rows of one file, streamed; everything else goes into the report. Raises RecordingError."""
+def read_file(path: Path, report: Report, *, symbol: str = "") -> Generator[Row, None, None]:
+    """The good rows of one file, of one symbol or of all, streamed; the rest goes into the report. Raises RecordingError."""
+    wanted = f",{symbol},"
     opener = gzip.open if path.suffix == ".gz" else open
     number, before = 0, BEGINNING
     try:
@@ -198,6 +226,8 @@ def read_file(path: Path, report: Report) -> Generator[Row, None, None]:
                 report.refuse(path, 1, f"the header must be {wanted}; the file is not read")
                 return
             for number, line in enumerate(lines, start=2):
+                if symbol and wanted not in line:
+                    continue
                 try:
                     row = read_row(_fields(line), columns=columns, not_before=before)
                 except ValueError as problem:

@@ -67,6 +67,17 @@ class SimulatedFeed:
         tick = self._tick_at(symbol, min(at, _last_instant(symbol))) if self.exists(symbol) else None
         return None if tick is None else self._quote(symbol, *tick)
 
+    def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None]:
+        """As `KeepsPast`: of any instant, since quotes are computed."""
+        return [self._mid(symbol, at) for at in times] if self.exists(symbol) else [None] * len(times)
+
+    def _mid(self, symbol: str, at: datetime) -> float | None:
+        tick = self._tick_at(symbol, min(at, _last_instant(symbol)))
+        if tick is None:
+            return None
+        bid, ask, *_ = self._sides(symbol, *tick)
+        return None if bid is None else float(bid + ask) / 2
+
     def ticks(self, symbol: str, after: datetime, to: datetime) -> Iterator[tuple[datetime, str, Session]]:
         """When the symbol ticks in (after, to]."""
         if not self.exists(symbol):

@@ -1,12 +1,13 @@
 """What a market is: a feed behind a clock and a calendar."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from django.conf import settings
 
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
+from marketdata.feeds.past import KeepsPast
 from marketdata.quotes import Quote
 
 
@@ -35,6 +36,10 @@ class Market:
         Raises Unavailable.
         """
         return quote_book.latest(symbols, filled_to=position)
+
+    def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None] | None:
+        """The symbol's mid prices at past instants, ascending (USD); None where the market keeps none of it."""
+        return self.feed.mids(symbol, times) if isinstance(self.feed, KeepsPast) else None
 
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The same while the market is being moved: as of the cursor, which stands at `at`."""

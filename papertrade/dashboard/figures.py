@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from papertrade.dashboard import words
-from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.times import EXCHANGE_ZONE, zone_name
 
 register = template.Library()
 
@@ -66,33 +67,42 @@ def price(value: Decimal | None) -> SafeString:
 
 @register.filter
 def when(value: datetime | None) -> SafeString:
-    """A time: the browser shows it in the viewer's zone, and exchange time on hover."""
+    """A time in the viewer's zone, with the year where it is not this one, and both zones on hover."""
     if value is None:
         return SafeString(NOTHING)
-    local = value.astimezone(EXCHANGE_ZONE)
-    return format_html(
-        '<time datetime="{}" title="Exchange time {}">{} ET</time>',
-        value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        local.strftime("%a %Y-%m-%d %H:%M:%S.%f")[:-3] + " New York",
-        local.strftime("%b %d, %H:%M:%S"),
-    )
+    return _time(value, f"Exchange time {_to_the_millisecond(value.astimezone(EXCHANGE_ZONE))} New York")
 
 
 @register.filter
 def wall_time(value: datetime) -> SafeString:
     """A time of the server's own clock, such as when a key was used."""
+    return _time(value, f"Server time {_to_the_millisecond(value.astimezone(UTC))} UTC")
+
+
+def _time(value: datetime, title: str) -> SafeString:
+    local = timezone.localtime(value)
+    year = "" if local.year == timezone.now().year else f" {local.year}"
     return format_html(
-        '<time datetime="{}" title="Server time {}">{} UTC</time>',
+        '<time datetime="{}" title="{}">{}{}, {} {}</time>',
         value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        value.astimezone(UTC).strftime("%b %d, %H:%M:%S"),
+        title,
+        local.strftime("%b %d"),
+        year,
+        local.strftime("%H:%M:%S"),
+        zone_name(local),
     )
+
+
+def _to_the_millisecond(value: datetime) -> str:
+    return value.strftime("%a %Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 @register.filter
 def exchange_clock(value: datetime) -> str:
-    """Exchange time as a clock shows it."""
-    return value.astimezone(EXCHANGE_ZONE).strftime("%a %b %d, %H:%M:%S ET")
+    """Exchange time as a clock shows it, with the year where it is not this one."""
+    local = value.astimezone(EXCHANGE_ZONE)
+    year = "" if local.year == timezone.now().year else f" {local.year}"
+    return f"{local:%a %b %d}{year}, {local:%H:%M:%S} ET"
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """The dashboard's forms. They check only what a browser needs to know; the services decide, and name the field."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from papertrade.lib.errors import PapertradeError
 
 Result = TypeVar("Result")
 
+GROUPING = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
 
 
@@ -45,11 +47,18 @@ class StaffSignInForm(Throttled, AdminAuthenticationForm):
     """Name and password, for the admin."""
 
 
+class MoneyField(forms.CharField):
+    """USD as people write it: `100,000` and `$50` are numbers too. What is no number is left to the service to refuse."""
+
+    def to_python(self, value: str | None) -> str:
+        return GROUPING.sub("", super().to_python(value).removeprefix("$").strip())
+
+
 class NewAccountForm(forms.Form):
     """A paper account to open."""
 
     name = forms.CharField(max_length=NAME_MAX_LENGTH, initial="Paper Account")
-    initial_cash = forms.CharField(label="Starting cash, USD", initial="100000", max_length=20)
+    initial_cash = MoneyField(label="Starting cash, USD", initial="100000", max_length=20)
 
 
 class RenameForm(forms.Form):
@@ -59,7 +68,7 @@ class RenameForm(forms.Form):
 class ResetForm(forms.Form):
     """Ends a generation; the account's name is typed to confirm it."""
 
-    initial_cash = forms.CharField(label="Starting cash of the new generation, USD", max_length=20)
+    initial_cash = MoneyField(label="Starting cash of the new generation, USD", max_length=20)
     reason = forms.CharField(label="Reason (kept with the generation)", max_length=REASON_MAX_LENGTH, required=False)
     typed_name = forms.CharField(label="Type the account's name to confirm", max_length=NAME_MAX_LENGTH)
 

@@ -62,20 +62,21 @@ POSITIONS = TableSpec(
     title="Positions",
     columns=(
         _column("symbol", "Symbol", "symbol"),
-        _column("qty", "Quantity", "quantity"),
-        _column("qty_available", "Available", "quantity"),
+        _column("qty", "Quantity", "held"),
+        _column("qty_available", "Available", "quantity", only_in_csv=True),
         _column("avg_entry_price", "Average cost", "price"),
-        _column("market_price", "Mark", "price"),
+        _column("market_price", "Mark", "mark"),
         _column("market_value", "Market value", "money"),
-        _column("unrealized_pl", "Unrealized P/L", "signed"),
-        _column("unrealized_plpc", "Unrealized %", "signed_percent"),
+        _column("unrealized_pl", "Unrealized P/L", "unrealized"),
+        _column("unrealized_plpc", "Unrealized %", "signed_percent", only_in_csv=True),
         _column("realized_pl", "Realized P/L", "signed"),
-        _column("marked_at", "Marked", "when"),
+        _column("marked_at", "Marked", "when", only_in_csv=True),
+        _column("id", "Position id", only_in_csv=True),
     ),
     search=_held_by_symbol,
     search_label="Symbol",
     empty="No open positions.",
-    glance=("symbol", "qty", "avg_entry_price", "market_price", "market_value", "unrealized_pl", "unrealized_plpc"),
+    glance=("symbol", "qty", "avg_entry_price", "market_price", "market_value", "unrealized_pl"),
     row_action="close",
 )
 
@@ -103,14 +104,17 @@ ORDERS = TableSpec(
         _column("symbol", "Symbol", "symbol"),
         _column("side", "Side", "side"),
         _column("qty", "Quantity", "quantity"),
-        _column("filled_qty", "Filled", "quantity"),
+        _column("filled_qty", "Filled", "filled"),
         _column("type", "Type", only_in_csv=True),
         _column("limit_price", "Limit", "limit"),
-        Column("average_fill_price", "Filled at", _field("average_fill_price"), "price"),
-        _column("time_in_force", "In force"),
+        Column("average_fill_price", "Filled at", _field("average_fill_price"), "price", only_in_csv=True),
+        _column("time_in_force", "In force", only_in_csv=True),
         _column("status", "Status", "order_status"),
-        Column("reason", "Reason", _field("reason"), "reason"),
+        Column("reason", "Reason", _field("reason"), "reason", only_in_csv=True),
         _column("submitted_at", "Submitted", "when"),
+        _column("filled_at", "Filled at time", "when", only_in_csv=True),
+        _column("client_order_id", "Client order id", only_in_csv=True),
+        _column("id", "Order id", only_in_csv=True),
     ),
     search=_order_text,
     search_label="Symbol or client order id",
@@ -126,7 +130,7 @@ ORDERS = TableSpec(
     empty="No orders.",
     row_action="cancel",
     arrange=OpenFirst,
-    glance=("number", "symbol", "side", "qty", "filled_qty", "limit_price", "status", "reason"),
+    glance=("number", "symbol", "side", "qty", "filled_qty", "limit_price", "status"),
 )
 
 FILLS = TableSpec(
@@ -141,6 +145,8 @@ FILLS = TableSpec(
         _column("gross_amount", "Amount", "money"),
         _column("realized_pl", "Realized P/L", "signed"),
         _column("order_id", "Order", "order_link", sortable=False),
+        _column("client_order_id", "Client order id", of="order.client_order_id", only_in_csv=True),
+        _column("id", "Fill id", only_in_csv=True),
         _column("bid", "Bid then", "bid", of="quote.bid"),
         _column("ask", "Ask then", "ask", of="quote.ask"),
         _column("bid_size", "Bid size", of="quote.bid_size", only_in_csv=True),
@@ -189,5 +195,7 @@ def rows_of(name: str, *, account: PaperAccount, book: Book) -> Rows:
     if name == ORDERS.name:
         return orders.orders_of(account=account, generation=generation)
     if name == FILLS.name:
-        return orders.fills_of(account=account, generation=generation)
+        return orders.fills_of(account=account, generation=generation).select_related(
+            "order", "quote", "book__generation"
+        )
     return portfolio.ledger_transactions(book=book)

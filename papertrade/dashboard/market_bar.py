@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django import template
+from django.utils import timezone
 
 from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.dashboard import words
 from papertrade.lib.errors import PapertradeError
+from papertrade.lib.times import EXCHANGE_ZONE
 
 register = template.Library()
 
@@ -49,6 +52,26 @@ def market_bar() -> MarketBar | None:
     return MarketBar(reading.market, title, warning, reading.now, session is not None, changes_at, reading.speed)
 
 
-@register.inclusion_tag("dashboard/parts/market_bar.html", name="market_bar")
-def show_market_bar() -> dict[str, MarketBar | None]:
-    return {"bar": market_bar()}
+@dataclass(frozen=True, slots=True)
+class ZoneChoice:
+    """The zone of the page's times and the one that the switch puts in force; empty is the browser's own."""
+
+    label: str
+    words: str
+    other: str
+    other_words: str
+
+
+@register.simple_tag
+def zone_choice() -> ZoneChoice:
+    """Exchange time or local time."""
+    if timezone.get_current_timezone() is EXCHANGE_ZONE:
+        return ZoneChoice("ET", "exchange time (New York)", "", "your own zone")
+    name = timezone.get_current_timezone_name()
+    return ZoneChoice("Local", f"your zone, {name}", EXCHANGE_ZONE.key, "exchange time (New York)")
+
+
+@register.simple_tag(takes_context=True)
+def bar_of(context: dict[str, Any]) -> MarketBar | None:
+    """The market bar of a page, which its view may have read already."""
+    return context["bar"] if "bar" in context else market_bar()

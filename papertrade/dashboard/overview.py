@@ -23,7 +23,10 @@ JUST_BEFORE = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A book with its figures. `day_change` is in USD since the session's open, `day_change_share` a fraction."""
+    """A book with its figures. `day_change` is in USD since the session's open (of a closed book: its last session's).
+
+    `day_change_share` and `total_change_share` are fractions.
+    """
 
     book: Book
     summary: Summary
@@ -54,9 +57,13 @@ def cards(accounts: Iterable[PaperAccount]) -> list[Card]:
 
 
 def standings(books: list[Book]) -> dict[int, Standing]:
-    """How these books stand, by book id, in two queries."""
+    """How these books stand, by book id: a query for the figures, and one for each day that their sessions began on."""
     found = summaries(books=books)
-    before = _equity_before(books, _day_began())
+    now = clock.read().now
+    by_day: dict[datetime, list[Book]] = {}
+    for book in books:
+        by_day.setdefault(_day_began(book.closed_at or now), []).append(book)
+    before = {pk: equity for day, group in by_day.items() for pk, equity in _equity_before(group, day).items()}
     return {book.pk: _standing(book, found[book.pk], before.get(book.pk)) for book in books}
 
 
@@ -73,11 +80,10 @@ def _standing(book: Book, figures: Summary, before: Decimal | None) -> Standing:
     )
 
 
-def _day_began() -> datetime:
-    """The open of the session in progress, else of the last one."""
-    now, days = clock.read().now, calendar()
-    session = days.session_at(now) or days.previous(now)
-    return session.open if session else now
+def _day_began(at: datetime) -> datetime:
+    """The open of the session in progress then, else of the last one."""
+    sessions = calendar().last(1, at)
+    return sessions[0].open if sessions else at
 
 
 def _equity_before(books: list[Book], at: datetime) -> dict[int, Decimal]:

@@ -14,14 +14,12 @@ from papertrade.lib.valkey import client
 
 log = structlog.get_logger(__name__)
 
-# The two inline style sheets that shipped parts bring along, named by their hashes: plotly.js's one for maps, which no page
-# here draws, and the reset on Swagger UI's page. Another version has another hash; the browser tests notice.
-PLOTLY_STYLE = "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='"
+# The inline style sheet of Swagger UI's page, named by its hash. Another version has another hash; the browser tests notice.
 SWAGGER_STYLE = "'sha256-MMpT0iDxyjALd9PdfepImGX3DBfJPXZ4IlDWdPAgtn0='"
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
-    "style-src": f"'self' {PLOTLY_STYLE} {SWAGGER_STYLE}",
+    "style-src": f"'self' {SWAGGER_STYLE}",
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",

@@ -18,9 +18,24 @@ from portfolio.money import PRICE_DECIMALS
 PAGE_ROWS = 25
 MAX_PAGE = 10_000
 NUMERIC = frozenset(
-    {"money", "signed", "percent", "signed_percent", "quantity", "price", "limit", "bid", "ask", "count"}
+    {
+        "money",
+        "signed",
+        "percent",
+        "signed_percent",
+        "quantity",
+        "held",
+        "filled",
+        "price",
+        "mark",
+        "limit",
+        "bid",
+        "ask",
+        "count",
+        "unrealized",
+    }
 )
-PRICES = frozenset({"price", "limit", "bid", "ask"})
+PRICES = frozenset({"price", "mark", "limit", "bid", "ask"})
 
 Rows: TypeAlias = Any  # a QuerySet, or rows that are already read
 Narrow = Callable[[Rows, str], Rows]
@@ -89,6 +104,7 @@ class Table:
     query: str
     chosen: Mapping[str, str]
     keep: Mapping[str, str] = field(default_factory=dict)
+    total: int | None = None  # of all rows, where it is known without counting
 
     def link(self, **changes: Any) -> str:
         """The page's query with some of it changed; empty values are left out."""
@@ -153,6 +169,7 @@ def read_table(
         query=_text(query),
         chosen={choice.name: _chosen(choice, query) for choice in spec.choices},
         keep=keep,
+        total=len(rows) if isinstance(rows, list) else None,
     )
 
 

@@ -30,6 +30,7 @@ urlpatterns = [
     path("", accounts.index, name="accounts"),
     path("accounts/new/", accounts.new, name="new_account"),
     path(ACCOUNT, account.overview, name="account"),
+    path(f"{ACCOUNT}charts/", account.charts, name="charts"),
     path(f"{ACCOUNT}manage/", manage.manage, name="manage"),
     path(f"{ACCOUNT}generations/", account.all_generations, name="generations"),
     path(f"{ACCOUNT}<table:name>/", account.table, name="table"),

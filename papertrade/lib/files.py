@@ -1,8 +1,10 @@
-"""Files for their owner alone, whole or not at all."""
+"""Files: for their owner alone, whole or not at all; and what tells one state of a folder from another."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 
@@ -26,3 +28,13 @@ def private_part(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def fingerprint(folder: Path, *packages: str) -> str:
+    """Twelve hexadecimal digits that change with any file below the folder, and with the version of any of the packages."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(path.read_bytes())
+    digest.update("\0".join(metadata.version(package) for package in packages).encode())
+    return digest.hexdigest()[:12]

@@ -59,3 +59,8 @@ def after_bound(read: datetime | date) -> datetime:
 def until_bound(read: datetime | date) -> datetime:
     """What `until` still includes: the time itself, or the whole day."""
     return read if isinstance(read, datetime) else begin_of(read + DAY) - MOMENT
+
+
+def zone_name(local: datetime) -> str:
+    """ET for New York, else what the zone calls itself then: CET, or +03."""
+    return "ET" if local.tzinfo is EXCHANGE_ZONE else f"{local:%Z}"

@@ -2,6 +2,9 @@
 
 const csrf = document.querySelector('meta[name="csrf"]').content;
 
+const SIGNED_OUT = 401;
+const STALE_TOKEN = 403;
+
 export class ApiError extends Error {
   // code and details as the API sends them; status 0 = the server could not be reached.
   constructor(message, { status = 0, code = "unreachable", details = {} } = {}) {
@@ -22,6 +25,11 @@ export async function call(method, url, body, { signal } = {}) {
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
     throw new ApiError("The server cannot be reached. Nothing is known of the request; sending it again is safe.");
+  }
+  // Without a session the API says 401, the dashboard's own look-ups lead to the sign-in page, and a page from before a new
+  // sign-in has a token that is refused.
+  if (answer.status === SIGNED_OUT || answer.status === STALE_TOKEN || (answer.redirected && new URL(answer.url).pathname === "/login/")) {
+    throw new ApiError("You are not signed in any more. Nothing was sent: reload the page, sign in and try again.", { status: SIGNED_OUT, code: "signed_out" });
   }
   const data = answer.status === 204 ? null : await answer.json().catch(() => ({}));
   if (!answer.ok) {

@@ -5,11 +5,11 @@ import { startClock } from "./clock.js";
 import { startLive } from "./live.js";
 import { wireTables } from "./tables.js";
 import { wireTheme } from "./theme.js";
-import { localise } from "./times.js";
+import { wireZone } from "./zone.js";
 
 document.documentElement.classList.add("scripted");
-localise(document);
 wireTheme();
+wireZone();
 wireActions();
 wireTables();
 startClock();

@@ -1,12 +1,16 @@
 // Exchange time in the market bar: runs between two looks at the server, at the market's speed, and never past the change.
 
 const TICK_MS = 250;
-const newYork = new Intl.DateTimeFormat("en-US", { timeZone: "America/New_York", weekday: "short", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const newYork = new Intl.DateTimeFormat("en-US", { timeZone: "America/New_York", weekday: "short", year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 let anchor = null;
 
-// "Mon, Nov 23, 10:00:00" as the server writes it: "Mon Nov 23, 10:00:00 ET".
-const show = (at) => `${newYork.format(at).replace(",", "")} ET`;
+// As the server writes it: "Mon Nov 23, 10:00:00 ET", with the year where it is not this one.
+function show(at) {
+  const part = Object.fromEntries(newYork.formatToParts(at).map(({ type, value }) => [type, value]));
+  const year = Number(part.year) === new Date().getFullYear() ? "" : ` ${part.year}`;
+  return `${part.weekday} ${part.month} ${part.day}${year}, ${part.hour}:${part.minute}:${part.second} ET`;
+}
 
 function readBar() {
   const bar = document.getElementById("market");

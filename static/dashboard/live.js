@@ -2,20 +2,25 @@
 // A hidden tab asks nothing, an idle one seldom, and a lost connection shows and is tried again, later and later.
 
 import { morph } from "./morph.js";
-import { localise } from "./times.js";
 
 const ACTIVE_MS = 3_000;
-const IDLE_MS = 20_000;
+export const IDLE_MS = 20_000;
 const IDLE_AFTER_MS = 120_000;
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 
+const NOT_MODIFIED = 304;
+
 let timer = 0;
+let shown = location.href;
 let lastTouch = performance.now();
 let retryMs = 0;
 let lastGood = new Date();
 let running = null;
+
+// Whether nobody has touched the page for a while.
+export const isIdle = () => performance.now() - lastTouch > IDLE_AFTER_MS;
 
 export function refresh(url = location.href) {
   running?.abort();
@@ -27,18 +32,28 @@ export function refresh(url = location.href) {
 
 async function load(url, { signal }) {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]), headers: { Accept: "text/html" } });
+    const answer = await fetch(url, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      cache: "no-store",
+      headers: { Accept: "text/html", ...(url === shown && { "If-None-Match": version() }) },
+    });
     if (answer.redirected && new URL(answer.url).pathname === "/login/") return location.reload();
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    apply(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.status !== NOT_MODIFIED) {
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      apply(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      shown = url;
+    }
     online();
   } catch (problem) {
     if (!signal.aborted) offline();
   }
 }
 
+// What the server called the state of the page that is shown; it sends no page while that has not changed.
+const version = () => document.querySelector('meta[name="version"]')?.content ?? "";
+
 function apply(next) {
-  localise(next);
+  document.querySelector('meta[name="version"]')?.replaceWith(next.querySelector('meta[name="version"]') ?? "");
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = next.getElementById(part.id);
     if (fresh) morph(part, fresh);
@@ -62,12 +77,11 @@ function offline() {
 function schedule() {
   clearTimeout(timer);
   if (document.hidden) return;
-  const idle = performance.now() - lastTouch > IDLE_AFTER_MS;
-  timer = setTimeout(refresh, retryMs || (idle ? IDLE_MS : ACTIVE_MS));
+  timer = setTimeout(refresh, retryMs || (isIdle() ? IDLE_MS : ACTIVE_MS));
 }
 
 function touched() {
-  const wasIdle = performance.now() - lastTouch > IDLE_AFTER_MS;
+  const wasIdle = isIdle();
   lastTouch = performance.now();
   if (wasIdle && !document.hidden) refresh();
 }

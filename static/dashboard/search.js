@@ -1,4 +1,4 @@
-// A combobox over the symbol search: type, arrow keys, Enter or a click. What was typed counts too.
+// A combobox over the symbol search: type, arrow keys, Enter or a click. A name counts for its stock.
 
 import { get } from "./api.js";
 
@@ -8,6 +8,7 @@ export function wireSearch(input, list, chosen) {
   let timer = 0;
   let active = -1;
   let settled = input.value;
+  let settling = Promise.resolve();
 
   const options = () => [...list.children];
   const close = () => {
@@ -27,10 +28,23 @@ export function wireSearch(input, list, chosen) {
     }
   }
 
+  const lookUp = (text) => get(`/lookup/symbols/?q=${encodeURIComponent(text)}`).then(({ results }) => results).catch(() => []);
+
+  // A ticker as it is typed, else the first stock that is meant: "apple" is AAPL. What nothing matches stays as it is.
+  async function settleBest() {
+    clearTimeout(timer);
+    const text = input.value.trim();
+    if (!text || /^o:/i.test(text) || text === settled) return settle(text.toUpperCase());
+    const results = await lookUp(text);
+    if (input.value.trim() !== text) return undefined;
+    const exact = results.find(({ symbol }) => symbol === text.toUpperCase());
+    return settle((exact ?? results[0])?.symbol ?? text.toUpperCase());
+  }
+
   async function search() {
     const text = input.value.trim();
-    if (!text || text.startsWith("O:")) return close();
-    const { results } = await get(`/lookup/symbols/?q=${encodeURIComponent(text)}`).catch(() => ({ results: [] }));
+    if (!text || /^o:/i.test(text)) return close();
+    const results = await lookUp(text);
     if (input.value.trim() !== text || document.activeElement !== input) return;
     list.replaceChildren(...results.map(option));
     list.hidden = results.length === 0;
@@ -64,14 +78,18 @@ export function wireSearch(input, list, chosen) {
   input.addEventListener("keydown", (event) => {
     const count = options().length;
     if (event.key === "Escape") close();
-    else if (event.key === "Enter" && !list.hidden) {
+    else if (event.key === "Enter" && (active >= 0 || input.value.trim() !== settled)) {
       event.preventDefault();
-      settle(active >= 0 ? options()[active].dataset.symbol : input.value.trim().toUpperCase());
+      if (active >= 0) settle(options()[active].dataset.symbol);
+      else settling = settleBest();
     } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !list.hidden && count) {
       event.preventDefault();
       mark((active + (event.key === "ArrowDown" ? 1 : active < 0 ? 0 : -1) + count) % count);
     }
   });
-  input.addEventListener("change", () => settle(input.value.trim().toUpperCase()));
-  input.addEventListener("blur", () => settle(input.value.trim().toUpperCase()));
+  input.addEventListener("blur", () => {
+    close();
+    settling = settleBest();
+  });
+  return () => settling; // resolves when the input says what it means
 }

@@ -8,18 +8,16 @@ let timer = 0;
 
 async function go(query) {
   history.replaceState(null, "", query ? `?${query}` : location.pathname);
+  const sort = document.getElementById("sort");
+  if (sort) sort.value = new URLSearchParams(query).get("sort") ?? "";
   const address = document.querySelector("[data-export]");
   if (address) address.href = `${address.pathname}${location.search}`;
   await refresh();
 }
 
-// The form's filters and the sort in force; another filter starts at the first page.
+// The form's filters and its sort; another filter starts at the first page.
 function queryOf(form) {
-  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-  const sort = new URLSearchParams(location.search).get("sort");
-  query.delete("sort");
-  if (sort) query.set("sort", sort);
-  return query.toString();
+  return new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
 }
 
 export function wireTables() {

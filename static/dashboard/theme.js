@@ -15,13 +15,3 @@ export function wireTheme() {
   });
   system.addEventListener("change", announce);
 }
-
-// The value of a colour token in the theme in force, as rgb().
-export function colour(token) {
-  const probe = document.createElement("span");
-  probe.style.color = `var(--${token})`;
-  document.body.append(probe);
-  const value = getComputedStyle(probe).color;
-  probe.remove();
-  return value;
-}

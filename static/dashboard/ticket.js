@@ -2,7 +2,7 @@
 
 import { call, get } from "./api.js";
 import { wireChain } from "./chain.js";
-import { refresh } from "./live.js";
+import { IDLE_MS, isIdle, refresh } from "./live.js";
 import { wireSearch } from "./search.js";
 
 const QUOTE_MS = 3_000;
@@ -16,6 +16,15 @@ const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximum
 const plain = new Intl.NumberFormat("en-US", { maximumFractionDigits: 6 });
 const prices = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
 
+const OPEN = new Set(["accepted", "new", "partially_filled"]);
+
+const button = document.getElementById("send-order");
+const fresh = document.getElementById("new-order");
+const done = document.getElementById("ticket-done");
+
+let armed = true;
+let watched = null;
+let symbolSettled = () => Promise.resolve();
 let quoteTimer = 0;
 let previewTimer = 0;
 let previewing = null;
@@ -27,9 +36,13 @@ const reasonOf = (code) => words.explanation[code] ?? words.reason[code] ?? code
 
 function terms() {
   const field = (name) => form.elements[name].value.trim();
-  const order = { symbol: symbol(), qty: field("qty"), side: field("side"), type: field("type"), time_in_force: field("time_in_force") };
-  return isLimit() ? { ...order, limit_price: field("limit_price") } : order;
+  const number = (name) => plainNumber(field(name));
+  const order = { symbol: symbol(), qty: number("qty"), side: field("side"), type: field("type"), time_in_force: field("time_in_force") };
+  return isLimit() ? { ...order, limit_price: number("limit_price") } : order;
 }
+
+// "1,000" and "$50" as the API takes them.
+const plainNumber = (text) => text.replace(/^\$\s*/, "").replace(/(?<=\d),(?=\d{3}(?!\d))/g, "");
 
 // --- The quote ---
 
@@ -41,10 +54,10 @@ async function showQuote() {
       const { results } = await get(`${form.dataset.quotes}?symbols=${encodeURIComponent(wanted)}`);
       if (wanted === symbol()) renderQuote(results[0]);
     } catch (refusal) {
-      if (wanted === symbol()) renderQuote(null, refusal.details?.symbols ?? refusal.message);
+      if (wanted === symbol()) renderQuote(null, refusal.message);
     }
   }
-  quoteTimer = setTimeout(showQuote, QUOTE_MS);
+  quoteTimer = setTimeout(showQuote, isIdle() ? IDLE_MS : QUOTE_MS);
 }
 
 function renderQuote(quote, problem) {
@@ -75,6 +88,7 @@ function age(ms) {
 // --- The preview ---
 
 function previewSoon() {
+  if (!armed) return; // what was sent is not previewed again
   clearTimeout(previewTimer);
   previewTimer = setTimeout(preview, PREVIEW_MS);
 }
@@ -121,58 +135,106 @@ function warnings(found) {
 
 // --- Sending ---
 
+// "must be above 0" of a field as a sentence about it.
+function sentence(name, problem) {
+  const label = form.elements[name]?.labels?.[0]?.textContent ?? capital(name.replaceAll("_", " "));
+  const whole = /^[A-Z]/.test(problem) ? problem : `${label.replace(/, USD$/, "")} ${problem}`;
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}
+
 function showErrors({ details = {}, message = "" }) {
   const placed = Object.keys(details).filter((name) => form.querySelector(`[data-error=${CSS.escape(name)}]`));
   for (const line of form.querySelectorAll("[data-error]")) {
     const name = line.dataset.error;
-    line.textContent = placed.includes(name) ? `${details[name]}` : "";
+    line.textContent = placed.includes(name) ? sentence(name, `${details[name]}`) : "";
     form.elements[name]?.setAttribute("aria-invalid", String(placed.includes(name)));
   }
   document.getElementById("ticket-error").textContent = placed.length ? "" : message;
 }
 
+// A ticket sends once. Sent, it is disarmed until something in it is changed or "New order" is pressed: a second click or
+// Enter, however soon, sends nothing. While no answer has come its id stays, so that sending it again cannot double it.
+
 async function send(event) {
   event.preventDefault();
-  const button = document.getElementById("send-order");
-  button.disabled = true;
+  if (!armed) return;
+  const pressed = symbol();
+  await symbolSettled();
+  if (!armed || symbol() !== pressed) return; // the button says now what would be sent
+  disarm();
   endPreview(); // its answer would wipe out what sending has to say
   showErrors({});
   try {
-    // The id stays the same until the server has answered: sending the same form again cannot double the order.
     const order = await call("POST", form.dataset.orders, { ...terms(), client_order_id: form.elements.client_order_id.value });
-    renewId();
-    done(order);
+    sent(order);
     await refresh();
-    previewSoon();
   } catch (refusal) {
     if (refusal.code === "client_order_id_not_unique") await tellOfTheFirst(refusal.details.order_id);
-    else showErrors(refusal);
+    else {
+      arm();
+      showErrors(refusal);
+    }
   }
-  button.disabled = false;
 }
 
-function renewId() {
+function disarm() {
+  armed = false;
+  button.disabled = true;
+}
+
+function arm() {
+  armed = true;
+  button.disabled = false;
+  fresh.hidden = true;
+}
+
+// Armed again with an id of its own, when what was sent before has been answered.
+function renew() {
+  if (armed || fresh.hidden) return;
   form.elements.client_order_id.value = `web-${crypto.randomUUID()}`;
+  arm();
+}
+
+// An order was taken: what the form estimated is of the past.
+function sent(order) {
+  renderPreview(null);
+  fresh.hidden = false;
+  watched = order;
+  renderDone();
 }
 
 // The answer of an earlier send was lost, and the form has changed since: that order exists, this one does not.
 async function tellOfTheFirst(id) {
   try {
-    done(await get(`${form.dataset.orders}${id}/`));
-    renewId();
-    showErrors({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; send it again if you want it too." });
+    sent(await get(`${form.dataset.orders}${id}/`));
+    showErrors({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; press “New order” to send it too." });
     await refresh();
   } catch (problem) {
+    arm();
     showErrors(problem);
   }
 }
 
-function done(order) {
+function renderDone() {
+  const order = watched;
   const link = Object.assign(document.createElement("a"), { href: `${form.dataset.accountUrl}orders/${order.id}/`, textContent: "Why?" });
+  const filled = Number(order.filled_qty) > 0 && order.status !== "filled" ? `, ${plain.format(order.filled_qty)} filled` : "";
   const price = order.filled_avg_price ? ` at ${prices.format(order.filled_avg_price)}` : "";
-  const reason = order.rejected_reason || order.no_fill_reason;
-  const text = `${capital(order.side)} ${plain.format(order.qty)} ${order.symbol}: ${words.status[order.status]}${price}${reason ? ` (${words.reason[reason] ?? reason})` : ""}. `;
-  document.getElementById("ticket-done").replaceChildren(text, link);
+  const reason = order.rejected_reason || order.cancel_reason || (OPEN.has(order.status) && order.no_fill_reason);
+  const text = `${capital(order.side)} ${plain.format(order.qty)} ${order.symbol}: ${words.status[order.status]}${filled}${price}${reason ? ` (${words.reason[reason] ?? reason})` : ""}. `;
+  done.classList.toggle("bad", order.status === "rejected");
+  done.replaceChildren(text, link);
+}
+
+// What became of the order since: asked again whenever the page has news, until it is closed.
+async function watch() {
+  if (!watched || !OPEN.has(watched.status)) return;
+  const { id } = watched;
+  const now = await get(`${form.dataset.orders}${id}/`).catch(() => null);
+  if (now && watched.id === id) {
+    watched = now;
+    renderDone();
+  }
 }
 
 // --- Wiring ---
@@ -189,23 +251,36 @@ function symbolChanged() {
   previewSoon();
 }
 
-function optionWords([, root, year, month, day, right, strike]) {
-  return `${root} ${MONTHS[Number(month) - 1]} ${day} 20${year} ${Number(strike) / 1000} ${right === "C" ? "call" : "put"}, 100 shares a contract`;
+function optionName([, root, year, month, day, right, strike]) {
+  return `${root} ${MONTHS[Number(month) - 1]} ${day} 20${year} ${Number(strike) / 1000} ${right === "C" ? "call" : "put"}`;
 }
+
+const optionWords = (match) => `${optionName(match)}, 100 shares a contract`;
 
 function label() {
   document.getElementById("limit-field").hidden = !isLimit();
   const side = capital(form.elements.side.value);
-  document.getElementById("send-order").textContent = symbol() ? `${side} ${form.elements.qty.value} ${symbol()}` : "Send the order";
+  const match = OPTION.exec(symbol());
+  button.textContent = symbol() ? `${side} ${form.elements.qty.value} ${match ? optionName(match) : symbol()}` : "Send the order";
 }
 
 export function start() {
   form.addEventListener("submit", send);
+  fresh.addEventListener("click", () => {
+    renew();
+    done.replaceChildren();
+    watched = null;
+    showErrors({});
+    previewSoon();
+    form.elements.symbol.focus();
+  });
+  document.addEventListener("papertrade:refreshed", watch);
   form.addEventListener("input", (event) => {
+    renew();
     label();
     if (event.target !== form.elements.symbol) previewSoon();
   });
-  wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
+  symbolSettled = wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
   wireChain(document.getElementById("open-chain"), () => OPTION.exec(symbol())?.[1] ?? symbol(), (contract) => {
     form.elements.symbol.value = contract;
     symbolChangedAndLabel();
@@ -217,6 +292,7 @@ export function start() {
 }
 
 function symbolChangedAndLabel() {
+  renew();
   symbolChanged();
   label();
 }

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from tests.browser import Window
 
+PASSWORD = "correct-horse-9"
 # What axe calls these hurts somebody; the rest is advice.
 SERIOUS = {"serious", "critical"}
 
@@ -43,7 +44,7 @@ class Trader(Window):
         if limit:
             page.fill("#ticket-limit", limit)
         page.click("#send-order")
-        page.wait_for_selector(f"#ticket-done:has-text('{symbol}')")
+        page.wait_for_selector(f"#ticket-done:has-text('{qty} {symbol}:')")
 
     def figure(self, name: str) -> str:
         """The exact value of a figure on the page."""
@@ -83,5 +84,17 @@ class Trader(Window):
                  for (let box = element.parentElement; box; box = box.parentElement) box.scrollLeft = 0;
                  const { x, y, width, height } = element.getBoundingClientRect();
                  return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+               }"""
+        )
+
+    def whole(self, selector: str) -> bool:
+        """Whether all of the element is within the window, and nothing lies over it, without scrolling sideways."""
+        return self.page.locator(selector).first.evaluate(
+            """(element) => {
+                 element.scrollIntoView({ block: "center", inline: "nearest" });
+                 for (let box = element.parentElement; box; box = box.parentElement) box.scrollLeft = 0;
+                 const { left, right, top, height } = element.getBoundingClientRect();
+                 const seen = (x) => element.contains(document.elementFromPoint(x, top + height / 2));
+                 return left >= 0 && right <= window.innerWidth && seen(left + 2) && seen(right - 2);
                }"""
         )

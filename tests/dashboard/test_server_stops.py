@@ -5,10 +5,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.browser import WIDE, chromium, needs_chromium
+from tests.browser import WIDE, needs_chromium
 from tests.dashboard.browser import Trader
 from tests.stack.server import Server
 
@@ -25,29 +26,28 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def test_the_page_outlives_the_server(folder: Path) -> None:
+def test_the_page_outlives_the_server(folder: Path, browser: Any) -> None:
     first = Server(folder, **MANUAL)
     again = None
     try:
         first.wait_for("credentials")
         first.call("POST", "/market/clock/advance/", {"seconds": 60})
         known = json.loads((folder / "credentials.json").read_text())
-        with chromium() as browser:
-            trader = Trader(browser, known["base_url"].removesuffix("/v1"), WIDE)
-            trader.sign_in(known["dashboard_user"], known["dashboard_password"])
-            trader.open_account("Outlives")
-            trader.page.fill("#ticket-symbol", "AAPL")
-            trader.page.keyboard.press("Tab")
-            trader.page.evaluate("window.stillHere = true")
-            first.stop()
-            trader.page.wait_for_selector("#offline:has-text('Connection lost')")
-            trader.page.click("#send-order")
-            trader.page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
-            again = Server(folder, port=first.port, **MANUAL)
-            again.wait_for("credentials  ")
-            trader.page.wait_for_selector("#offline", state="hidden")
-            trader.page.click("#send-order")
-            trader.page.wait_for_selector("#ticket-done:has-text('filled')")
-            assert trader.page.evaluate("window.stillHere") is True
+        trader = Trader(browser, known["base_url"].removesuffix("/v1"), WIDE)
+        trader.sign_in(known["dashboard_user"], known["dashboard_password"])
+        trader.open_account("Outlives")
+        trader.page.fill("#ticket-symbol", "AAPL")
+        trader.page.keyboard.press("Tab")
+        trader.page.evaluate("window.stillHere = true")
+        first.stop()
+        trader.page.wait_for_selector("#offline:has-text('Connection lost')")
+        trader.page.click("#send-order")
+        trader.page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
+        again = Server(folder, port=first.port, **MANUAL)
+        again.wait_for("credentials  ")
+        trader.page.wait_for_selector("#offline", state="hidden")
+        trader.page.click("#send-order")
+        trader.page.wait_for_selector("#ticket-done:has-text('filled')")
+        assert trader.page.evaluate("window.stillHere") is True
     finally:
         (again or first).stop()

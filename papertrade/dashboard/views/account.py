@@ -6,21 +6,24 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 from uuid_utils.compat import uuid7
 
 from accounts.models import Generation, PaperAccount
 from accounts.selectors import get_account
+from marketdata.instruments import is_symbol
 from orders.models import Order
 from orders.states import OPEN
 from papertrade.dashboard import words
 from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
+from papertrade.dashboard.live import respond
 from papertrade.dashboard.overview import Standing, standings
 from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, select
 from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
+from papertrade.reports.account_charts import account_charts
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations
@@ -36,7 +39,14 @@ TABS = {
 TABS_WITHOUT_TICKET = {"generations", "manage"}
 GLANCE_ROWS = 5
 MAX_GENERATION_DIGITS = 9
-PERIODS = {"1D": "1 day", "1W": "1 week", "1M": "1 month", "3M": "3 months", "1A": "1 year", "all": "All"}
+PERIODS = {
+    "1D": "The session in progress, or the last",
+    "1W": "5 sessions",
+    "1M": "21 sessions",
+    "3M": "63 sessions",
+    "1Y": "252 sessions",
+    "all": "The whole run",
+}
 TIMEFRAMES = {"": "Auto", "1Min": "1 min", "5Min": "5 min", "15Min": "15 min", "1H": "1 hour", "1D": "1 day"}
 # What the ticket's and the tables' scripts say.
 SCRIPT_WORDS = {"status": words.STATUS, "reason": words.REASON, "explanation": words.EXPLANATION}
@@ -79,6 +89,11 @@ class AccountPage:
         return self.book.generation_number != self.generations[0].number
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was ever ordered in this generation: there is nothing to draw."""
+        return self.can_trade and not Order.objects.filter(book=self.book).exists()
+
+    @property
     def can_trade(self) -> bool:
         return not self.is_past and not self.account.is_archived
 
@@ -89,8 +104,13 @@ class AccountPage:
 
     @property
     def version(self) -> str:
-        """Changes when the charts have something new to show."""
+        """Changes when the charts have something new to show: with events, and with marks."""
         return f"{self.book.event_seq}.{self.standing.summary.equity}"
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What every page of the account shows and that may change by itself."""
+        return self.standing.summary, self.book.event_seq, self.account.updated_at
 
     @property
     def generation_query(self) -> str:
@@ -114,11 +134,15 @@ class AccountPage:
 
 def read_page(request: HttpRequest, account: PaperAccount, tab: str) -> AccountPage:
     """The account's page in the generation that the query names. Raises NotFound."""
+    return AccountPage(account, book_asked_for(request, account), list(generations(account=account)), tab)
+
+
+def book_asked_for(request: HttpRequest, account: PaperAccount) -> Book:
+    """The book of the generation that the query names, by default the latest. Raises NotFound."""
     asked = request.GET.get("generation", "")
     if asked and not (asked.isascii() and asked.isdigit() and len(asked) <= MAX_GENERATION_DIGITS):
         raise NotFound("The account has no such generation.")
-    book = book_of(account=account, generation=int(asked) if asked else None)
-    return AccountPage(account, book, list(generations(account=account)), tab)
+    return book_of(account=account, generation=int(asked) if asked else None)
 
 
 @account_view
@@ -134,9 +158,30 @@ def overview(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     context = page.context(
         periods=PERIODS,
         timeframes=TIMEFRAMES,
+        chosen=chart_choices(request),
         glances=[glance(POSITIONS, {}), glance(ORDERS, {"status": "open"}), glance(FILLS, {})],
     )
-    return render(request, "dashboard/overview.html", context)
+    return respond(request, "dashboard/overview.html", context, *page.state)
+
+
+def chart_choices(request: HttpRequest) -> dict[str, str]:
+    """Period, timeframe and benchmark of the query; what is not known is the default."""
+    period, timeframe = request.GET.get("period", ""), request.GET.get("timeframe", "")
+    benchmark = request.GET.get("benchmark", "").strip().upper()
+    return {
+        "period": period if period in PERIODS else "all",
+        "timeframe": timeframe if timeframe in TIMEFRAMES else "",
+        "benchmark": benchmark if is_symbol(benchmark) else "",
+    }
+
+
+@account_view
+@require_GET
+def charts(request: HttpRequest, account: PaperAccount) -> JsonResponse:
+    """The charts of the overview as Plotly figures, for the page's script."""
+    book = book_asked_for(request, account)
+    found = account_charts(book, **chart_choices(request), zone=timezone.get_current_timezone())
+    return JsonResponse(found.as_json())
 
 
 @account_view
@@ -149,7 +194,7 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     context = page.context(table=read_table(TABLES[name], rows, request.GET, keep=keep))
     if name == LEDGER.name and "verify" in request.GET:
         context["report"] = verify_ledger(book=page.book)
-    return render(request, "dashboard/table.html", context)
+    return respond(request, "dashboard/table.html", context, *page.state)
 
 
 @account_view
@@ -170,4 +215,4 @@ def all_generations(request: HttpRequest, account: PaperAccount) -> HttpResponse
     page = read_page(request, account, "generations")
     current = page.standing.summary.as_json() if not page.is_past else None
     runs = [(run, run.summary or current) for run in page.generations]
-    return render(request, "dashboard/generations.html", page.context(runs=runs))
+    return respond(request, "dashboard/generations.html", page.context(runs=runs), *page.state)

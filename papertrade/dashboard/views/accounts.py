@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from accounts.selectors import accounts_of
 from accounts.services import MAX_ACTIVE_ACCOUNTS
 from papertrade.dashboard.forms import NewAccountForm, attempt
+from papertrade.dashboard.live import respond
 from papertrade.dashboard.overview import cards
 from papertrade.trading.accounts import open_account
 
@@ -22,14 +23,16 @@ def index(request: HttpRequest) -> HttpResponse:
     show_archived = request.GET.get("show") == ARCHIVED
     accounts = list(accounts_of(user=request.user, include_archived=True))
     shown = [account for account in accounts if show_archived or not account.is_archived]
+    found = cards(shown)
     context = {
-        "cards": cards(shown),
+        "cards": found,
         "show_archived": show_archived,
         "archived_count": sum(account.is_archived for account in accounts),
         "active_count": sum(not account.is_archived for account in accounts),
         "most": MAX_ACTIVE_ACCOUNTS,
     }
-    return render(request, "dashboard/accounts.html", context)
+    state = [(card.account.updated_at, card.standing.summary, card.standing.book.event_seq) for card in found]
+    return respond(request, "dashboard/accounts.html", context, state, len(accounts))
 
 
 @login_required

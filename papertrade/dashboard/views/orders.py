@@ -5,13 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.models import PaperAccount
 from orders.models import Fill, Order
 from orders.selectors import events_of_order, fills_of, get_order
 from papertrade.dashboard import words
+from papertrade.dashboard.live import respond
 from papertrade.dashboard.pictures import PriceScale, price_scale
 from papertrade.dashboard.views.account import AccountPage, account_view
 from portfolio.models import AccountEvent, EventType
@@ -46,7 +46,7 @@ def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpRes
     events = list(events_of_order(order=row)[:MAX_EVENTS])
     steps = [step(row, event, by_id, before) for event, before in zip(events, [None, *events], strict=False)]
     context = page.context(order=row, steps=steps, policy=book.generation.policy, verdict=verdict(row))
-    return render(request, "dashboard/order.html", context)
+    return respond(request, "dashboard/order.html", context, *page.state)
 
 
 def step(order: Order, event: AccountEvent, fills: dict[object, Fill], before: AccountEvent | None) -> Step:

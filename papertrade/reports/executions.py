@@ -1,0 +1,78 @@
+"""The executions of a book in the order of the books: its fills, and the settlements of its options."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from marketdata.instruments import parse_symbol
+from orders.models import Fill
+from portfolio.ledger import LedgerAccount, LedgerKind
+from portfolio.models import Book, LedgerTransaction
+from portfolio.money import ZERO_MONEY, round_money
+from portfolio.round_trips import Execution
+
+_FILL = (
+    "id", "created_at", "symbol", "side", "qty", "price", "gross_amount", "realized_pl", "order_id",
+    "order__client_order_id", "order__multiplier", "quote__bid", "quote__ask", "seq",
+)  # fmt: skip
+
+
+def executions_of(book: Book) -> list[Execution]:
+    """Every fill and settlement, oldest first."""
+    fills = [_fill(*row) for row in Fill.objects.filter(book=book).order_by("seq").values_list(*_FILL)]
+    # Of one instant fills come first: options settle at the close, when nothing fills any more.
+    return sorted([*fills, *settlements_of(book)], key=lambda execution: execution.at)
+
+
+def settlements_of(book: Book) -> list[Execution]:
+    """What options were settled for, oldest first."""
+    rows = LedgerTransaction.objects.filter(book=book, kind=LedgerKind.SETTLEMENT).prefetch_related("entries")
+    return [_settlement(row) for row in rows.order_by("sequence")]
+
+
+def _settlement(row: LedgerTransaction) -> Execution:
+    def moved(account: LedgerAccount) -> Decimal:
+        return sum((entry.debit - entry.credit for entry in row.entries.all() if entry.account == account), ZERO_MONEY)
+
+    return Execution(
+        at=row.at,
+        symbol=row.symbol,
+        multiplier=parse_symbol(row.symbol).multiplier,
+        is_buy=False,
+        qty=row.qty or Decimal(0),
+        price=row.price or Decimal(0),
+        amount=moved(LedgerAccount.CASH),
+        realized_pl=-moved(LedgerAccount.REALIZED_PL),
+        kind="settlement",
+        id=str(row.pk),
+    )
+
+
+def _fill(
+    fill_id: object, at: datetime, symbol: str, side: str, qty: Decimal, price: Decimal, amount: Decimal, realized: Decimal,
+    order_id: object, client_order_id: str, multiplier: int, bid: Decimal | None, ask: Decimal | None, _seq: int,
+) -> Execution:  # fmt: skip
+    is_buy = side == "buy"
+    return Execution(
+        at=at,
+        symbol=symbol,
+        multiplier=multiplier,
+        is_buy=is_buy,
+        qty=qty,
+        price=price,
+        amount=amount,
+        realized_pl=realized,
+        spread_cost=spread_cost(is_buy, qty * multiplier, price, bid, ask),
+        id=str(fill_id),
+        order_id=str(order_id),
+        client_order_id=client_order_id,
+    )
+
+
+def spread_cost(
+    is_buy: bool, shares: Decimal, price: Decimal, bid: Decimal | None, ask: Decimal | None
+) -> Decimal | None:
+    """USD paid beyond the mid of the quote: half the spread where the fill was at the quote. None without two sides."""
+    if bid is None or ask is None:
+        return None
+    worse = price - (bid + ask) / 2
+    return round_money(shares * (worse if is_buy else -worse))

@@ -1,0 +1,66 @@
+// Draws the figures that papertrade/reports/figures.py makes: puts in the theme's colours, the ticks that the width has room
+// for, and a line of words for what the pointer is over, at rest the latest values. Needs window.Plotly.
+
+const NARROW_PX = 430;
+const TOKEN = /^token:([a-z-]+)(?:\/([\d.]+))?$/;
+
+const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+// The value of a colour token in the theme in force, as rgb() or rgba().
+function colour(token, share) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${token})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return share ? value.replace("rgb(", "rgba(").replace(")", `, ${share})`) : value;
+}
+
+function coloured(node, known = new Map()) {
+  if (typeof node === "string") {
+    const match = TOKEN.exec(node);
+    if (!match) return node;
+    if (!known.has(node)) known.set(node, colour(match[1], match[2]));
+    return known.get(node);
+  }
+  if (Array.isArray(node)) return typeof node[0] === "object" ? node.map((item) => coloured(item, known)) : node;
+  if (node && typeof node === "object") return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, coloured(value, known)]));
+  return node;
+}
+
+// Draw a figure into an element; `readout` is the element that says its values.
+export function draw(place, readout, figure) {
+  const { data, layout } = coloured(figure);
+  const ticks = layout.meta.ticks[place.clientWidth < NARROW_PX ? "narrow" : "wide"];
+  layout.xaxis = { ...layout.xaxis, tickvals: ticks.map(([at]) => at), ticktext: ticks.map(([, label]) => label) };
+  layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
+  window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+  const rest = () => say(readout, data, layout, data.filter(isCurve).map((trace, curve) => ({ trace, curve, point: trace.x.length - 1 })));
+  place.removeAllListeners?.("plotly_hover");
+  place.removeAllListeners?.("plotly_unhover");
+  place.on("plotly_hover", ({ points }) => say(readout, data, layout, points.map(({ curveNumber, pointNumber }) => ({ trace: data[curveNumber], point: pointNumber }))));
+  place.on("plotly_unhover", rest);
+  rest();
+}
+
+const isCurve = (trace) => !trace.text;
+
+function say(readout, data, layout, points) {
+  if (!readout || !points.length) return;
+  const curves = points.filter(({ trace }) => isCurve(trace));
+  const marks = points.filter(({ trace }) => !isCurve(trace));
+  const first = curves[0] ?? marks[0];
+  const parts = [word("time", first.trace.customdata[first.point])];
+  for (const { trace, point } of curves) parts.push(keyed(trace.line.color, `${trace.name} ${value(trace.y[point], layout.meta.suffix)}`));
+  for (const { trace, point } of marks) parts.push(keyed(trace.marker.color, trace.text[point]));
+  readout.replaceChildren(...parts);
+}
+
+const value = (number, suffix) => money.format(number).replace("-", "\u2212") + suffix;
+const word = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
+
+function keyed(paint, text) {
+  const item = word("key", text);
+  item.style.setProperty("--key", paint);
+  return item;
+}
