@@ -1,6 +1,7 @@
 """What the market in force lists: symbols by name, expiries and contracts of an underlying.
 
-A simulated market prices any well-formed contract and lists the usual ones; the others list what their quote book has.
+A simulated market prices any well-formed contract and lists the usual ones; the others list what they have quotes of,
+and a live one what its provider lists.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from marketdata import quote_book
 from marketdata.feeds.universe import TICKERS
 from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
 from marketdata.markets.current import current_market
@@ -116,16 +116,13 @@ def _stocks() -> Iterator[Listed]:
     if not current_market().has_book:
         yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())
         return
-    for symbol in quote_book.symbols():
-        if not parse_symbol(symbol).is_option:
-            yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
+    for symbol in current_market().stocks():
+        yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
 
 
 def _book_contracts(underlying: str) -> list[Instrument]:
-    roots = {underlying, *(root for root, ticker in UNDERLYING_OF_ROOT.items() if ticker == underlying)}
-    starts = tuple(f"O:{root}" for root in roots)
-    listed = (parse_symbol(symbol) for symbol in quote_book.symbols() if symbol.startswith(starts))
-    return [contract for contract in listed if contract.underlying == underlying and not contract.adjusted]
+    listed = map(parse_symbol, current_market().options_of(underlying))
+    return [contract for contract in listed if not contract.adjusted]
 
 
 def _usual_expiries(today: date, days: Calendar) -> Iterator[date]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
 from marketdata.feeds.past import KeepsPast
+from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote
 
 
@@ -44,6 +45,15 @@ class Market:
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The same while the market is being moved: as of the cursor, which stands at `at`."""
         return {symbol: cursor.latest[symbol] for symbol in symbols if symbol in cursor.latest}
+
+    def stocks(self) -> list[str]:
+        """The stocks that the market lists, sorted: those that have a quote. Raises Unavailable."""
+        return [symbol for symbol in quote_book.symbols() if not parse_symbol(symbol).is_option]
+
+    def options_of(self, underlying: str) -> list[str]:
+        """The option symbols that it lists of a stock, sorted: those that have a quote. Raises Unavailable."""
+        listed = map(parse_symbol, quote_book.symbols())
+        return [item.symbol for item in listed if item.is_option and item.underlying == underlying]
 
     def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """What the cursor has kept back of symbols that were not in use: here nothing, it yields every quote."""

@@ -6,21 +6,30 @@ steps is taken at the next, and is recorded before anything is done with it.
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain, groupby
 
+import redis
 import structlog
 
-from marketdata import clock, quote_book
+from marketdata import clock, feed_state, quote_book, wanted
 from marketdata.feeds import Supplies
 from marketdata.feeds.live.feed import Known, LiveCursor, LiveFeed
+from marketdata.feeds.live.protocol import Rank, Want
+from marketdata.feeds.universe import TICKERS
+from marketdata.instruments import parse_symbol
 from marketdata.markets.base import Market
+from marketdata.quotes import Quote
 from marketdata.sessions import calendar
 
 log = structlog.get_logger(__name__)
 
 MINUTES_KEPT = timedelta(minutes=2)  # older minutes that nobody has seen are a gap in the curve, not old marks
+ATTEND_SECONDS = 1.0
+CANARY = "SPY"  # always quoted in a session: its silence is the provider's
+CONTRACTS_WATCHED_AT_ONCE = 20
 VALKEY_PAUSE_SECONDS = 1.0  # after it did not answer: it may take two seconds not to, with the gate closed
 
 
@@ -32,7 +41,8 @@ class LiveMarket(Market):
     def __init__(self, feed: LiveFeed) -> None:
         super().__init__("live", feed)
         self.manual = False
-        self._ask_again_at = 0.0  # of the monotonic clock
+        self._ask_again_at = self._attends_again_at = 0.0  # of the monotonic clock
+        self._needed: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     def lead(self, *, supplies: Callable[[], Supplies]) -> None:
         """Connect to the provider; `supplies` says what orders have taken, where the quote book was lost."""
@@ -46,6 +56,72 @@ class LiveMarket(Market):
     def start(self) -> bool:
         """Let time go on, whichever provider there was before: it is the same market."""
         return clock.start(market=self.name, feed=self.feed.name, at=clock.real_now(), speed=Decimal(1), any_feed=True)
+
+    def attend(self, *, orders: Collection[str], held: Collection[str]) -> None:
+        """Tell the provider what is wanted, at once where that has changed for orders, and all processes what it answered."""
+        needed = (frozenset(orders), frozenset(held))
+        now = time.monotonic()
+        if needed == self._needed and now < self._attends_again_at:
+            return
+        self._needed, self._attends_again_at = needed, now + ATTEND_SECONDS
+        try:
+            self.feed.thread.want(ranked(orders, held, wanted.watched()))
+            for underlying in wanted.take_wanted_chains():
+                self.feed.thread.want_chain(underlying)
+            for chain in self.feed.intake.take_chains():
+                wanted.keep_chain(chain)
+            if refused := self.feed.intake.take_refused():
+                wanted.refuse(refused)
+            feed_state.publish(self._state())
+        except (wanted.LeaderUnavailable, redis.RedisError):
+            self.feed.thread.want(ranked(orders, held, ()))  # orders need their quotes, whoever looks on
+
+    def _state(self) -> feed_state.FeedState:
+        recorder = self.feed.recorder
+        return feed_state.FeedState(
+            provider=self.feed.name.removeprefix("live:"),
+            at=clock.wall_now().isoformat(),
+            lines=[feed_state.line_report(line) for line in self.feed.intake.lines()],
+            lag_seconds=None if self.feed.lag is None else round(self.feed.lag.total_seconds(), 3),
+            recording=str(recorder.folder) if recorder is not None else "",
+            recording_problem=recorder.problem if recorder is not None else "",
+        )
+
+    def exists(self, symbol: str) -> bool:
+        """False where the provider has said so; where it has not answered yet an order waits for its quote."""
+        try:
+            return not wanted.is_refused(symbol)
+        except wanted.LeaderUnavailable:
+            return True
+
+    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+        """As in the other markets; who only looks makes the symbols watched, and sees chains' quotes too."""
+        found = super().latest(symbols, at=at, position=position)
+        if position is None:
+            found |= self._look(symbols, found)
+        return found
+
+    def _look(self, symbols: Collection[str], found: Mapping[str, Quote]) -> dict[str, Quote]:
+        """Watch what is looked at, and the quotes of a chain for options that have none of their own."""
+        options = [symbol for symbol in symbols if symbol.startswith("O:")]
+        # So many contracts at once are a chain, which has a call of its own.
+        looked_at = symbols if len(options) <= CONTRACTS_WATCHED_AT_ONCE else set(symbols) - set(options)
+        quotes: dict[str, Quote] = {}
+        with contextlib.suppress(wanted.LeaderUnavailable):
+            if looked_at:
+                wanted.watch(looked_at)
+            missing = groupby(sorted(set(options) - set(found)), key=lambda symbol: parse_symbol(symbol).underlying)
+            for underlying, contracts in missing:
+                quotes |= wanted.chain_quotes(list(contracts), underlying)
+        return quotes
+
+    def stocks(self) -> list[str]:
+        """The well-known ones, and every one that has a quote."""
+        return sorted({*TICKERS, *super().stocks()})
+
+    def options_of(self, underlying: str) -> list[str]:
+        """As the provider lists them. Raises Unavailable where it has not been asked yet."""
+        return wanted.chain_symbols(underlying)
 
     def first_minute(self, to: datetime) -> datetime | None:
         return to - MINUTES_KEPT
@@ -79,6 +155,22 @@ class LiveMarket(Market):
         except quote_book.BookUnavailable as error:
             self._ask_again_at = time.monotonic() + VALKEY_PAUSE_SECONDS
             log.warning("quotes_not_published", error=str(error))
+
+
+def ranked(orders: Collection[str], held: Collection[str], watched: Iterable[str]) -> list[Want]:
+    """What is wanted, by rank and each symbol once: orders, positions, the stocks of both, the canary, what is looked at."""
+    ranks = (
+        (Rank.ORDER, sorted(orders)),
+        (Rank.POSITION, sorted(held)),
+        (Rank.UNDERLYING, sorted({parse_symbol(symbol).underlying for symbol in chain(orders, held)})),
+        (Rank.CANARY, [CANARY]),
+        (Rank.WATCHED, watched),
+    )
+    best: dict[str, Rank] = {}
+    for rank, symbols in ranks:
+        for symbol in symbols:
+            best.setdefault(symbol, rank)
+    return [Want(symbol, rank) for symbol, rank in best.items()]
 
 
 def known_quotes() -> Known:
