@@ -129,3 +129,21 @@ class Generation(models.Model):
     def policy_hash(self) -> str:
         """Names the policy; evidence says which one it was judged by without repeating it."""
         return policy_hash(self.policy)
+
+
+class Watchlist(models.Model):
+    """Symbols that an account's owner keeps under a name. It decides nothing."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    account = models.ForeignKey(PaperAccount, on_delete=models.CASCADE, related_name="watchlists")
+    name = models.CharField(max_length=NAME_MAX_LENGTH)
+    symbols = ArrayField(models.CharField(max_length=32), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(name="watchlist_name_once", fields=["account", "name"])]
+
+    def __str__(self) -> str:
+        return self.name

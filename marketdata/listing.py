@@ -60,7 +60,7 @@ def search(text: str) -> list[Found]:
     Raises Unavailable where the quote book cannot be read.
     """
     wanted = text.strip().upper()
-    return sorted(Found(rank, *stock) for stock in _stocks() if (rank := _rank(stock, wanted)) is not None)
+    return sorted(Found(rank, *stock) for stock in stocks() if (rank := _rank(stock, wanted)) is not None)
 
 
 def spot_of(quote: Quote | None) -> Decimal | None:
@@ -112,7 +112,8 @@ def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
     return sorted(found, key=lambda contract: contract.symbol)
 
 
-def _stocks() -> Iterator[Listed]:
+def stocks() -> Iterator[Listed]:
+    """Every stock that the market lists. Raises Unavailable where the quote book cannot be read."""
     if not current_market().has_book:
         yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())
         return

@@ -9,6 +9,7 @@ from papertrade.operations import probes
 
 urlpatterns = [
     path("v1/", include("papertrade.api.urls")),
+    path("", include("papertrade.api.alpaca.urls")),
     path(
         "docs/",
         SpectacularSwaggerSplitView.as_view(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from portfolio.models import Book
+from portfolio.models import Book, EquitySnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +75,9 @@ def history(*, book: Book, timeframe: str, after: datetime, until: datetime, lim
     with connection.cursor() as cursor:
         cursor.execute(_HISTORY, arguments)
         return [HistoryPoint(*row) for row in cursor.fetchall()]
+
+
+def equity_at(*, book: Book, at: datetime) -> Decimal | None:
+    """USD that the book came to at an instant, by its last snapshot until then; None where it has none."""
+    last = EquitySnapshot.objects.filter(book=book, at__lte=at).order_by("-at", "-id").values_list("equity", flat=True)
+    return last.first()

@@ -42,6 +42,10 @@ class Market:
         """The symbol's mid prices at past instants, ascending (USD); None where the market keeps none of it."""
         return self.feed.mids(symbol, times) if isinstance(self.feed, KeepsPast) else None
 
+    def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        """The quotes that stood at an instant that is past; none where the market keeps no past."""
+        return {}
+
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The same while the market is being moved: as of the cursor, which stands at `at`."""
         return {symbol: cursor.latest[symbol] for symbol in symbols if symbol in cursor.latest}

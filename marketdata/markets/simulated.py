@@ -33,6 +33,9 @@ class SimulatedMarket(Market):
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 
+    def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        return self.latest(symbols, at=at)
+
     def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)
 

@@ -30,6 +30,9 @@ PLACES: dict[str, dict[str, str]] = {
         "audit bundle": "closed_at",
         "bundle audit heads": "id summary",
     },
+    "accounts_watchlist": {
+        NOT_CLAIMED: "id account_id name symbols created_at updated_at",
+    },
     "marketdata_tradingsession": {
         NOT_CLAIMED: "date open close",
     },

@@ -1,0 +1,69 @@
+"""Named lists of symbols, kept with an account. They decide nothing; the symbols are those of the market that knows them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import PaperAccount, Watchlist
+from accounts.services import clean_name
+from papertrade.lib.errors import Conflict, NotFound, Unprocessable
+from papertrade.lib.numbers import as_uuid
+
+MAX_LISTS = 100  # of an account
+MAX_SYMBOLS = 500  # of a list
+
+
+def of(*, account: PaperAccount) -> QuerySet[Watchlist]:
+    """The account's lists, oldest first."""
+    return Watchlist.objects.filter(account=account).order_by("created_at", "id")
+
+
+def get(*, account: PaperAccount, watchlist_id: UUID | str = "", name: str = "") -> Watchlist:
+    """One list by its id, or by its name. Raises NotFound."""
+    named = {"pk": as_uuid(watchlist_id, "watchlist")} if watchlist_id else {"name": name}
+    found = Watchlist.objects.filter(account=account, **named).first()
+    if found is None:
+        raise NotFound("watchlist not found")
+    return found
+
+
+def create(*, account: PaperAccount, name: object, symbols: Sequence[str]) -> Watchlist:
+    """A new list. Raises BadRequest for its name, Conflict where the account has one of that name, Unprocessable."""
+    if of(account=account).count() >= MAX_LISTS:
+        raise Conflict(f"An account has at most {MAX_LISTS} watchlists.")
+    row = Watchlist(account=account, name=clean_name(name), symbols=_kept(symbols))
+    return _saved(row)
+
+
+def change(row: Watchlist, *, name: object = None, symbols: Sequence[str] | None = None) -> Watchlist:
+    """Another name, other symbols, or both. Raises what `create` raises."""
+    if name is not None:
+        row.name = clean_name(name)
+    if symbols is not None:
+        row.symbols = _kept(symbols)
+    return _saved(row)
+
+
+def delete(row: Watchlist) -> None:
+    """End a list; nothing else depends on it."""
+    row.delete()
+
+
+def _kept(symbols: Sequence[str]) -> list[str]:
+    each_once = list(dict.fromkeys(symbols))
+    if len(each_once) > MAX_SYMBOLS:
+        raise Unprocessable(f"A watchlist has at most {MAX_SYMBOLS} symbols.")
+    return each_once
+
+
+def _saved(row: Watchlist) -> Watchlist:
+    row.updated_at = timezone.now()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise Conflict("watchlist name must be unique") from None
+    return row

@@ -1,0 +1,143 @@
+"""What can be traded: stocks by symbol or id, and option contracts."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketdata import clock, listing
+from marketdata.instruments import Instrument, InvalidSymbol
+from marketdata.markets.current import current_market
+from marketdata.sessions import calendar
+from papertrade.api.alpaca import shapes
+from papertrade.api.alpaca.errors import not_found
+from papertrade.api.alpaca.views import AlpacaViewSet
+from papertrade.api.alpaca.wire import asset_id, instrument_of
+
+MAX_LISTED = 100_000
+DEFAULT_CONTRACTS, MAX_CONTRACTS = 100, 10_000
+SATURDAY = 5
+
+
+class AssetViewSet(AlpacaViewSet):
+    def list(self, request: Request) -> Response:
+        query = self.query
+        active = query.word("status", ("active", "inactive", "all"), "all") != "inactive"
+        stocks = (
+            query.word("asset_class", ("us_equity", "us_option", "crypto", "crypto_perp"), "us_equity") == "us_equity"
+        )
+        anywhere = "exchange" not in query  # which exchange lists a stock is not known here
+        attributes = set(query.words("attributes"))
+        found = listing.stocks() if active and stocks and anywhere and attributes <= {"has_options"} else []
+        return Response([shapes.asset(stock.symbol, stock.name) for stock in sorted(found)])
+
+    def retrieve(self, request: Request, named: str) -> Response:
+        try:
+            wanted = UUID(named)
+        except ValueError:
+            return Response(self._by_symbol(named))
+        found = next((stock for stock in listing.stocks() if asset_id(stock.symbol) == wanted), None)
+        if found is None:
+            raise not_found(f"asset not found for {named}")
+        return Response(shapes.asset(found.symbol, found.name))
+
+    def _by_symbol(self, named: str) -> dict[str, object]:
+        try:
+            instrument = instrument_of(named)
+        except InvalidSymbol:
+            raise not_found(f"asset not found for {named[:40]}") from None
+        if instrument.is_option or not current_market().exists(instrument.symbol):
+            raise not_found(f"asset not found for {named[:40]}")
+        names = {stock.symbol: stock.name for stock in listing.stocks()}
+        return shapes.asset(instrument.symbol, names.get(instrument.symbol, ""))
+
+
+class OptionContractViewSet(AlpacaViewSet):
+    def list(self, request: Request) -> Response:
+        limit = self.query.whole("limit", DEFAULT_CONTRACTS, most=MAX_CONTRACTS)
+        after = self.query.text("page_token")
+        wanted = self._wanted()
+        rows = [contract for contract in self._listed() if contract.symbol > after and wanted(contract)]
+        page = rows[:limit]
+        following = page[-1].symbol if len(rows) > limit else None
+        return Response(
+            {"option_contracts": [shapes.option_contract(contract) for contract in page], "next_page_token": following}
+        )
+
+    def retrieve(self, request: Request, named: str) -> Response:
+        contract = self._one(named)
+        today = calendar().upcoming(clock.read().now).date
+        return Response(shapes.option_contract(contract, active=contract.contract.expiry >= today))
+
+    def _one(self, named: str) -> Instrument:
+        try:
+            wanted = UUID(named)
+        except ValueError:
+            try:
+                contract = instrument_of(named)
+            except InvalidSymbol:
+                raise not_found(f"contract not found for {named[:40]}") from None
+            if contract.is_option and current_market().exists(contract.symbol):
+                return contract
+            raise not_found(f"contract not found for {named[:40]}") from None
+        found = next((contract for contract in self._listed() if asset_id(contract.symbol) == wanted), None)
+        if found is None:
+            raise not_found(f"contract not found for {named}")
+        return found
+
+    def _listed(self) -> Iterator[Instrument]:
+        """Every contract on the underlyings that were asked for, by symbol; of all stocks where none was."""
+        underlyings = self.query.symbols("underlying_symbols") or [stock.symbol for stock in listing.stocks()]
+        now = clock.read().now
+        stocks = current_market().latest(underlyings, at=now)
+        contracts: list[Instrument] = []
+        for underlying in sorted(underlyings):
+            quote = stocks.get(underlying)
+            spot = quote and (quote.mid or quote.bid or quote.ask)
+            if spot:
+                contracts += listing.chain(underlying, spot=spot, at=now)
+        return iter(sorted(contracts, key=lambda contract: contract.symbol))
+
+    def _wanted(self) -> Callable[[Instrument], bool]:
+        query = self.query
+        active = query.word("status", ("active", "inactive"), "active") == "active"
+        right = query.word("type", ("call", "put", ""), "")
+        american = query.word("style", ("american", "european"), "american") == "american"
+        root = query.text("root_symbol").upper()
+        on, least, most = (query.day(f"expiration_date{end}") for end in ("", "_gte", "_lte"))
+        low, high = query.number("strike_price_gte"), query.number("strike_price_lte")
+        if on is None and least is None and most is None:
+            most = _next_weekend(clock.read().now.date())
+
+        def wanted(contract: Instrument) -> bool:
+            expiry, strike, kind = contract.contract
+            return (
+                active
+                and american
+                and (not right or kind == right)
+                and (not root or contract.root == root)
+                and (on is None or expiry == on)
+                and (least is None or expiry >= least)
+                and (most is None or expiry <= most)
+                and (low is None or strike >= low)
+                and (high is None or strike <= high)
+            )
+
+        return wanted
+
+
+def _next_weekend(today: date) -> date:
+    """Where nobody says until when, contracts expire by the end of next week's trading: Alpaca's own default."""
+    return today + timedelta(days=(SATURDAY - today.weekday()) % 7 + 1)
+
+
+class AnnouncementViewSet(AlpacaViewSet):
+    """Corporate actions, of which this market knows none."""
+
+    def list(self, request: Request) -> Response:
+        return Response([])
+
+    def retrieve(self, request: Request, announcement_id: str) -> Response:
+        raise not_found(f"announcement not found for {announcement_id[:40]}")

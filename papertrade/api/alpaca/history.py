@@ -1,0 +1,128 @@
+"""The equity curve in columns: numbers, no holes, and profit against what the account began the span with."""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketdata import clock
+from marketdata.sessions import Session, calendar
+from papertrade.api.alpaca.errors import bad_input
+from papertrade.api.alpaca.views import AlpacaViewSet
+from papertrade.lib.times import EXCHANGE_ZONE
+from portfolio.history import TIMEFRAMES, equity_at, history
+from portfolio.models import Book
+from portfolio.selectors import book_of, summary
+
+_PERIOD = re.compile(r"(\d{1,4})([DWMA])")
+DAYS_OF = {"W": 7, "M": 31, "A": 366}
+DAILY = "1D"
+MINUTES_UP_TO, QUARTERS_UP_TO = timedelta(days=7), timedelta(days=30)
+MAX_POINTS = 20_000
+
+
+class Span(NamedTuple):
+    """What is asked for: after `start` and up to `end`, in steps of a timeframe."""
+
+    start: datetime
+    end: datetime
+    timeframe: str
+
+
+class PortfolioHistoryViewSet(AlpacaViewSet):
+    def retrieve(self, request: Request) -> Response:
+        book, now = book_of(account=self.account), clock.read().now
+        span = self._span(book, now)
+        return Response(columns(book, span, now))
+
+    def _span(self, book: Book, now: datetime) -> Span:
+        query = self.query
+        start, end = (
+            query.instant("start"),
+            query.instant("end", end_of_day=True) or query.instant("date_end", end_of_day=True),
+        )
+        if start and end and "period" in query:
+            raise bad_input("at most two of period, start and end are accepted")
+        end = min(end or now, now)
+        if start is None:
+            start = _before(end, query.text("period", "1M"), book)
+        timeframe = query.text("timeframe") or _usual_timeframe(end - start)
+        if timeframe not in TIMEFRAMES:
+            raise bad_input(f"invalid timeframe: must be one of {', '.join(TIMEFRAMES)}")
+        if end - start > QUARTERS_UP_TO + timedelta(days=2) and timeframe != DAILY:
+            raise bad_input(f"a period of more than 30 days needs timeframe {DAILY}")
+        return Span(start, end, timeframe)
+
+
+def _before(end: datetime, period: str, book: Book) -> datetime:
+    """Where a period begins that ends there; `D` counts sessions."""
+    if period.lower() == "all":
+        return book.generation.opened_at - timedelta(microseconds=1)
+    match = _PERIOD.fullmatch(period.upper())
+    if match is None or not int(match[1]):
+        raise bad_input("invalid period: must be a number and one of D, W, M, A, such as 1M")
+    number, unit = int(match[1]), match[2]
+    if unit != "D":
+        return end - timedelta(days=DAYS_OF[unit] * number)
+    begun = [session for session in calendar().sessions if session.open <= end]
+    return begun[-min(number, len(begun))].open if begun else end - timedelta(days=number)
+
+
+def _usual_timeframe(length: timedelta) -> str:
+    if length < MINUTES_UP_TO:
+        return "1Min"
+    return "15Min" if length < QUARTERS_UP_TO else DAILY
+
+
+def columns(book: Book, span: Span, now: datetime) -> dict[str, Any]:
+    """Each point's time in UNIX seconds, its equity, and profit.
+
+    Within a day profit is against the base value; of days each is against the one before, as Alpaca's own examples are.
+    """
+    base = equity_at(book=book, at=span.start)
+    base = book.generation.initial_cash if base is None else base
+    points = _daily(book, span, now) if span.timeframe == DAILY else _intraday(book, span)
+    equities = [equity for _, equity in points]
+    against = [base, *equities[:-1]] if span.timeframe == DAILY else [base] * len(equities)
+    profits = [equity - before for equity, before in zip(equities, against, strict=True)]
+    return {
+        "timestamp": [int(at.timestamp()) for at, _ in points],
+        "equity": [float(equity) for equity in equities],
+        "profit_loss": [float(profit) for profit in profits],
+        "profit_loss_pct": [
+            float(round(profit / before, 6)) if before else 0.0 for profit, before in zip(profits, against, strict=True)
+        ],
+        "base_value": float(base),
+        "base_value_asof": span.start.astimezone(EXCHANGE_ZONE).date().isoformat(),
+        "timeframe": span.timeframe,
+    }
+
+
+def _intraday(book: Book, span: Span) -> list[tuple[datetime, Decimal]]:
+    found = history(book=book, timeframe=span.timeframe, after=span.start, until=span.end, limit=MAX_POINTS)
+    return [(point.timestamp, point.equity) for point in found]
+
+
+def _daily(book: Book, span: Span, now: datetime) -> list[tuple[datetime, Decimal]]:
+    """A point for each session, held or flat: the last equity known by its close, or now in the one in progress."""
+    found = history(book=book, timeframe=DAILY, after=span.start, until=span.end, limit=MAX_POINTS)
+    known = {point.timestamp.astimezone(EXCHANGE_ZONE).date(): point.equity for point in found}
+    equity = equity_at(book=book, at=span.start)
+    points = []
+    for session in _sessions(book, span):
+        equity = known.get(session.date, equity)
+        at = min(session.close, now)
+        standing = summary(book=book).equity if session.contains(now) else equity
+        points.append((at, book.generation.initial_cash if standing is None else standing))
+    return points
+
+
+def _sessions(book: Book, span: Span) -> list[Session]:
+    opened = book.generation.opened_at
+    first, last = max(span.start, opened).astimezone(EXCHANGE_ZONE).date(), span.end.astimezone(EXCHANGE_ZONE).date()
+    return [
+        session for session in calendar().between(first, last) if session.open <= span.end and session.close > opened
+    ]
