@@ -37,7 +37,7 @@ PLACES: dict[str, dict[str, str]] = {
         NOT_CLAIMED: "date open close",
     },
     "marketdata_marketclock": {
-        NOT_CLAIMED: "id market feed speed anchor_at anchor_wall through through_rows through_book heartbeat_at",
+        NOT_CLAIMED: "id market feed speed anchor_at anchor_wall anchored_again_at through through_rows through_book heartbeat_at",
     },
     "marketdata_quoterecord": {
         "audit bundle": "id symbol bid ask bid_size ask_size quoted_at feed",
