@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from accounts.models import PaperAccount
 from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
+from marketdata.quotes import QuoteFault
 from orders.states import OPEN, Status
 from orders.terms import Intent, OrderType, Side, TimeInForce
 from portfolio.models import CHECKED_BY_STATEMENT, Book, LedgerTransaction, money_field, price_field, qty_field
@@ -26,6 +27,7 @@ COPY: dict[str, bool] = {"db_index": False, "db_constraint": False}
 
 UNFILLED = sorted({Status.CANCELED, Status.EXPIRED, Status.REJECTED})
 IS_OPEN = Q(status__in=sorted(OPEN))
+WAITS_FOR_A_QUOTE = Q(no_fill_reason__in=sorted(QuoteFault))  # the last quote that judged it was at fault
 
 
 class Order(models.Model):
@@ -102,6 +104,7 @@ class Order(models.Model):
         indexes = [
             # What a quote can fill: the open orders of its symbol on that side whose limit it reaches.
             models.Index(fields=["symbol", "side", "limit_price"], name="order_working", condition=IS_OPEN),
+            models.Index(fields=["symbol"], name="order_waiting", condition=IS_OPEN & WAITS_FOR_A_QUOTE),
             models.Index(fields=["book", "number"], name="order_open_of_book", condition=IS_OPEN),
             models.Index(fields=["expires_at"], name="order_expiring", condition=IS_OPEN),
             models.Index(fields=["book", "symbol", "-number"], name="order_book_symbol"),

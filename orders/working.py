@@ -1,7 +1,8 @@
 """Working orders: which of them a quote could fill, found by index, and the quote put to them.
 
-Nothing but a quote that could reach its limit touches an order (trading-rules.md section 5), so the cost of a quote
-follows the orders of its symbol that are near it, not the table.
+Nothing but a quote that could reach its limit touches an order, but for one whose reason on file is a quote's fault: that is
+looked at once more with the first usable quote (trading-rules.md section 5). So the cost of a quote follows the orders of its
+symbol that are near it, not the table.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,7 +14,7 @@ from operator import attrgetter
 
 import psycopg
 
-from marketdata.quotes import Quote
+from marketdata.quotes import Quote, QuoteFault, fault
 from marketdata.sessions import Session
 from orders.engine import Engine, Supply, load_taken, supply_of
 from orders.matching import marketable
@@ -25,24 +26,30 @@ from portfolio.books import OpenBook
 from portfolio.marks import mark_of
 from portfolio.store import lock_books
 
+FAULTS = frozenset(QuoteFault)
 CHUNK_ORDERS = 200  # under a tenth of a second under lock
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far the open orders of a symbol reach: the best limits, USD per share; None = no such order."""
+    """How far the open orders of a symbol reach: the best limits, USD per share; None = no such order.
+
+    `waiting`: some were last judged by a quote that was at fault, and wait for one that is usable.
+    """
 
     market_buys: bool = False
     market_sells: bool = False
     highest_buy: Decimal | None = None
     lowest_sell: Decimal | None = None
+    waiting: bool = False
 
     def touched_by(self, quote: Quote) -> bool:
-        """Whether the raw quote could fill any of them."""
+        """Whether the raw quote could fill any of them, or a usable one changes why they have not filled."""
         ask, bid = quote.ask, quote.bid
         return (
             self.market_buys
             or self.market_sells
+            or (self.waiting and is_usable(quote))
             or (self.highest_buy is not None and ask is not None and ask <= self.highest_buy)
             or (self.lowest_sell is not None and bid is not None and bid >= self.lowest_sell)
         )
@@ -52,7 +59,9 @@ NO_REACH = Reach()
 
 _OPEN = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN)))
 
-# Four probes of the partial index order_working per symbol, however many orders it has.
+_WAITING = "no_fill_reason IN ({})".format(", ".join(f"'{reason}'" for reason in sorted(QuoteFault)))
+
+# Four probes of the partial index order_working and one of order_waiting per symbol, however many orders it has.
 _REACHES = f"""
     SELECT s.symbol,
            EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NULL AND {_OPEN}),
@@ -60,7 +69,8 @@ _REACHES = f"""
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'buy' AND limit_price IS NOT NULL
             AND {_OPEN} ORDER BY limit_price DESC LIMIT 1),
            (SELECT limit_price FROM orders_order WHERE symbol = s.symbol AND side = 'sell' AND limit_price IS NOT NULL
-            AND {_OPEN} ORDER BY limit_price LIMIT 1)
+            AND {_OPEN} ORDER BY limit_price LIMIT 1),
+           EXISTS (SELECT FROM orders_order WHERE symbol = s.symbol AND {_WAITING} AND {_OPEN})
     FROM unnest(%s::text[]) AS s(symbol)
 """
 
@@ -156,7 +166,7 @@ def _put_to_book(
         if mark is not None:
             book.mark({quote.symbol: (mark, quote.quoted_at)})
         for order in orders:
-            if order.symbol == quote.symbol and order.is_open and could_fill(order, quote):
+            if order.symbol == quote.symbol and order.is_open and (could_fill(order, quote) or waits_for(order, quote)):
                 changed |= engine.evaluate(book, order, quote, book.advance_to(at), session)
     return changed
 
@@ -165,6 +175,16 @@ def could_fill(order: Order, quote: Quote) -> bool:
     """Whether the raw quote reaches the order: any that has no limit, else one that its price meets."""
     price = quote.ask if order.side == Side.BUY else quote.bid
     return order.limit_price is None or (price is not None and marketable(order.side, order.limit_price, price))
+
+
+def waits_for(order: Order, quote: Quote) -> bool:
+    """Whether the order's reason on file is a quote's fault that this quote does not have: it becomes the market's reason."""
+    return order.no_fill_reason in FAULTS and is_usable(quote)
+
+
+def is_usable(quote: Quote) -> bool:
+    """Whether the quote itself, at its own time, has none of the faults that keep it from filling."""
+    return fault(quote, at=quote.quoted_at, max_age=None, session_open=None) is None
 
 
 def _supplies(orders: Sequence[Order], quotes: Sequence[Quote]) -> set[Supply]:
@@ -183,7 +203,8 @@ def _chunk(book_ids: Sequence[int]) -> tuple[list[int], int | None]:
     return whole, whole[-1]
 
 
-# The three kinds of orders that quotes reach, each found by the index order_working; prices by symbol, the best of all quotes.
+# The three kinds of orders that quotes reach, each found by the index order_working, prices by symbol being the best of all
+# quotes; and those that wait for a usable quote and are not reached, found by order_waiting.
 _NEAR = f"""
     FROM (
         SELECT o.id FROM unnest(%(symbols)s::text[], %(asks)s::numeric[]) AS q(symbol, price)
@@ -194,6 +215,11 @@ _NEAR = f"""
         UNION ALL
         SELECT o.id FROM unnest(%(symbols)s::text[]) AS q(symbol)
         JOIN orders_order o ON o.symbol = q.symbol AND o.side IN ('buy', 'sell') AND o.limit_price IS NULL AND {_OPEN}
+        UNION ALL
+        SELECT o.id FROM unnest(%(symbols)s::text[], %(asks)s::numeric[], %(bids)s::numeric[], %(usable)s::boolean[])
+            AS q(symbol, ask, bid, usable)
+        JOIN orders_order o ON q.usable AND o.symbol = q.symbol AND o.limit_price IS NOT NULL AND {_WAITING} AND {_OPEN}
+            AND coalesce(CASE o.side WHEN 'buy' THEN o.limit_price < q.ask ELSE o.limit_price > q.bid END, true)
     ) AS near JOIN orders_order o USING (id)
     WHERE o.submitted_at <= %(at)s AND o.expires_at > %(at)s
       AND (NOT %(resumed)s::boolean OR o.updated_at < %(at)s)
@@ -211,13 +237,15 @@ class _Near:
     def of(cls, quotes: Sequence[Quote], *, at: datetime, after_book: int, resumed: bool) -> "_Near":
         asks: dict[str, Decimal | None] = {}
         bids: dict[str, Decimal | None] = {}
+        usable: dict[str, bool] = {}
         for quote in quotes:
+            usable[quote.symbol] = usable.get(quote.symbol, False) or is_usable(quote)
             asks[quote.symbol] = _best(min, asks.get(quote.symbol), quote.ask)
             bids[quote.symbol] = _best(max, bids.get(quote.symbol), quote.bid)
         return cls(
             {
-                "symbols": list(asks), "asks": list(asks.values()), "bids": list(bids.values()), "at": at,
-                "after_book": after_book, "resumed": resumed,
+                "symbols": list(asks), "asks": list(asks.values()), "bids": list(bids.values()),
+                "usable": list(usable.values()), "at": at, "after_book": after_book, "resumed": resumed,
             }
         )  # fmt: skip
 

@@ -152,6 +152,38 @@ class TestWhenAnOrderIsEvaluated:
         market_kit.advance("14:00:01")
         assert desk.state(order) == ("new", "quote_crossed")
 
+    def test_after_a_quotes_fault_the_first_usable_quote_gives_the_markets_reason(
+        self, play: Any, market_kit: MarketKit
+    ) -> None:
+        """The quote on file is from before the open: stale for good, were it not looked at once more."""
+        day = "2024-03-07T"  # opens at 14:30
+        desk = play(
+            f"{day}14:29:58Z IBM 99.00 99.01", f"{day}14:30:03Z IBM 100.00 100.10", f"{day}14:30:04Z IBM 100.00 100.11",
+            begin=f"{day}14:29:00Z",
+        )  # fmt: skip
+        market_kit.advance(f"{day}14:30:01Z")
+        order = desk.buy("10", limit="99.05")
+        assert desk.state(order) == ("new", "quote_stale")
+        market_kit.advance(f"{day}14:31:00Z")
+        assert desk.state(order) == ("new", "not_marketable")
+        evaluated = [event for event in desk.account.events.filter(order_id=order.pk) if event.reason]
+        assert [(event.reason, event.at) for event in evaluated] == [
+            ("quote_stale", at(f"{day}14:30:01Z")), ("not_marketable", at(f"{day}14:30:03Z")),
+        ]  # fmt: skip
+
+    def test_so_it_does_for_an_order_of_the_night(self, play: Any, market_kit: MarketKit) -> None:
+        desk = play(
+            "13:29:58 IBM 99.00 99.01", "13:30:02 IBM 100.20 100.10", "13:30:03 IBM - 100.10", "13:30:04 IBM 100.00 100.10",
+            begin="13:00:00",
+        )  # fmt: skip
+        buy, other = desk.buy("10", limit="99.05"), desk.buy("10", limit="99.05", symbol="AAPL")
+        market_kit.advance("13:30:00")
+        assert desk.state(buy) == ("new", "quote_stale")
+        market_kit.advance("13:30:03")
+        assert desk.state(buy) == ("new", "quote_stale"), "these are no better"
+        market_kit.advance("13:30:04")
+        assert (desk.state(buy), desk.state(other)) == (("new", "not_marketable"), ("new", "quote_missing"))
+
     def test_a_quote_of_another_symbol_does_not_touch_it(self, play: Any, market_kit: MarketKit) -> None:
         desk = play("14:00:00 IBM 100.00 100.10", "14:00:01 AAPL 1.00 1.10")
         order = desk.buy("10", limit="99")
