@@ -14,6 +14,8 @@ import pytest
 
 from papertrade.stack import embedded
 
+APP_URL = "TESTS_APP_URL"  # of the role that a server works as; the tests themselves are the owner of their database
+
 _servers: embedded.Servers | None = None
 _folder: embedded.Folder | None = None
 _var: Path | None = None  # made by this process, and removed by it
@@ -57,6 +59,10 @@ def _start_missing_servers() -> None:
         return
     _folder = embedded.own(Path(tempfile.mkdtemp(prefix="papertrade-tests-")))
     _servers = embedded.start(_folder, postgres=postgres, valkey=valkey, durable=False)
-    for name, url in (("DATABASE_URL", _servers.database_url), ("REDIS_URL", _servers.redis_url)):
+    for name, url in (
+        ("DATABASE_URL", _servers.owner_url),
+        (APP_URL, _servers.database_url),
+        ("REDIS_URL", _servers.redis_url),
+    ):
         if url:
             os.environ[name] = url

@@ -18,6 +18,7 @@ SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
 DIFFERENT_CHARACTERS = 5  # as Django wants of its secret key
 SERVERS = ("DATABASE_URL", "REDIS_URL")
+OWNER = "DATABASE_OWNER_URL"  # of the role that owns the tables; read where it is used, by the commands that need it
 # Of libpq's connection parameters those that say how to reach a server; what a session does there is the settings' own.
 DATABASE_PARAMETERS = (
     "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding", "target_session_attrs", "application_name",
@@ -142,6 +143,11 @@ def server_url(name: str, var: Path) -> str:
     except FileNotFoundError:
         running = {}
     return text(name, running.get(name, ""))
+
+
+def owner_url(var: Path) -> str:
+    """The url of OWNER; empty where one role does everything. Another database than the folder's has no owner from there."""
+    return text(OWNER) or ("" if os.environ.get("DATABASE_URL", "").strip() else server_url(OWNER, var))
 
 
 def database(url: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,6 +1,6 @@
 """PostgreSQL beneath the ORM: a cursor for pipelines, COPY and prepared statements, rows by a fixed query, advisory locks.
 
-Beside `papertrade.lib.errors` the lowest module of the project; it knows no table.
+It knows no table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
+
+from papertrade.lib import env
 
 Row = TypeVar("Row", bound=Model)
 
@@ -34,6 +37,31 @@ def one_instant() -> Iterator[None]:
             with raw_cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Work as the role that owns the tables, DATABASE_OWNER_URL, where one is named: for commands, in one thread.
+
+    Django's connection goes on as that role, and as the usual one afterwards.
+    """
+    url = env.owner_url(settings.PAPERTRADE_VAR)
+    if not url:
+        yield
+        return
+    place, parameters = env.database(url)
+    usual = connection.settings_dict
+    _reconnect({**usual, **place, "OPTIONS": {**usual["OPTIONS"], **parameters}})
+    try:
+        yield
+    finally:
+        _reconnect(usual)
+
+
+def _reconnect(settings_dict: dict[str, Any]) -> None:
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict = settings_dict
 
 
 def try_lock(key: int) -> bool:

@@ -30,8 +30,8 @@ def backup(*, path: Path) -> Progress:
     Yields what is done, line by line. Raises DumpError.
     """
     with private_part(path) as unfinished:
-        yield from _run("pg_dump", "--format=custom", "--no-owner", "--verbose", f"--file={unfinished}",
-                        f"--dbname={_place()}")  # fmt: skip
+        yield from _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--verbose",
+                        f"--file={unfinished}", f"--dbname={_place()}")  # fmt: skip
 
 
 def restore(*, path: Path) -> Progress:
@@ -44,8 +44,8 @@ def restore(*, path: Path) -> Progress:
         )
     connection.close_pool()  # pg_restore replaces the tables, and waits for whoever reads them
     yield from _run(
-        "pg_restore", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error", "--verbose",
-        f"--dbname={_place()}", str(path),
+        "pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction",
+        "--exit-on-error", "--verbose", f"--dbname={_place()}", str(path),
     )  # fmt: skip
 
 

@@ -62,11 +62,13 @@ class Stack:
             signal.signal(sign, self._be_told_to_stop)
         started = time.monotonic()
         with self._owned() as folder, self._servers(folder) as environment:
+            # The url of the tables' owner is for the commands that prepare the database, not for what serves.
+            serving = {name: value for name, value in environment.items() if name != env.OWNER}
             try:
                 for command in self._first_commands():
                     if command and not self._manage(command, environment):
                         return 0 if self.stopping else 1
-                self._start_processes(environment, started)
+                self._start_processes(serving, started)
                 while not self.stopping:
                     self._look()
                     self._start_again_where_code_changed()

@@ -29,6 +29,7 @@ def running(folder: embedded.Folder) -> Iterator[tuple[dict[str, str], tuple[emb
     servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
     urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
     urls["REDIS_URL"] = urls["REDIS_URL"] or servers.redis_url
+    urls[env.OWNER] = os.environ.get(env.OWNER, "").strip() or servers.owner_url
     state_file = folder.path / env.SERVERS_FILE
     try:
         private_file(state_file, json.dumps(urls))

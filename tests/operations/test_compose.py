@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from papertrade.lib import env
+from tests.services_plugin import APP_URL
 from tests.stack.server import free_port, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
 PROGRAMS = {"python", "celery"}
 GIVEN = {
-    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
+    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "APP_PASSWORD": "a", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
     "PAPERTRADE_METRICS_TOKEN": "0123456789" * 3,
 }  # fmt: skip
 
@@ -46,7 +47,8 @@ def test_every_process_is_there_and_only_the_proxy_is_reachable() -> None:
 def test_its_variables_are_settings(name: str) -> None:
     import papertrade.settings  # noqa: F401
 
-    assert set(OURS[name]["environment"]) <= set(env.SEEN)
+    assert set(OURS[name]["environment"]) <= {*env.SEEN, env.OWNER}
+    assert (env.OWNER in OURS[name]["environment"]) == (name == "prepare"), "nobody else knows the owner's password"
     assert OURS[name]["command"][0] in PROGRAMS
 
 
@@ -72,7 +74,9 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
     port = free_port()
     own = {name: filled(value) for name, value in OURS["web"]["environment"].items()}
     broker = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
-    environment = {**os.environ, **own, "DATABASE_URL": empty_database, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path), "PAPERTRADE_PORT": str(port),
+    # With two roles, as in the file, where the server is ours.
+    app = f"{os.environ.get(APP_URL, empty_database).rsplit('/', 1)[0]}/{empty_database.rsplit('/', 1)[1]}"
+    environment = {**os.environ, **own, "DATABASE_URL": app, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path), "PAPERTRADE_PORT": str(port),
                    "DJANGO_SETTINGS_MODULE": "papertrade.settings"}  # fmt: skip
 
     def start(name: str) -> subprocess.Popen[bytes]:
@@ -81,7 +85,8 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
             for part in OURS[name]["command"]
         ]
         program = [sys.executable] if command[0] == "python" else [sys.executable, "-m", command[0]]
-        return subprocess.Popen([*program, *command[1:]], cwd=PROJECT, env=environment)
+        more = {env.OWNER: empty_database} if env.OWNER in OURS[name]["environment"] else {}
+        return subprocess.Popen([*program, *command[1:]], cwd=PROJECT, env={**environment, **more})
 
     def ask(method: str, path: str, body: Any = None, token: str = "", host: str = GIVEN["DOMAIN"]) -> Any:
         headers = {"Host": host, "X-Forwarded-Proto": "https", "Content-Type": "application/json"}

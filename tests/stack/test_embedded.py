@@ -21,7 +21,7 @@ def ask(url: str, statement: str) -> object:
 def test_data_outlives_a_kill_and_a_stop(folder: Path) -> None:
     owned = embedded.own(folder)
     first = embedded.start(owned)
-    ask(first.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+    ask(first.owner_url, "CREATE TABLE kept AS SELECT 7 AS n")
     redis.Redis.from_url(first.redis_url).set("kept", "7")
     for server in first.running:
         assert server.process is not None
@@ -29,9 +29,40 @@ def test_data_outlives_a_kill_and_a_stop(folder: Path) -> None:
     first.stop()
     second = embedded.start(owned)
     try:
-        assert ask(second.database_url, "SELECT n FROM kept") == 7
+        assert ask(second.owner_url, "SELECT n FROM kept") == 7
         assert redis.Redis.from_url(second.redis_url).ping()
-        assert ask(second.database_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+        for url in (second.database_url, second.owner_url):
+            assert ask(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+    finally:
+        second.stop()
+
+
+def test_a_folder_of_release_0_1_gets_its_two_roles(folder: Path) -> None:
+    """One role did everything then, and the superuser had its password."""
+    owned = embedded.own(folder)
+    first = embedded.start(owned, valkey=False)
+    password, owner_password = ((folder / name).read_text() for name in ("servers_password", "owner_password"))
+    superuser = first.owner_url.replace("papertrade_owner:", "owner:")
+    for statement in (
+        "ALTER DATABASE papertrade OWNER TO papertrade",
+        "CREATE TABLE kept AS SELECT 7 AS n",
+        "ALTER TABLE kept OWNER TO papertrade",
+        "DROP ROLE papertrade_owner",
+        "ALTER ROLE papertrade CREATEDB",
+        f"ALTER ROLE owner PASSWORD '{password}'",
+    ):
+        ask(superuser, statement)
+    first.stop()
+    (folder / "owner_password").unlink()
+
+    second = embedded.start(owned, valkey=False)
+    try:
+        assert ask(second.owner_url, "SELECT n FROM kept") == 7
+        assert ask(second.owner_url, "SELECT tableowner FROM pg_tables WHERE tablename = 'kept'") == "papertrade_owner"
+        assert ask(second.database_url, "SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user") is False
+        for known in (password, owner_password):
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                ask(second.database_url.replace(f"papertrade:{password}", f"owner:{known}"), "SELECT 1")
     finally:
         second.stop()
 
@@ -39,11 +70,11 @@ def test_data_outlives_a_kill_and_a_stop(folder: Path) -> None:
 def test_servers_that_outlived_their_supervisor_are_ended_first(folder: Path) -> None:
     owned = embedded.own(folder)
     left_behind = embedded.start(owned)
-    ask(left_behind.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+    ask(left_behind.owner_url, "CREATE TABLE kept AS SELECT 7 AS n")
     ours = embedded.start(owned)
     try:
         assert all(server.status() is not None for server in left_behind.running)
-        assert ask(ours.database_url, "SELECT n FROM kept") == 7
+        assert ask(ours.owner_url, "SELECT n FROM kept") == 7
     finally:
         ours.stop()
         left_behind.stop()

@@ -88,7 +88,10 @@ def test_the_server_does_not_start_on_a_bad_setting() -> None:
 
 def test_the_documentation_lists_every_variable() -> None:
     listed = set(
-        re.findall(r"`((?:PAPERTRADE_|DATABASE_URL|REDIS_URL)\w*)`", (PROJECT / "docs/configuration.md").read_text())
+        re.findall(
+            r"`((?:PAPERTRADE_|DATABASE_URL|DATABASE_OWNER_URL|REDIS_URL)\w*)`",
+            (PROJECT / "docs/configuration.md").read_text(),
+        )
     )
     read = {name for name in env.SEEN if name != "PAPERTRADE_X"}
     assert listed >= read

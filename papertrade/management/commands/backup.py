@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from papertrade.lib.postgres import as_owner
 from papertrade.operations import backup
 
 TABLE = "dumping contents of table"
@@ -25,9 +26,10 @@ class Command(BaseCommand):
         if not path.parent.is_dir():
             raise CommandError(f"There is no folder {path.parent}.")
         try:
-            for line in backup.backup(path=path):
-                if TABLE in line:
-                    self.stderr.write(line)
+            with as_owner():
+                for line in backup.backup(path=path):
+                    if TABLE in line:
+                        self.stderr.write(line)
         except backup.DumpError as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(f"{path}: {path.stat().st_size:,} bytes")

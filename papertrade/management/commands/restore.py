@@ -6,10 +6,11 @@ Then the migrations that are newer than it.
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from papertrade.lib.postgres import as_owner
 from papertrade.operations import backup
+from papertrade.operations.roles import RoleError, migrate
 
 TABLE = "processing data for table"
 
@@ -25,12 +26,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            for line in backup.restore(path=options["file"]):
-                if TABLE in line:
-                    self.stderr.write(line)
-        except backup.DumpError as problem:
+            with as_owner():
+                for line in backup.restore(path=options["file"]):
+                    if TABLE in line:
+                        self.stderr.write(line)
+            migrate()
+        except (backup.DumpError, RoleError) as problem:
             raise CommandError(str(problem)) from None
-        call_command("migrate", verbosity=0)
         self.stdout.write(
             "Restored. Users and keys are those of the backup; run `papertrade audit` to check the books."
         )

@@ -38,6 +38,7 @@ class Servers:
     """The running servers of a folder; a url is empty where that server was not wanted."""
 
     database_url: str
+    owner_url: str
     redis_url: str
     running: tuple[Server, ...]
 
@@ -51,8 +52,9 @@ def start(folder: Folder, *, postgres: bool = True, valkey: bool = True, durable
 
     `durable=False`: what was committed may be lost with the machine, not with a process.
     """
-    password = _password(folder.path)
-    database = Postgres(folder.path, password, durable=durable) if postgres else None
+    password = _password(folder.path, "servers_password")
+    owner_password = _password(folder.path, "owner_password")
+    database = Postgres(folder.path, password, owner_password, durable=durable) if postgres else None
     broker = Valkey(folder.path, password) if valkey else None
     wanted: tuple[Server, ...] = tuple(server for server in (broker, database) if server)
     try:
@@ -63,7 +65,12 @@ def start(folder: Folder, *, postgres: bool = True, valkey: bool = True, durable
     except BaseException:
         _stop(wanted)
         raise
-    return Servers(database.url if database else "", broker.url if broker else "", wanted)
+    return Servers(
+        database_url=database.url if database else "",
+        owner_url=database.owner_url if database else "",
+        redis_url=broker.url if broker else "",
+        running=wanted,
+    )
 
 
 def _stop(servers: Iterable[Server]) -> None:
@@ -73,8 +80,8 @@ def _stop(servers: Iterable[Server]) -> None:
         server.await_stopped()
 
 
-def _password(root: Path) -> str:
-    path = root / "servers_password"
+def _password(root: Path, name: str) -> str:
+    path = root / name
     if not path.exists():
         private_file(path, secrets.token_urlsafe(24))
     return path.read_text().strip()

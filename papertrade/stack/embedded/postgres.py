@@ -19,8 +19,9 @@ from papertrade.stack.embedded.process import LINUX, LOOPBACK, EmbeddedError, Se
 if TYPE_CHECKING:
     import psycopg
 
-OWNER_ROLE = "owner"
-APP_ROLE = "papertrade"
+SUPERUSER = "owner"
+OWNER_ROLE = "papertrade_owner"  # owns database and tables: migrations, restore, retention
+APP_ROLE = "papertrade"  # everything else; what it may do is granted by `manage.py prepare`
 DATABASE = "papertrade"
 MAX_CONNECTIONS = 200
 CONNECT_SECONDS = 2
@@ -28,16 +29,18 @@ UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
 
 
 class Postgres(Server):
-    """A cluster with scram passwords only; the project's role may create databases (for its tests) and no more.
+    """A cluster with scram passwords only and two roles for the project: one owns its tables, the other works with them.
 
-    One that is not `durable` waits for no disk: for data that is thrown away.
+    The owner may create databases (for tests) and no more. A cluster that is not `durable` waits for no disk: for data that
+    is thrown away.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # fast: open transactions are rolled back, nothing is waited for
 
-    def __init__(self, folder: Path, password: str, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, password: str, owner_password: str, *, durable: bool = True) -> None:
         super().__init__(folder, password)
+        self.owner_password = owner_password
         self.durable = durable
         self.data = folder / "postgres"
         self.programs = postgres_programs()
@@ -45,7 +48,12 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        return self._url(APP_ROLE, DATABASE)
+        return self._url(APP_ROLE, self.password, DATABASE)
+
+    @property
+    def owner_url(self) -> str:
+        """Where its owner reaches the database: not for processes that serve."""
+        return self._url(OWNER_ROLE, self.owner_password, DATABASE)
 
     @property
     def log(self) -> Path:
@@ -81,39 +89,78 @@ class Postgres(Server):
         import psycopg
 
         try:
-            with psycopg.connect(
-                self._url(OWNER_ROLE, "postgres"), connect_timeout=CONNECT_SECONDS, autocommit=True
-            ) as connection:
+            with self._superuser("postgres") as connection:
                 self._complete(connection)
         except psycopg.OperationalError:
             return False
         return True
 
-    def _complete(self, connection: "psycopg.Connection") -> None:
-        """Role and database. Not only at the first start: a crash may have come between the cluster and this."""
+    def _superuser(self, database: str) -> "psycopg.Connection":
+        """A session of the cluster's superuser; in a folder of release 0.1 it takes its own password first."""
+        import psycopg
         from psycopg import sql
 
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
-            create_role = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
-            connection.execute(create_role.format(sql.Identifier(APP_ROLE), sql.Literal(self.password)))
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            create_database = sql.SQL("CREATE DATABASE {} OWNER {}")
-            connection.execute(create_database.format(sql.Identifier(DATABASE), sql.Identifier(APP_ROLE)))
+        def connect(password: str) -> "psycopg.Connection":
+            url = self._url(SUPERUSER, password, database)
+            return psycopg.connect(url, connect_timeout=CONNECT_SECONDS, autocommit=True)
 
-    def _url(self, role: str, database: str) -> str:
-        return f"postgresql://{role}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+        try:
+            return connect(self.owner_password)
+        except psycopg.OperationalError as refused:
+            if "password authentication failed" not in str(refused):
+                raise
+        connection = connect(self.password)
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(SUPERUSER), sql.Literal(self.owner_password)))
+        return connection
+
+    def _complete(self, connection: "psycopg.Connection") -> None:
+        """Roles and database. Not only at the first start: a crash may have come between the cluster and this."""
+        from psycopg import sql
+
+        known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        for role, rights, password in (
+            (OWNER_ROLE, "CREATEDB", self.owner_password),
+            (APP_ROLE, "NOCREATEDB", self.password),
+        ):
+            statement = sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+                sql.SQL("ALTER" if role in known else "CREATE"),
+                sql.Identifier(role),
+                sql.SQL(rights),
+                sql.Literal(password),
+            )
+            connection.execute(statement)
+        owner = connection.execute(
+            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE]
+        ).fetchone()
+        if owner is None:
+            create_database = sql.SQL("CREATE DATABASE {} OWNER {}")
+            connection.execute(create_database.format(sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)))
+        elif owner[0] != OWNER_ROLE:
+            self._give_all_to_the_owner()
+
+    def _give_all_to_the_owner(self) -> None:
+        """In a folder of release 0.1, where one role did everything; a matter of the catalogue, not of the rows."""
+        from psycopg import sql
+
+        with self._superuser(DATABASE) as connection:
+            statement = sql.SQL("REASSIGN OWNED BY {} TO {}")
+            connection.execute(statement.format(sql.Identifier(APP_ROLE), sql.Identifier(OWNER_ROLE)))
+
+    def _url(self, role: str, password: str, database: str) -> str:
+        return f"postgresql://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def _make_cluster(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(mode=0o700)
         # A real file: after dropping root, /dev/stdin of root cannot be opened again.
         password_file = self.folder / "initdb_password"
-        private_file(password_file, self.password + "\n")
+        private_file(password_file, self.owner_password + "\n")
         if self.account:
             for path in (self.data, password_file):
                 os.chown(path, self.account.pw_uid, self.account.pw_gid)
         command = [
-            str(self.programs / "initdb"), "-D", str(self.data), "-U", OWNER_ROLE, f"--pwfile={password_file}",
+            str(self.programs / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={password_file}",
             "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8" if LINUX else "--locale=C", "--no-instructions",
             "--no-sync",
         ]  # fmt: skip
