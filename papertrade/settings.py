@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog
 
 from papertrade.lib import env, files
-from papertrade.web.limits import MAX_BODY_BYTES
+from papertrade.web.limits import LARGE_BODIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -172,7 +172,7 @@ USE_I18N = False
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(LARGE_BODIES.values())
 FILE_UPLOAD_HANDLERS: list[str] = []  # no view takes files: the parts of one are read and dropped
 
 # --- Static files: their address has a hash of all of them, so that browsers keep them for good and never an old one ----

@@ -1,23 +1,36 @@
 """CSV of lists: streamed, exact values, UTC times, formulas disarmed. Knows no table."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 CHUNK_ROWS = 2_000
+EXPORTS_PER_USER = 2  # at once, in a web process: one user's do not keep everybody else's waiting
+TOO_MANY = f"{EXPORTS_PER_USER} exports of yours are still being made. Wait for them, then ask again.\n"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Row = TypeVar("Row")
 
 
-def csv_response(header: Sequence[str], lines: Iterable[Sequence[Any]], *, filename: str) -> StreamingHttpResponse:
-    """The lines as a file to download, composed while it is sent."""
-    response = StreamingHttpResponse(_composed(header, lines), content_type="text/csv; charset=utf-8")
+def csv_response(
+    request: HttpRequest, header: Sequence[str], lines: Iterable[Sequence[Any]], *, filename: str
+) -> HttpResponseBase:
+    """The lines as a file to download, composed when it is read; 429 where the user has others under way."""
+    if not _begin(request.user.pk):
+        return HttpResponse(
+            TOO_MANY, status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": "5"}
+        )
+    response = _Export(_composed(header, lines), content_type="text/csv; charset=utf-8")
+    response.end = weakref.finalize(response, _end, request.user.pk)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
     return response
 
@@ -38,6 +51,35 @@ def csv_value(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
+
+
+class _Export(StreamingHttpResponse):
+    """Under way until it is closed, or forgotten."""
+
+    end: Callable[[], object]
+
+    def close(self) -> None:
+        super().close()
+        self.end()
+
+
+_under_way: "Counter[Any]" = Counter()
+_lock = threading.Lock()
+
+
+def _begin(user: Any) -> bool:
+    with _lock:
+        if _under_way[user] >= EXPORTS_PER_USER:
+            return False
+        _under_way[user] += 1
+        return True
+
+
+def _end(user: Any) -> None:
+    with _lock:
+        _under_way[user] -= 1
+        if not _under_way[user]:
+            del _under_way[user]
 
 
 class _Echo:

@@ -22,7 +22,7 @@ from django.http import FileResponse
 
 from papertrade.lib import metrics
 from papertrade.web import limits
-from papertrade.web.refusals import BROKEN, BUSY, TOO_LARGE, TOO_SLOW, Refusal, answer_to
+from papertrade.web.refusals import BROKEN, BUSY, NO_FILES, TOO_LARGE, TOO_SLOW, Refusal, answer_to
 
 log = structlog.get_logger(__name__)
 
@@ -119,14 +119,17 @@ class Bridge:
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await receive()
             return io.BytesIO()
-        if int(headers.get(b"content-length", 0)) > limits.MAX_BODY_BYTES:
+        if headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
+            raise NO_FILES
+        most = limits.LARGE_BODIES.get(scope["path"], limits.MAX_BODY_BYTES)
+        if int(headers.get(b"content-length", 0)) > most:
             raise TOO_LARGE
         body = self._spool(limits.BODY_IN_MEMORY_BYTES)
         try:
             async with asyncio.timeout(limits.BODY_SECONDS):
                 async for piece in pieces_of(receive):
                     body.write(piece)
-                    if body.tell() > limits.MAX_BODY_BYTES:
+                    if body.tell() > most:
                         raise TOO_LARGE
         except BaseException as problem:
             body.close()
@@ -258,6 +261,7 @@ async def send_whole(answer: Answer, scope: Scope, receive: Receive, send: Send)
                 if gone.done():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)  # others have their turn also where this reader keeps up
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()

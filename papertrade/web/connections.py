@@ -41,7 +41,9 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.waiting_since = self.loop.time()
         # asyncio does this for sockets that it made itself; headers and body are two writes, and Nagle would part them.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain = transport.get_extra_info("socket")
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.SEND_BUFFER_BYTES)
         Watch.of(self.loop).admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,9 +3,10 @@
 # --- A request, before it takes a thread --------------------------------------------------------------------------------
 MAX_HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0  # from the connection, or the first byte of a further request, to the end of the headers
-MAX_BODY_BYTES = 1_100_000  # 1,000 pushed quotes; the API's own bounds are tighter
+MAX_BODY_BYTES = 131_072  # the API's own bound is half of it, and has the better words
+LARGE_BODIES = {"/v1/market/quotes/": 1_100_000}  # 1,000 pushed quotes
 BODY_SECONDS = 20.0
-BODY_IN_MEMORY_BYTES = 65_536  # a longer one waits in a file
+BODY_IN_MEMORY_BYTES = 131_072  # a longer one waits in a file
 LINGER_SECONDS = (
     2.0  # what was refused is read and dropped for so long: a client still sending would not see the answer
 )
@@ -19,6 +20,7 @@ PROBE_THREADS = 1
 # --- An answer ----------------------------------------------------------------------------------------------------------
 ANSWER_IN_MEMORY_BYTES = 262_144  # a longer one is spooled to a file
 PIECE_BYTES = 65_536
+SEND_BUFFER_BYTES = 262_144  # of the system, a connection; by itself it grows to megabytes for one who does not read
 WRITE_SECONDS = 30.0  # a reader who takes less than a piece in so long is cut off
 
 # --- Connections --------------------------------------------------------------------------------------------------------

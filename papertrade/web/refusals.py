@@ -17,6 +17,7 @@ class Refusal(Exception):
 
 
 TOO_LARGE = Refusal(413, "payload_too_large", "The body is larger than anything here takes.")
+NO_FILES = Refusal(415, "unsupported_media_type", "Nothing here takes files: send JSON, or a form without any.")
 TOO_SLOW = Refusal(408, "request_timeout", "The body did not arrive in time; nothing was done.")
 BUSY = Refusal(503, "unavailable", "Busy; nothing was stored. Send the request again.", retry_after_seconds=1)
 BROKEN = Refusal(500, "internal_error", "Something went wrong here; nothing was stored.")

@@ -59,7 +59,7 @@ SLOW: dict[str, tuple[bytes, bytes, int]] = {
         b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 900000\r\n\r\n"
         b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n',
         b"x" * 100,
-        408,
+        415,
     ),
 }
 

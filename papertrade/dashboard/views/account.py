@@ -6,7 +6,8 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from uuid_utils.compat import uuid7
@@ -199,13 +200,14 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
 
 @account_view
 @require_GET
-def export(request: HttpRequest, account: PaperAccount, name: str) -> StreamingHttpResponse:
+def export(request: HttpRequest, account: PaperAccount, name: str) -> HttpResponseBase:
     """The same rows as CSV, all of them."""
     page = read_page(request, account, name)
     table = TABLES[name]
     rows, _ = select(table, rows_of(name, account=account, book=page.book), request.GET)
     header = [column.name for column in table.columns]
-    return csv_response(header, lines_of(table, rows), filename=f"{name}-generation-{page.book.generation_number}")
+    filename = f"{name}-generation-{page.book.generation_number}"
+    return csv_response(request, header, lines_of(table, rows), filename=filename)
 
 
 @account_view

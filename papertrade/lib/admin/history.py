@@ -8,7 +8,8 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
@@ -101,14 +102,16 @@ class HistoryAdmin(admin.ModelAdmin):
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [path("export/", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
 
-    def export(self, request: HttpRequest) -> HttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponseBase:
         """The list that the query asks for, all pages of it, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = self.get_changelist_instance(request).queryset.select_related(None)
         fields = [field.attname for field in self.opts.concrete_fields if field.attname not in self.export_without]
         header = [*fields, *self.export_extra]
-        return csv_response(header, each(rows.values_list(*header)), filename=str(self.opts.verbose_name_plural))
+        return csv_response(
+            request, header, each(rows.values_list(*header)), filename=str(self.opts.verbose_name_plural)
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         query = request.GET.copy()
