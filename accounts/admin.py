@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -11,14 +13,21 @@ from accounts.filters import AccountFilter
 from accounts.models import AccountStatus, ApiKey, Generation, User
 from accounts.services import revoke_key
 from papertrade.lib.admin import cells
-from papertrade.lib.admin.actions import with_reason
+from papertrade.lib.admin.actions import CheckedRows, with_reason
 from papertrade.lib.admin.filters import DateRangeFilter, presence
 from papertrade.lib.admin.history import HistoryAdmin, Links, lists_of
 from papertrade.lib.admin.paging import Keys
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(CheckedRows, DjangoGroupAdmin):
+    """What the members of a group may do."""
+
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(CheckedRows, DjangoUserAdmin):
     """Who may sign in. A superuser adds people and ends their access; a user with a history is never deleted."""
 
     list_display = (

@@ -25,7 +25,9 @@ class Throttled(AuthenticationForm):
     """A sign-in form whose guessing is throttled."""
 
     def clean(self) -> dict[str, Any]:
-        throttle = SignInThrottle(self.request, self.cleaned_data.get("username", ""))
+        if not all(self.cleaned_data.get(name) for name in ("username", "password")):
+            return self.cleaned_data  # nothing to look at; the fields have said so
+        throttle = SignInThrottle(self.request, self.cleaned_data["username"])
         if not throttle.allows_another():
             throttle.tell("locked_out")
             raise ValidationError(TOO_MANY, code="throttled")

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,20 @@ from django.template.response import TemplateResponse
 from papertrade.lib.errors import PapertradeError
 
 REASON_MAX_LENGTH = 200
+
+
+class CheckedRows(ModelAdmin):
+    """Actions on rows whose keys are ones: what a browser never sends is a line on the page, and no failure."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        key = self.opts.pk
+        try:
+            for given in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                key.clean(given, None)
+        except ValidationError:
+            self.message_user(request, "There is no such row. Nothing was done.", messages.WARNING)
+            return None
+        return super().response_action(request, queryset)
 
 
 class ReasonForm(forms.Form):

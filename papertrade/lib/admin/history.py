@@ -15,6 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.text import capfirst
 
 from papertrade.lib.admin import cells
+from papertrade.lib.admin.actions import CheckedRows
 from papertrade.lib.admin.paging import Keys, KeysetChangeList
 from papertrade.lib.spreadsheets import csv_response, each
 
@@ -38,7 +39,7 @@ def lists_of(**scope: object) -> Links:
     return [(label, cells.list_of(model_name, **scope)) for label, model_name in LISTS.items()]
 
 
-class HistoryAdmin(admin.ModelAdmin):
+class HistoryAdmin(CheckedRows):
     """Rows that nobody may add, change or delete here, whatever permissions they have.
 
     `search_fields` are matched exactly, so that each look-up uses an index, unless they end in `__icontains`; `page_fields`
