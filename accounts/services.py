@@ -97,6 +97,12 @@ def authenticate_key(token: str) -> ApiKey | None:
     return key
 
 
+def check_key(key: ApiKey) -> None:
+    """Whether a key that was live still is. Raises NotFound where it was revoked, or its user switched off."""
+    if not ApiKey.objects.filter(pk=key.pk, revoked_at=None, user__is_active=True).exists():
+        raise NotFound("The key was revoked.")
+
+
 def _touch(key: ApiKey) -> None:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > KEY_USE_RESOLUTION:

@@ -6,6 +6,7 @@ test that picks its requests; docs/architecture.md, "Streams", says what it has 
 
 import os
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
@@ -18,8 +19,8 @@ from papertrade.wsgi import application as django
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# (does it take a request with this scope, the application). The first that does gets it; all else is Django's.
-STREAMS: list[tuple[Callable[[Scope], bool], Application]] = []
+# After Django is set up, since they read its models. Beside each whether it takes a request; the first that does gets it.
+STREAMS: list[tuple[Callable[[Scope], bool], Application]] = import_module("papertrade.stream").STREAMS
 
 bridge = Bridge(django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR)
 

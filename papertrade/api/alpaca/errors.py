@@ -190,3 +190,8 @@ def _refusal_of(error: Exception, path: str) -> tuple[AlpacaError, dict[str, str
         return AlpacaError(503, UNAVAILABLE, "busy; nothing was stored. Send the request again."), {}
     log.exception("request_failed", path=path)
     return AlpacaError(500, BROKEN, "internal server error"), {}
+
+
+def refusal_of_error(error: Exception) -> AlpacaError:
+    """Any failure as a refusal, for what is no view."""
+    return _refusal_of(error, "")[0]

@@ -1,0 +1,93 @@
+"""Which accounts have moved: one look a process, however many streams wait.
+
+A look asks for the number of each watched account's last event. Numbers are given under the book's lock, which is held
+until the commit, so a number that can be seen has none before it that cannot: reading on from the last one misses nothing.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
+from uuid import UUID
+
+import structlog
+from django.db import close_old_connections, connection
+
+from papertrade.web.bridge import Lane
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.2
+AFTER_A_FAULT_SECONDS = 2.0
+THREADS = 2
+MAX_WAITING = 4_096  # calls of this process's streams that wait for a thread
+
+Result = TypeVar("Result")
+lane = Lane("stream", THREADS, MAX_WAITING)
+
+_LAST_EVENTS = """
+    SELECT account_id, max(event_seq) FROM portfolio_book WHERE account_id = ANY(%s) GROUP BY account_id
+"""
+
+
+async def ask(call: Callable[..., Result], *arguments: Any) -> Result:
+    """What the call gives, on a thread of the streams; its database connection goes back to the pool."""
+    return await lane.run(_and_give_back, call, *arguments)
+
+
+def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
+    try:
+        return call(*arguments)
+    finally:
+        close_old_connections()
+
+
+def last_events(accounts: Collection[UUID]) -> dict[UUID, int]:
+    """The number of each account's last event."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_EVENTS, [list(accounts)])
+        return dict(cursor.fetchall())
+
+
+class Moves:
+    """The one look of a process. It goes on while anybody watches, and survives a database that is away."""
+
+    def __init__(self) -> None:
+        self._watching: dict[UUID, set[asyncio.Event]] = defaultdict(set)
+        self._known: dict[UUID, int] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def watch(self, account: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set when the account has moved, and once at the beginning."""
+        moved = asyncio.Event()
+        moved.set()
+        self._watching[account].add(moved)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._look())
+        try:
+            yield moved
+        finally:
+            self._watching[account].discard(moved)
+            if not self._watching[account]:
+                del self._watching[account]
+                self._known.pop(account, None)
+
+    async def _look(self) -> None:
+        while self._watching:
+            try:
+                found = await ask(last_events, list(self._watching))
+            except Exception as error:  # whatever it is, the streams wait and the next look comes
+                log.warning("streams_wait", error=str(error).strip())
+                await asyncio.sleep(AFTER_A_FAULT_SECONDS)
+                continue
+            for account, last in found.items():
+                if last != self._known.get(account):
+                    self._known[account] = last
+                    for moved in self._watching.get(account, ()):
+                        moved.set()
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+moves = Moves()

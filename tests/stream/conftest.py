@@ -1,0 +1,79 @@
+"""The whole ASGI application of a web worker in a thread, in an open market, and an account to stream."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from django.db import connection
+
+from papertrade.asgi import application
+from papertrade.stream.moves import moves
+from papertrade.stream.quote_look import look
+from papertrade.web.connections import Connection
+from tests.desk import Desk
+from tests.factories import TokenFactory
+from tests.market_kit import MarketKit
+
+
+class Worker:
+    """A web worker on a port of its own."""
+
+    def __init__(self) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            application, http=Connection, ws="websockets-sansio", loop="asyncio", lifespan="off", log_config=None,
+            log_level="error", access_log=False, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self.server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        self.server.run([self.listening])
+
+    def stop(self) -> None:
+        """End it and all of its streams."""
+        self.server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture
+def worker(committed: None) -> Iterator[Worker]:
+    """A worker whose looks begin anew."""
+    for shared in (moves, look):
+        type(shared).__init__(shared)
+    running = Worker()
+    yield running
+    running.stop()
+    connection.close_pool()  # of the server's threads
+
+
+class Streamed:
+    """A desk whose account is streamed, and the pair of its owner."""
+
+    def __init__(self, worker: Worker, desk: Desk, market: MarketKit) -> None:
+        self.worker, self.desk, self.market = worker, desk, market
+        self.host = worker.host
+        self.account = desk.account
+        self.key_id = str(desk.account.pk)
+        self.secret = TokenFactory(user=desk.account.user)
+
+
+@pytest.fixture
+def streamed(worker: Worker, desk: Desk, open_market: MarketKit) -> Streamed:
+    """An account with 100,000 USD at 14:00 on DAY."""
+    return Streamed(worker, desk, open_market)
+
+
+def run(coroutine: object, seconds: float = 20.0) -> object:
+    """Run a client to its end, within a time."""
+
+    async def bounded() -> object:
+        async with asyncio.timeout(seconds):
+            return await coroutine  # type: ignore[misc]
+
+    return asyncio.run(bounded())
