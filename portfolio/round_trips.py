@@ -65,6 +65,12 @@ class RoundTrip:
         return self.closed_at is None
 
     @property
+    def spread_paid(self) -> Decimal:
+        """USD beyond the mids, of the executions of which it is known."""
+        costs = (part.spread_cost for part in (*self.entries, *self.exits))
+        return sum((cost for cost in costs if cost is not None), ZERO_MONEY)
+
+    @property
     def result_share(self) -> Decimal | None:
         """The result as a fraction of what was paid, None while some of it is held."""
         return self.realized_pl / self.cost if self.closed_at is not None and self.cost else None

@@ -12,6 +12,7 @@ from papertrade.api.paper.fills import FillViewSet
 from papertrade.api.paper.orders import OrderViewSet
 from papertrade.api.paper.portfolio import EventViewSet, HistoryViewSet, LedgerViewSet
 from papertrade.api.paper.positions import PositionViewSet
+from papertrade.api.paper.reports import CompareViewSet, ExecutionViewSet, PerformanceViewSet, TradeViewSet
 from papertrade.api.status import StatusViewSet
 
 app_name = "api"
@@ -27,6 +28,10 @@ router.register(f"{ACCOUNT}/positions", PositionViewSet, "position")
 router.register(f"{ACCOUNT}/portfolio/history", HistoryViewSet, "history")
 router.register(f"{ACCOUNT}/ledger", LedgerViewSet, "ledger")
 router.register(f"{ACCOUNT}/events", EventViewSet, "event")
+router.register(f"{ACCOUNT}/performance", PerformanceViewSet, "performance")
+router.register(f"{ACCOUNT}/execution", ExecutionViewSet, "execution")
+router.register(f"{ACCOUNT}/trades", TradeViewSet, "trade")
+router.register("paper/compare", CompareViewSet, "compare")
 router.register("market/clock", ClockViewSet, "clock")
 router.register("market/calendar", CalendarViewSet, "session")
 router.register("market/quotes", QuoteViewSet, "quote")

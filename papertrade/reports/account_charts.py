@@ -50,7 +50,7 @@ def account_charts(
     """The charts of a book. An unknown period is all; a timeframe too fine for what is asked is coarsened, and said so."""
     until = last_instant(book, clock.read().now)
     start = _start(book, period, until)
-    name, points = _points(book, timeframe, start, until)
+    name, points = _points(book, timeframe, start, until, MOST_POINTS)
     notes = []
     if timeframe in TIMEFRAMES and name != timeframe:
         notes.append(f"A point every {_words(name)}: at {_words(timeframe)} there would be more than {MOST_POINTS:,}.")
@@ -88,14 +88,23 @@ def _start(book: Book, period: str, until: datetime) -> datetime:
     return max(book.generation.opened_at, sessions[0].open) if sessions else book.generation.opened_at
 
 
-def _points(book: Book, asked: str, start: datetime, until: datetime) -> tuple[str, list[HistoryPoint]]:
+def curve_points(book: Book, *, most: int) -> list[HistoryPoint]:
+    """The whole run as at most so many points and its two ends, flat stretches carried."""
+    until = last_instant(book, clock.read().now)
+    start = book.generation.opened_at
+    name, points = _points(book, "", start, until, most)
+    axis = TradingAxis(calendar(), start, until)
+    return figures.carried(_with_ends(book, points, start, until), TIMEFRAMES[name], axis)
+
+
+def _points(book: Book, asked: str, start: datetime, until: datetime, most: int) -> tuple[str, list[HistoryPoint]]:
     """The finest timeframe of those asked for that fits, and its points."""
     names = list(TIMEFRAMES)
     for name in names[names.index(asked) if asked in TIMEFRAMES else 0 :]:
-        points = history(book=book, timeframe=name, after=start - INSTANT, until=until, limit=MOST_POINTS + 1)
-        if len(points) <= MOST_POINTS:
+        points = history(book=book, timeframe=name, after=start - INSTANT, until=until, limit=most + 1)
+        if len(points) <= most:
             return name, points
-    return name, points[:MOST_POINTS]
+    return name, points[:most]
 
 
 def _with_ends(book: Book, points: list[HistoryPoint], start: datetime, until: datetime) -> list[HistoryPoint]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from accounts.models import Generation
 from marketdata import clock
@@ -16,6 +17,7 @@ from portfolio.money import ZERO_MONEY
 from portfolio.performance import Day, Drawdown, Risk, TradeFigures
 from portfolio.round_trips import METHODS, Execution, RoundTrip
 from portfolio.selectors import Summary, summary
+from portfolio.valuation import ratio
 
 DRAWDOWNS_SHOWN = 5
 DEFAULT_METHOD = "flat"
@@ -23,10 +25,28 @@ DEFAULT_METHOD = "flat"
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A round trip with how long it was held, in trading time (so far, where it is open)."""
+    """A round trip with how long it was held, in trading time (so far, where it is open); `number` counts from 1."""
 
+    number: int
     trip: RoundTrip
     held: timedelta
+
+
+class MonthReturn(NamedTuple):
+    """A calendar month, as 2026-05, and its return."""
+
+    month: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolResult:
+    """What a symbol came to: trades that began and ended, and USD realized in all."""
+
+    symbol: str
+    closed: int
+    realized_pl: Decimal
+    spread_paid: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,7 @@ class Performance:
     began_at: datetime
     until: datetime
     days: Sequence[Day]
-    months: dict[tuple[int, int], float]
+    months: Sequence[MonthReturn]
     risk: Risk
     drawdowns: Sequence[Drawdown]
     trades: TradeFigures
@@ -59,6 +79,12 @@ class Performance:
     sold: Decimal
     spread_paid: Decimal
     honesty: Honesty
+    by_symbol: Sequence[SymbolResult]
+
+    @property
+    def total_return(self) -> Decimal:
+        """From the starting cash to now, a fraction."""
+        return ratio(self.summary.equity - self.summary.initial_cash, self.summary.initial_cash)
 
 
 def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
@@ -80,7 +106,7 @@ def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
         began_at=book.generation.opened_at,
         until=until,
         days=days,
-        months=performance.months(days),
+        months=[MonthReturn(f"{year}-{month:02d}", share) for (year, month), share in performance.months(days).items()],
         risk=performance.risk(days, max_drawdown=float(figures.max_drawdown)),
         drawdowns=deepest_drawdowns(book, most=DRAWDOWNS_SHOWN),
         trades=performance.trade_figures(closed),
@@ -95,14 +121,33 @@ def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
         sold=sold,
         spread_paid=sum((part.spread_cost for part in executions if part.spread_cost is not None), ZERO_MONEY),
         honesty=_honesty(book, days=len(days), trades=len(closed)),
+        by_symbol=_by_symbol(trades),
     )
+
+
+def _by_symbol(trades: Sequence[Trade]) -> list[SymbolResult]:
+    """The best first."""
+    groups: dict[str, list[RoundTrip]] = {}
+    for trade in trades:
+        groups.setdefault(trade.trip.symbol, []).append(trade.trip)
+    found = [
+        SymbolResult(
+            symbol=symbol,
+            closed=sum(not trip.is_open for trip in trips),
+            realized_pl=sum((trip.realized_pl for trip in trips), ZERO_MONEY),
+            spread_paid=sum((trip.spread_paid for trip in trips), ZERO_MONEY),
+        )
+        for symbol, trips in groups.items()
+    ]
+    return sorted(found, key=lambda row: -row.realized_pl)
 
 
 def trades_of(executions: Sequence[Execution], *, method: str, until: datetime) -> list[Trade]:
     """The round trips of these executions by one of the two methods, oldest first."""
     days = calendar()
     return [
-        Trade(trip, days.trading_time(trip.opened_at, trip.closed_at or until)) for trip in METHODS[method](executions)
+        Trade(number, trip, days.trading_time(trip.opened_at, trip.closed_at or until))
+        for number, trip in enumerate(METHODS[method](executions), start=1)
     ]
 
 

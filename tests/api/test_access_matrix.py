@@ -49,6 +49,8 @@ def call(token: str | None, method: str, address: str, places: dict[str, str]) -
     """A request that would do something in the right hands."""
     body = next((body for ending, body in BODY.items() if address.endswith(ending)), {})
     query = {"client_order_id": "x"} if "by_client_order_id" in address else {}
+    if address.endswith("/compare/"):
+        query = {"runs": places["<str:account_id>"]}
     for place, value in places.items():
         address = address.replace(place, value)
     return Api(token).request(method, address, body if method in ("POST", "PATCH", "PUT") else None, query=query)

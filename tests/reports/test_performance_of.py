@@ -67,7 +67,7 @@ def test_every_session_has_its_day(traded: Book) -> None:
         "100131.0000",
     ]
     assert found.risk.days == 10 and found.risk.sharpe is None
-    assert set(found.months) == {(2013, 10)}
+    assert [month.month for month in found.months] == ["2013-10"]
 
 
 def test_drawdowns_are_those_of_the_snapshots(traded: Book) -> None:

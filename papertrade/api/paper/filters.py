@@ -12,13 +12,16 @@ from papertrade.api.kit.filters import (
     FlagParameter,
     GroupParameter,
     IdParameter,
+    Parameter,
     ParameterSet,
     SymbolParameter,
     TextParameter,
     UntilParameter,
     WordParameter,
 )
+from papertrade.reports.compare import MOST_RUNS, read_runs
 from portfolio.history import TIMEFRAMES
+from portfolio.round_trips import METHODS
 
 GROUPS: dict[str, Iterable[str]] = {
     "all": Status,
@@ -26,7 +29,19 @@ GROUPS: dict[str, Iterable[str]] = {
     "closed": CLOSED,
     **{str(status): [status] for status in sorted(Status)},
 }
+MAX_RUNS_LENGTH = 512
 PERIODS = ("1D", "1W", "1M", "3M", "1A", "all")
+
+
+class RunsParameter(Parameter):
+    """Runs of accounts, as `compare` names them."""
+
+    schema = {"type": "string", "maxLength": MAX_RUNS_LENGTH}
+
+    def read(self, text: str) -> list[tuple[str, int | None]]:
+        if not text.isprintable() or len(text) > MAX_RUNS_LENGTH:
+            raise ValueError(f"must be at most {MAX_RUNS_LENGTH} printable characters")
+        return read_runs(text)
 
 
 class GenerationFilter(ParameterSet):
@@ -72,6 +87,22 @@ class HistoryFilter(GenerationFilter):
     timeframe = WordParameter("one point for each", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()
+
+
+class MethodFilter(GenerationFilter):
+    """How round trips are counted."""
+
+    method = WordParameter("flat: from nothing held to nothing held, as the books count; fifo: lot by lot", METHODS)
+
+
+class TradeFilter(MethodFilter):
+    symbol = SymbolParameter("only this symbol")
+
+
+class CompareFilter(ParameterSet):
+    runs = RunsParameter(
+        f"1 to {MOST_RUNS} runs, parted by commas: an account's id, or id:generation for an earlier run", required=True
+    )
 
 
 class EventFilter(ParameterSet):

@@ -1,0 +1,129 @@
+"""Runs side by side: their curves in per cent since the start, their figures, and how alike their days were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from itertools import combinations
+from typing import NamedTuple
+
+from accounts.models import User
+from accounts.selectors import get_account
+from marketdata.sessions import calendar
+from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.reports.account_charts import curve_points
+from papertrade.reports.axis import TradingAxis
+from papertrade.reports.benchmark import benchmark_line
+from papertrade.reports.figures import COMPARED, Figure, Frame, Line, comparison
+from papertrade.reports.performance import Performance, performance_of
+from portfolio.history import HistoryPoint
+from portfolio.models import Book
+from portfolio.performance import correlation
+from portfolio.selectors import book_of
+
+MOST_RUNS = 10
+POINTS_OF_A_CURVE = 400
+MAX_GENERATION_DIGITS = 9
+
+
+class CurvePoint(NamedTuple):
+    """A place on a curve that began at 100."""
+
+    timestamp: datetime
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the runs, by what it is called and what it came to."""
+
+    name: str
+    performance: Performance
+    points: Sequence[HistoryPoint]
+
+    @property
+    def id(self) -> str:
+        """As `runs=` names it."""
+        book = self.performance.book
+        return f"{book.account_id}:{book.generation_number}"
+
+    @property
+    def curve(self) -> list[CurvePoint]:
+        """The equity with its start at 100."""
+        start = self.points[0].equity
+        return [CurvePoint(point.timestamp, point.equity / start * 100) for point in self.points]
+
+    @property
+    def days(self) -> dict[date, float]:
+        """Each session's return."""
+        return {day.day: day.share for day in self.performance.days}
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The correlation of two runs' daily returns; None where they share too few days."""
+
+    first: str
+    second: str
+    correlation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs in the order in which they were named."""
+
+    runs: Sequence[Run]
+    alike: Sequence[Alike]
+
+
+def read_runs(text: str) -> list[tuple[str, int | None]]:
+    """`account:generation,account` as pairs; without a generation the latest is meant. Raises ValueError."""
+    found: list[tuple[str, int | None]] = []
+    for part in dict.fromkeys(part.strip() for part in text.split(",") if part.strip()):
+        account_id, _, number = part.partition(":")
+        if number and not (number.isascii() and number.isdigit() and len(number) <= MAX_GENERATION_DIGITS):
+            raise ValueError(f"has {part!r}, which is not an account's id, a colon and a generation")
+        found.append((account_id, int(number) if number else None))
+    if not 1 <= len(found) <= MOST_RUNS:
+        raise ValueError(f"must be 1 to {MOST_RUNS} runs, parted by commas")
+    return found
+
+
+def compare(user: User, runs: Sequence[tuple[str, int | None]]) -> Comparison:
+    """The runs of this user's accounts. Raises NotFound, also for those of somebody else."""
+    found = [_run(user, account_id, generation) for account_id, generation in runs]
+    alike = [Alike(one.id, two.id, correlation(one.days, two.days)) for one, two in combinations(found, 2)]
+    return Comparison(found, alike)
+
+
+def _run(user: User, account_id: str, generation: int | None) -> Run:
+    account = get_account(user=user, account_id=account_id)
+    book: Book = book_of(account=account, generation=generation)
+    performance = performance_of(book)
+    name = f"{account.name} #{book.generation_number}"
+    return Run(name, performance, curve_points(book, most=POINTS_OF_A_CURVE))
+
+
+def compared_figure(found: Comparison, *, zone: tzinfo = EXCHANGE_ZONE, benchmark: str = "") -> Figure | None:
+    """All curves on one axis, in per cent since each began; None where there is no time to draw."""
+    if not found.runs:
+        return None
+    start = min(run.performance.began_at for run in found.runs)
+    end = max(run.performance.until for run in found.runs)
+    frame = Frame(TradingAxis(calendar(), start, end), zone, datetime.now(UTC).year)
+    lines = [
+        Line(run.name, _per_cent(run.points), COMPARED[place % len(COMPARED)], dashed=place >= len(COMPARED))
+        for place, run in enumerate(found.runs)
+    ]
+    if benchmark:
+        longest = max(found.runs, key=lambda run: len(run.points))
+        held = benchmark_line(benchmark, [point.timestamp for point in longest.points], start=100.0)
+        if held is not None:
+            points = [(at, value - 100) for at, value in held.line.points]
+            lines.append(Line(f"{benchmark} ({held.grade})", points, "quiet", dashed=True))
+    return comparison(lines, frame)
+
+
+def _per_cent(points: Sequence[HistoryPoint]) -> list[tuple[datetime, float]]:
+    start = float(points[0].equity)
+    return [(point.timestamp, (float(point.equity) / start - 1) * 100) for point in points]
