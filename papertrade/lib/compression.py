@@ -1,15 +1,22 @@
-"""Answers are compressed for whoever takes it, except small ones of the API, where it would cost more than it saves."""
+"""Answers are compressed for whoever takes it, except small ones of the API, where it would cost more than it saves.
 
-import os
+A file is compressed once in each process and then sent from memory: its address has its contents' hash, and there are few.
+"""
+
+import gzip
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 
 LEAST_API_BYTES = 2_000
 API_PREFIX = "/v1/"
-# Of files that are compressed already, or that nobody reads as they come.
-PACKED = frozenset({".png", ".woff2", ".gz", ".zip"})
+FILES_KEPT = 200
+# What is text; other files are compressed already.
+TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
 class Compression(GZipMiddleware):
@@ -18,9 +25,32 @@ class Compression(GZipMiddleware):
     get_response: Callable[[HttpRequest], HttpResponse]
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        small = (
-            request.path.startswith(API_PREFIX) and not response.streaming and len(response.content) < LEAST_API_BYTES
-        )
-        if small or os.path.splitext(request.path)[1] in PACKED:
+        if isinstance(response, FileResponse):
+            return _file(request, response)
+        if request.path.startswith(API_PREFIX) and not response.streaming and len(response.content) < LEAST_API_BYTES:
             return response
         return super().process_response(request, response)
+
+
+def _file(request: HttpRequest, response: FileResponse) -> HttpResponse:
+    """The file as it is, or whole and compressed."""
+    if response.status_code != 200 or not response.headers.get("Content-Type", "").startswith(TEXT):
+        return response
+    patch_vary_headers(response, ("Accept-Encoding",))
+    if request.method != "GET" or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return response
+    path = Path(response.file_to_stream.name)
+    packed = HttpResponse(_packed(path, path.stat().st_mtime_ns))
+    response.close()
+    for name, value in response.headers.items():
+        packed.headers[name] = value
+    packed.headers["Content-Encoding"] = "gzip"
+    packed.headers["Content-Length"] = str(len(packed.content))
+    if etag := packed.headers.get("ETag"):
+        packed.headers["ETag"] = etag if etag.startswith("W/") else f"W/{etag}"
+    return packed
+
+
+@lru_cache(maxsize=FILES_KEPT)
+def _packed(path: Path, _changed: int) -> bytes:
+    return gzip.compress(path.read_bytes(), compresslevel=9, mtime=0)

@@ -1,7 +1,9 @@
 """What people saw go wrong on the pages, in a real browser: each of these failed once."""
 
+import gzip
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -288,3 +290,15 @@ def test_files_are_kept_for_good(client: Client) -> None:
     answer = client.get(static("dashboard/app.js"))
     assert answer.headers["Cache-Control"] == "max-age=315360000, public, immutable"
     assert re.search(r"/[0-9a-f]{12}/dashboard/app.js$", static("dashboard/app.js"))
+
+
+def test_a_file_is_sent_whole_compressed_or_not(client: Client) -> None:
+    address, file = static("dashboard/dashboard.css"), Path("static/dashboard/dashboard.css").read_bytes()
+    packed = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert (packed.streaming, packed.headers["Content-Encoding"], packed.headers["Vary"]) == (
+        False,
+        "gzip",
+        "Accept-Encoding",
+    )
+    assert gzip.decompress(packed.content) == file and int(packed.headers["Content-Length"]) == len(packed.content)
+    assert b"".join(client.get(address).streaming_content) == file
