@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
+from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
 from orders.terms import Intent, OrderType, Side, TimeInForce
 from papertrade.lib.errors import BadRequest, Unprocessable
 from papertrade.lib.numbers import decimals, read_number
@@ -21,7 +21,7 @@ MAX_QTY_DECIMALS = 6
 PENNY_DECIMALS = 2
 SUB_DOLLAR_DECIMALS = 4
 MAX_CLIENT_ORDER_ID_LENGTH = 128
-MAX_SYMBOL_LENGTH = 32
+MAX_GENERATION = 2**31 - 1
 
 
 _SIDE_OF_INTENT = {Intent.BUY_TO_OPEN: Side.BUY, Intent.SELL_TO_CLOSE: Side.SELL}
@@ -34,7 +34,7 @@ _KNOWN_CLASSES = {"", "simple", "bracket", "oco", "oto", "mleg"}
 
 _TAKEN_FIELDS = {
     "symbol", "qty", "side", "type", "time_in_force", "limit_price", "position_intent", "client_order_id",
-    "extended_hours", "order_class",
+    "extended_hours", "order_class", "generation",
 }  # fmt: skip
 _UNSUPPORTED_FIELDS = {
     "notional": "notional orders: send qty",
@@ -62,6 +62,7 @@ class OrderRequest:
     intent: str
     extended_hours: bool
     client_order_id: str | None
+    generation: int | None = None  # the run of the account that it is meant for; None for whichever is current
 
     @property
     def terms(self) -> tuple[object, ...]:
@@ -117,15 +118,16 @@ class _Shape:
         instrument = self._symbol()
         qty = self._qty()
         side = self._word("side", set(Side))
-        order_type = self._word("type", _KNOWN_TYPES)
-        time_in_force = self._word("time_in_force", _KNOWN_TIMES_IN_FORCE)
-        intent = self._word("position_intent", {*_KNOWN_INTENTS, ""}, default="")
-        self._word("order_class", _KNOWN_CLASSES, default="")
+        order_type = self._word("type", set(OrderType))
+        time_in_force = self._word("time_in_force", set(TimeInForce), default=TimeInForce.DAY)
+        intent = self._word("position_intent", {*Intent, ""}, default="")
+        self._word("order_class", {"simple", ""}, default="")
         limit_price = self._limit_price(order_type, instrument)
         extended_hours = self._switch("extended_hours")
         client_order_id = self._client_order_id()
+        generation = self._generation()
         if self.problems or instrument is None or qty is None:
-            raise BadRequest("The order is not well formed; see details.", **self.problems)
+            raise BadRequest("The order is not well formed.", **self.problems)
         if instrument.is_option and not intent:
             intent = _INTENT_OF_SIDE[Side(side)]
         return OrderRequest(
@@ -138,15 +140,16 @@ class _Shape:
             intent=intent,
             extended_hours=extended_hours,
             client_order_id=client_order_id,
+            generation=generation,
         )
 
     def _symbol(self) -> Instrument | None:
         value = self.given.get("symbol")
-        if not isinstance(value, str) or len(value) > MAX_SYMBOL_LENGTH:
+        if not isinstance(value, str):
             self.problems["symbol"] = "must be a stock ticker or an O: option contract"
             return None
         try:
-            return parse_symbol(value)
+            return read_symbol(value)
         except InvalidSymbol as problem:
             self.problems["symbol"] = str(problem)
             return None
@@ -212,6 +215,15 @@ class _Shape:
             self.problems["client_order_id"] = (
                 f"must be a string of 1 to {MAX_CLIENT_ORDER_ID_LENGTH} printable characters"
             )
+            return None
+        return value
+
+    def _generation(self) -> int | None:
+        value = self.given.get("generation")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_GENERATION:
+            self.problems["generation"] = "must be the number of the generation that the order is meant for"
             return None
         return value
 

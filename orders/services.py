@@ -1,10 +1,10 @@
-"""What a trader can do with orders: submit, preview, cancel, close a position. One function a use case.
+"""What a trader can do with orders: submit, preview, cancel one or all. One function a use case; see also `orders.closing`.
 
 Each owns its transaction: pass the gate, lock the book, load, decide with the engine, write. Admission reads first, so
 that a malformed request costs no lock. A book that a reset closed meanwhile means: start over on the current one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,25 +12,26 @@ from typing import TypeVar
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Generation, PaperAccount
 from marketdata import clock
 from marketdata.evidence import as_record
 from marketdata.gate import pass_gate
-from marketdata.instruments import Instrument, InvalidSymbol, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, Session, calendar
-from orders.admission import MAX_QTY_DECIMALS, OrderRequest, read_order
+from orders.admission import OrderRequest, read_order
 from orders.engine import Engine, Submission, load_taken, supply_of
 from orders.matching import NoFillReason
-from orders.models import Order
+from orders.models import IS_OPEN, Order
 from orders.states import OPEN, CancelReason, Status
-from orders.terms import OrderType, Side, TimeInForce
+from orders.terms import Side, TimeInForce
 from papertrade.lib import metrics
-from papertrade.lib.errors import BadRequest, Conflict, NotFound, Unavailable, Unprocessable
-from papertrade.lib.numbers import as_uuid, decimals, read_number
+from papertrade.lib.errors import Conflict, NotFound, Unavailable, Unprocessable
+from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.times import EXCHANGE_ZONE
 from portfolio.books import OpenBook
@@ -40,6 +41,7 @@ from portfolio.store import lock_account
 
 GTC_LIFETIME = timedelta(days=90)
 Result = TypeVar("Result")
+CANCEL_CHUNK = 200  # orders a transaction
 MAX_RESTARTS = 3  # each needs another reset between two statements
 
 
@@ -64,11 +66,11 @@ class Unit:
 def submit(*, account: PaperAccount, payload: object) -> Submitted:
     """Take an Alpaca-shaped order: refuse it, reject it, let it wait for the open, or fill it against the quote.
 
-    Raises BadRequest, Unprocessable (unsupported_order, contract_expired, unknown_symbol), Conflict (account_archived,
-    client_order_id_not_unique) and Unavailable; nothing is stored then.
+    Raises BadRequest, Unprocessable (unsupported_order, contract_expired, unknown_symbol, too_many_open_orders), Conflict
+    (account_archived, client_order_id_not_unique, generation_not_current) and Unavailable; nothing is stored then.
     """
     request = read_order(payload)
-    return _with_book(account, lambda unit: _submit(unit, account, request))
+    return with_book(account, lambda unit: submit_in(unit, account, request))
 
 
 def cancel(*, account: PaperAccount, order_id: UUID | str, note: str = "") -> Order:
@@ -89,58 +91,33 @@ def cancel(*, account: PaperAccount, order_id: UUID | str, note: str = "") -> Or
         _cancel(unit, unit.book, [order], note)
         return order
 
-    return _with_book(account, run)
+    return with_book(account, run)
 
 
-def cancel_all(*, account: PaperAccount) -> list[Order]:
-    """Cancel every open order, by order number; those that were canceled."""
+def cancel_all(
+    *, account: PaperAccount, symbols: Collection[str] | None = None, side: str | None = None
+) -> list[Order]:
+    """Cancel every open order, or those of some symbols or one side, by order number; those that were canceled.
+
+    In transactions of CANCEL_CHUNK orders, so that nobody waits long for the book; orders sent meanwhile stay.
+    """
+    wanted = IS_OPEN
+    if symbols is not None:
+        wanted &= Q(symbol__in=symbols)
+    if side is not None:
+        wanted &= Q(side=side)
+    last = Order.objects.filter(wanted, account_id=account.id).aggregate(last=Max("number"))["last"]
 
     def run(unit: Unit) -> list[Order]:
-        orders = open_orders(unit.book) if unit.book else []
+        orders = list(open_orders(unit.book).filter(wanted, number__lte=last)[:CANCEL_CHUNK]) if unit.book else []
         if unit.book and orders:
             _cancel(unit, unit.book, orders)
         return orders
 
-    return _with_book(account, run)
-
-
-def close_position(*, account: PaperAccount, symbol: str, qty: object = None) -> Order:
-    """Send the market order that sells `qty` of a position, by default all that no open sell holds.
-
-    Raises NotFound (no position), Conflict `nothing_to_close` or `account_archived`, and what `submit` raises.
-    """
-    try:
-        instrument = parse_symbol(symbol)
-    except InvalidSymbol:
-        raise NotFound("There is no such position.") from None
-    wanted = _closing_qty(qty, instrument)
-
-    def run(unit: Unit) -> Submitted:
-        if unit.book is None:
-            raise _archived()
-        position = unit.book.positions.get(instrument.symbol)
-        if position is None or position.holding.qty == 0:
-            raise NotFound("There is no such position.")
-        if position.available_qty == 0 or (wanted or 0) > position.available_qty:
-            raise Conflict(
-                f"{position.available_qty} of the position is available; open sell orders hold the rest.",
-                code="nothing_to_close",
-                available=str(position.available_qty),
-            )
-        request = OrderRequest(
-            instrument=instrument,
-            qty=wanted or position.available_qty,
-            side=Side.SELL,
-            type=OrderType.MARKET,
-            time_in_force=TimeInForce.DAY,
-            limit_price=None,
-            intent="sell_to_close",
-            extended_hours=False,
-            client_order_id=None,
-        )
-        return _submit(unit, account, request)
-
-    return _with_book(account, run).order
+    canceled: list[Order] = []
+    while last is not None and (some := with_book(account, run)):
+        canceled += some
+    return canceled
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +176,7 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
             replayed=earlier is not None,
         )
 
-    return _with_book(account, run)
+    return with_book(account, run)
 
 
 def cancel_open(book: OpenBook, reason: CancelReason, at: datetime) -> Engine:
@@ -218,16 +195,13 @@ def with_its_rows(order: Order, book: OpenBook, quote: Quote | None) -> Order:
     return order
 
 
-def open_orders(book: OpenBook) -> list[Order]:
+def open_orders(book: OpenBook) -> QuerySet[Order]:
     """The open orders of a locked book, by number."""
-    return list(
-        Order.objects.select_related("book__generation", "quote")
-        .filter(book_id=book.id, status__in=OPEN)
-        .order_by("number")
-    )
+    orders = Order.objects.select_related("book__generation", "quote")
+    return orders.filter(IS_OPEN, book_id=book.id).order_by("number")
 
 
-def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
+def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
         parts = metrics.Parts()
@@ -250,13 +224,15 @@ def _with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     raise Unavailable("The account is being reset; send the request again.")
 
 
-def _submit(unit: Unit, account: PaperAccount, request: OrderRequest) -> Submitted:
+def submit_in(unit: Unit, account: PaperAccount, request: OrderRequest) -> Submitted:
+    """Take an order in a transaction that has begun. Raises what `submit` raises."""
     earlier = _same_client_order_id(account, unit.book, request)
     if earlier is not None:
         return Submitted(earlier, replayed=True)
     book, engine = _ready(unit, request), Engine()
     quote = _latest(unit, request)
     order = _place(unit, engine, book, request, quote)
+    _refuse_too_many(unit, order)
     engine.write(unit.cursor)
     return Submitted(with_its_rows(order, book, quote))
 
@@ -266,11 +242,7 @@ def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request:
     if request.client_order_id is None:
         return None
     book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
-    earlier = (
-        Order.objects.select_related("book__generation", "quote")
-        .filter(book_id=book_id, client_order_id=request.client_order_id)
-        .first()
-    )
+    earlier = sent_before(book_id, request.client_order_id)
     if earlier is not None and terms(earlier) != request.terms:
         raise Conflict(
             "This client_order_id names another order of this generation; send a new id.",
@@ -278,6 +250,12 @@ def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request:
             order_id=str(earlier.id),
         )
     return earlier
+
+
+def sent_before(book_id: int, client_order_id: str) -> Order | None:
+    """The order of a book that was sent under that id."""
+    orders = Order.objects.select_related("book__generation", "quote")
+    return orders.filter(book_id=book_id, client_order_id=client_order_id).first()
 
 
 def terms(order: Order) -> tuple[object, ...]:
@@ -296,12 +274,35 @@ def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
     if not current_market().exists(instrument.symbol):
         raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=instrument.symbol)
     if unit.book is None:
-        raise _archived()
+        raise archived()
+    if request.generation is not None and request.generation != unit.book.generation_number:
+        raise Conflict(
+            f"The order is for generation {request.generation}, and the account is in {unit.book.generation_number}: "
+            "it was reset. Nothing was sent.",
+            code="generation_not_current",
+            generation=unit.book.generation_number,
+        )
     return unit.book
 
 
-def _archived() -> Conflict:
+def archived() -> Conflict:
     return Conflict("The account is archived: it takes no orders.", code="account_archived")
+
+
+def _refuse_too_many(unit: Unit, order: Order) -> None:
+    """One account must not make every quote slow for all: an order that would wait beyond the server's cap is refused."""
+    most = settings.PAPERTRADE_MAX_OPEN_ORDERS
+    if order.status in OPEN and open_orders_number(order.book_id, most) >= most:
+        raise Unprocessable(
+            f"The account has {most} open orders, the most that this server lets wait. Cancel some first.",
+            code="too_many_open_orders",
+            limit=most,
+        )
+
+
+def open_orders_number(book_id: int, most: int) -> int:
+    """How many open orders a book has, counted up to `most`."""
+    return len(Order.objects.filter(IS_OPEN, book_id=book_id).order_by().values_list("pk", flat=True)[:most])
 
 
 def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
@@ -329,16 +330,6 @@ def _cancel(unit: Unit, book: OpenBook, orders: list[Order], note: str = "") -> 
     for order in orders:
         engine.end(book, order, Status.CANCELED, unit.now, reason=CancelReason.REQUESTED, note=note)
     engine.write(unit.cursor)
-
-
-def _closing_qty(value: object, instrument: Instrument) -> Decimal | None:
-    if value is None:
-        return None
-    qty = read_number(value)
-    whole_needed = instrument.is_option
-    if qty is None or qty <= 0 or decimals(qty) > (0 if whole_needed else MAX_QTY_DECIMALS):
-        raise BadRequest("The quantity cannot be used.", qty="must be a positive number of shares or whole contracts")
-    return qty
 
 
 def _estimated_cost(order: Order, quote: Quote | None) -> Decimal | None:

@@ -52,6 +52,9 @@ PAPERTRADE_OPTION_MAX_SPREAD_RATIO = env.number("PAPERTRADE_OPTION_MAX_SPREAD_RA
 PAPERTRADE_OPTION_SPREAD_FLOOR = env.number("PAPERTRADE_OPTION_SPREAD_FLOOR", "0.10", high=1000)
 PAPERTRADE_SIZE_CAP = env.switch("PAPERTRADE_SIZE_CAP", True)
 
+# --- What the server lets one account do -------------------------------------------------------------------------------
+PAPERTRADE_MAX_OPEN_ORDERS = env.whole("PAPERTRADE_MAX_OPEN_ORDERS", 1000, low=1, high=1_000_000)
+
 # --- Rate limits, per key ---------------------------------------------------------------------------------------------
 PAPERTRADE_RATE_PLAN = env.text("PAPERTRADE_RATE_PLAN", "self-hosted")
 PAPERTRADE_RATE_LIMIT_MINUTE = env.limit("PAPERTRADE_RATE_LIMIT_MINUTE", 60_000)

@@ -69,6 +69,20 @@ _HISTORY = """
 )
 
 
+def standing(*, book: Book, at: datetime) -> HistoryPoint | None:
+    """The last snapshot at or before an instant: what a curve that begins then is measured from."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [book.pk, at])
+        row = cursor.fetchone()
+    return None if row is None else HistoryPoint(*row)
+
+
+_STANDING = """
+    SELECT at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown FROM portfolio_equitysnapshot
+    WHERE book_id = %s AND at <= %s ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+
 def history(*, book: Book, timeframe: str, after: datetime, until: datetime, limit: int) -> list[HistoryPoint]:
     """The last snapshot of each bucket in (after, until], oldest first, at most `limit`."""
     arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}

@@ -25,6 +25,10 @@ ERRORS = {
     "clock_not_movable": ("The clock runs by itself.", "Start the server with `--speed 0` to move it."),
     "feed_not_writable": ("The market has a feed of its own.", "Push quotes only to a market that takes them."),
     "nothing_to_close": ("There is no such position, or open sells hold all of it.", "Cancel those sells first."),
+    "generation_not_current": (
+        "The order says another generation than the account's current one: it was reset meanwhile. Nothing was sent.",
+        "Decide anew, and send the current generation.",
+    ),
     "order_not_cancelable": ("The order is closed already.", "Read the order: it was filled, or ended."),
     "payload_too_large": ("The body is over 64 KiB (pushed quotes: 1 MiB).", "Send less at a time."),
     "unsupported_media_type": ("The body is not JSON.", "Send `Content-Type: application/json`."),
@@ -33,6 +37,10 @@ ERRORS = {
     "unsupported_order": (
         "A real order, and not one that papertrade takes; the message names the feature.",
         "Send another.",
+    ),
+    "too_many_open_orders": (
+        "The order would wait, and the account has as many open orders as the server lets wait.",
+        "Cancel some, or send orders that fill at once.",
     ),
     "rate_limit_exceeded": ("More requests than the key may send.", "Wait `Retry-After` seconds."),
     "internal_error": ("A defect of the server; nothing was stored.", "Report it with the `request_id`."),

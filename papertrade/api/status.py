@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from papertrade.api.kit.fields import Text
+from accounts.services import MAX_ACTIVE_ACCOUNTS
+from papertrade.api.kit.fields import Count, Text
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.serializers import WireSerializer
 from papertrade.api.kit.viewsets import ApiViewSet
@@ -24,12 +26,22 @@ class ServiceSerializer(WireSerializer):
     latency_ms = serializers.FloatField(read_only=True)
 
 
+class LimitsSerializer(WireSerializer):
+    """What this server lets an account, a user and a key do; null where there is no limit."""
+
+    open_orders = Count()
+    active_accounts = Count()
+    requests_minute = Count(allow_null=True)
+    requests_day = Count(allow_null=True)
+
+
 class StatusSerializer(WireSerializer):
     """ok, or degraded where a part does not answer."""
 
     status = Text()
     request_id = Text()
     services = serializers.DictField(child=ServiceSerializer(), read_only=True)
+    limits = LimitsSerializer()
 
 
 class StatusViewSet(ApiViewSet):
@@ -43,7 +55,17 @@ class StatusViewSet(ApiViewSet):
         services = {name: _timed(check) for name, check in CHECKS.items()}
         healthy = all(service["status"] == OK for service in services.values())
         return self.shown(
-            {"status": OK if healthy else DEGRADED, "request_id": request._request.request_id, "services": services}
+            {
+                "status": OK if healthy else DEGRADED,
+                "request_id": request._request.request_id,
+                "services": services,
+                "limits": {
+                    "open_orders": settings.PAPERTRADE_MAX_OPEN_ORDERS,
+                    "active_accounts": MAX_ACTIVE_ACCOUNTS,
+                    "requests_minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE,
+                    "requests_day": settings.PAPERTRADE_RATE_LIMIT_DAY,
+                },
+            }
         )
 
 

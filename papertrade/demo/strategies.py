@@ -10,7 +10,8 @@ from accounts.models import PaperAccount
 from marketdata import listing
 from marketdata.instruments import OptionRight
 from marketdata.sessions import Session
-from orders.services import close_position, submit
+from orders.closing import close_position
+from orders.services import submit
 from papertrade.lib.errors import PapertradeError
 from portfolio.selectors import book_of, positions
 

@@ -3,6 +3,7 @@
 Lowest module of the project: each app raises these, and `papertrade.api.kit.errors` alone maps codes to HTTP.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -19,9 +20,21 @@ class PapertradeError(Exception):
 
 
 class BadRequest(PapertradeError):
-    """The request is not well formed. `details` maps each field to what is wrong with it."""
+    """The request is not well formed. `details` maps each field to what is wrong with it; the message says it too."""
 
     code = "bad_request"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(" ".join([message, *_sentences(details)]), code=code, **details)
+
+
+def _sentences(problems: dict[str, Any], within: str = "") -> Iterator[str]:
+    """Each field with its problem, for clients that show nothing but the message."""
+    for field, problem in problems.items():
+        if isinstance(problem, dict):
+            yield from _sentences(problem, f"{within}{field}.")
+        else:
+            yield f"{within}{field}: {problem}."
 
 
 class NotFound(PapertradeError):

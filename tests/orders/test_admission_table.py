@@ -69,10 +69,10 @@ BAD_REQUESTS = [
     *[
         ("symbol not a ticker or OCC symbol", stock(symbol=value), "symbol")
         for value in (
-            "", " ", "ibm", "IBM ", " IBM", "IB M", "TOOLONGTICKER", "IBM\n", "IBM\x00", "12", "BRK.", ".B",
+            "", " ", "1bm", "IBM ", " IBM", "IB M", "TOOLONGTICKER", "IBM\n", "IBM\x00", "12", "BRK.", ".B",
             "\N{FULLWIDTH LATIN CAPITAL LETTER I}BM", "O:", "O:IBM", "IBM131019C00100000", "O:IBM131019X00100000",
             "O:IBM131319C00100000", "O:IBM130230C00100000", "O:IBM131019C0010000", "O:IBM131019C000100000",
-            "O:IBM131019C00000000", "o:IBM131019C00100000", "O:ibm131019C00100000", "O:IBM131019C00100000 ",
+            "O:IBM131019C00000000", "O:IBM131019C00100000 ",
         )
     ],
     ("symbol missing", without("symbol", stock()), "symbol"),
@@ -85,7 +85,6 @@ BAD_REQUESTS = [
     *[("qty over 1,000,000,000", stock(qty=v), "qty") for v in ("1000000000.000001", "1000000001", 10**10, "1e10")],
     ("side missing", without("side", stock()), "side"),
     ("type missing", without("type", stock()), "type"),
-    ("time_in_force missing", without("time_in_force", stock()), "time_in_force"),
     ("limit without limit_price", without("limit_price", limit()), "limit_price"),
     ("limit with limit_price null", limit(limit_price=None), "limit_price"),
     ("market with limit_price", stock(limit_price="1"), "limit_price"),
@@ -189,7 +188,7 @@ def test_taken(order: dict[str, Any]) -> None:
 
 def test_every_field_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(BadRequest) as refusal:
-        read_order(stock(symbol="ibm", qty="-1", side="hold"))
+        read_order(stock(symbol="1bm", qty="-1", side="hold"))
     assert {"symbol", "qty", "side"} <= refusal.value.details.keys()
 
 

@@ -1,11 +1,13 @@
 """The one place that maps errors to HTTP: codes with data become statuses and envelopes, and nothing becomes HTML."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import is_valid_path
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -30,6 +32,7 @@ STATUS_OF_CODE = {
     "clock_busy": 409,
     "clock_not_movable": 409,
     "feed_not_writable": 409,
+    "generation_not_current": 409,
     "nothing_to_close": 409,
     "order_not_cancelable": 409,
     "payload_too_large": 413,
@@ -37,6 +40,7 @@ STATUS_OF_CODE = {
     "contract_expired": 422,
     "unknown_symbol": 422,
     "unsupported_order": 422,
+    "too_many_open_orders": 422,
     "rate_limit_exceeded": 429,
     "internal_error": 500,
     "unavailable": 503,
@@ -112,4 +116,14 @@ def plain(request: HttpRequest, status: int) -> JsonResponse:
     """The envelope for failures that never reach a view: unknown addresses, and what middleware refuses."""
     failed = "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
     code, message = _MESSAGES.get(status, (failed, "The request cannot be used."))
+    if status == HTTPStatus.NOT_FOUND:
+        message = f"{message}{_hint(request.path)}"
     return JsonResponse(body(request, code, message), status=status)
+
+
+def _hint(address: str) -> str:
+    """The address that was meant, where one can be guessed: without the doubled /v1, or with its last slash."""
+    meant = re.sub(r"^/v1/(?=v1/)", "/", address)
+    if not meant.endswith("/") and not is_valid_path(meant):
+        meant += "/"
+    return f" There is {meant}." if meant != address and is_valid_path(meant) else ""

@@ -1,6 +1,7 @@
 """The query parameters of /v1/paper/."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from marketdata.instruments import AssetClass
 from orders.states import CLOSED, OPEN, Status
@@ -15,6 +16,7 @@ from papertrade.api.kit.filters import (
     Parameter,
     ParameterSet,
     SymbolParameter,
+    SymbolsParameter,
     TextParameter,
     UntilParameter,
     WordParameter,
@@ -59,10 +61,21 @@ class OrderFilter(GenerationFilter):
 
     status = GroupParameter("open, closed, all, or one status", GROUPS, narrows="status")
     symbol = SymbolParameter("only this symbol", narrows="symbol")
+    symbols = SymbolsParameter("only these symbols, parted by commas", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
     after = AfterParameter("submitted_at")
     until = UntilParameter("submitted_at")
+    updated_after = AfterParameter("updated_at", what="changed ")
+    direction = WordParameter("newest first (desc, unless said) or oldest first (asc)", ["desc", "asc"])
+
+
+class CancelFilter(ParameterSet):
+    """Which open orders a cancel of all of them means."""
+
+    symbol = SymbolParameter("only this symbol")
+    symbols = SymbolsParameter("only these symbols, parted by commas")
+    side = WordParameter("buy or sell", Side)
 
 
 class ClientOrderIdFilter(GenerationFilter):
@@ -79,11 +92,22 @@ class FillFilter(GenerationFilter):
 
 
 class CloseFilter(ParameterSet):
+    """How much of a position is to be closed: one of the two, or all that no open sell holds."""
+
     qty = TextParameter("how much of it; all that is available unless said")
+    percentage = TextParameter("how much of what is available, greater than 0 and at most 100")
+    client_order_id = TextParameter("makes it safe to send again: see Sending something twice")
+
+
+class CloseAllFilter(ParameterSet):
+    symbol = SymbolParameter("only this symbol")
+    symbols = SymbolsParameter("only these symbols, parted by commas")
+    percentage = TextParameter("how much of what is available of each, greater than 0 and at most 100")
+    client_order_id = TextParameter("each order's id is this, a colon and its symbol; at most 95 characters")
 
 
 class HistoryFilter(GenerationFilter):
-    period = WordParameter("how far back", PERIODS)
+    period = WordParameter("so many sessions back: 1, 5, 21, 63, 252, or all of the generation", PERIODS)
     timeframe = WordParameter("one point for each", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()
@@ -107,3 +131,10 @@ class CompareFilter(ParameterSet):
 
 class EventFilter(ParameterSet):
     after_seq = CountParameter("later than the event of that number")
+
+
+def symbols_of(query: dict[str, Any]) -> set[str] | None:
+    """The symbols that `symbol` and `symbols` mean together; None where neither was sent."""
+    asked = [{query["symbol"]}] if "symbol" in query else []
+    asked += [set(query["symbols"])] if "symbols" in query else []
+    return set.intersection(*asked) if asked else None

@@ -8,11 +8,12 @@ from rest_framework.response import Response
 
 from orders import selectors, services
 from orders.models import Order
+from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
 from papertrade.api.paper import bodies
 from papertrade.api.paper.accounts import REPLAYED
-from papertrade.api.paper.filters import ClientOrderIdFilter, OrderFilter
+from papertrade.api.paper.filters import CancelFilter, ClientOrderIdFilter, OrderFilter, symbols_of
 from papertrade.api.paper.serializers import EventSerializer, OrderDetailSerializer, OrderSerializer, PreviewSerializer
 from portfolio.selectors import book_of, with_evidence
 
@@ -27,7 +28,7 @@ class OrderViewSet(AccountMixin, ListViewSet):
         "preview": PreviewSerializer,
         "events": EventSerializer,
     }
-    filterset_classes = {"list": OrderFilter, "by_client_order_id": ClientOrderIdFilter}
+    filterset_classes = {"list": OrderFilter, "destroy_all": CancelFilter, "by_client_order_id": ClientOrderIdFilter}
     paged_actions = {"list", "events"}
     page_key = "-number"
     lookup_url_kwarg = "order_id"
@@ -43,6 +44,8 @@ class OrderViewSet(AccountMixin, ListViewSet):
 
     @call("List orders, newest first", OrderSerializer, many=True)
     def list(self, request: Request, account_id: str) -> Response:
+        if self.query.get("direction") == "asc":
+            self.page_key = "number"
         return super().list(request)
 
     @call(
@@ -54,9 +57,11 @@ class OrderViewSet(AccountMixin, ListViewSet):
             return self.shown(submitted.order, headers=REPLAYED)
         return self.shown(submitted.order, status=201)
 
-    @call("Cancel every open order", OrderSerializer, many=True)
+    @call("Cancel every open order, or some of them", OrderSerializer, many=True)
     def destroy_all(self, request: Request, account_id: str) -> Response:
-        return self.listed(services.cancel_all(account=self.account))
+        read_object(request.data)
+        symbols, side = symbols_of(self.query), self.query.get("side")
+        return self.listed(services.cancel_all(account=self.account, symbols=symbols, side=side))
 
     @call("One order", OrderDetailSerializer)
     def retrieve(self, request: Request, account_id: str, order_id: str) -> Response:
@@ -64,6 +69,7 @@ class OrderViewSet(AccountMixin, ListViewSet):
 
     @call("Cancel an open order", OrderDetailSerializer, codes=(409,))
     def destroy(self, request: Request, account_id: str, order_id: str) -> Response:
+        read_object(request.data)
         return self.shown(services.cancel(account=self.account, order_id=order_id))
 
     @call("Preview an order: nothing is stored", PreviewSerializer, body=bodies.ORDER, codes=(409, 422))

@@ -1,6 +1,6 @@
 """The books: history, ledger and events."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rest_framework.decorators import action
@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import clock
+from marketdata.sessions import calendar
 from papertrade.api.kit import pagination
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
@@ -18,21 +19,15 @@ from papertrade.api.paper.serializers import (
     LedgerTransactionSerializer,
     SnapshotSerializer,
 )
-from papertrade.lib.times import read_instant
+from papertrade.lib.times import MOMENT, read_instant
 from portfolio import selectors
 from portfolio.audit import verify_ledger
-from portfolio.history import chart_timeframe, history
+from portfolio.history import chart_timeframe, history, standing
 from portfolio.models import AccountEvent, Book
 from portfolio.selectors import book_of, with_evidence
 
-PERIODS = {
-    "1D": timedelta(days=1),
-    "1W": timedelta(weeks=1),
-    "1M": timedelta(days=31),
-    "3M": timedelta(days=92),
-    "1A": timedelta(days=366),
-}
-BEFORE_ALL = timedelta(microseconds=1)
+# How many sessions back: a calendar's days would be empty at weekends and on Monday before the open.
+SESSIONS_OF_PERIOD = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1A": 252}
 
 
 class HistoryViewSet(AccountMixin, ListViewSet):
@@ -43,20 +38,27 @@ class HistoryViewSet(AccountMixin, ListViewSet):
     def list(self, request: Request, account_id: str) -> Response:
         book = book_of(account=self.account, generation=self.query.get("generation"))
         until = self.query.get("until") or book.closed_at or clock.read().now
-        after = self.query.get("after") or self._start(book, until)
+        start = _start(book, self.query.get("period", "all"), until)
+        after = self.query.get("after", start)
         length = until - max(after, book.generation.opened_at)
         timeframe = self.query.get("timeframe") or chart_timeframe(length)
         pages = self.paginator
         pages.begin(request)
+        # A period begins with what it is measured from, so that it says something while nothing has happened in it.
+        base = standing(book=book, at=start) if after == start and pages.token is None else None
         if pages.token is not None:
             after = _cursor_time(pages.token)
         points = history(book=book, timeframe=timeframe, after=after, until=until, limit=pages.limit + 1)
-        rows = pages.cut(points, lambda point: point.timestamp.isoformat())
+        rows = pages.cut([*([base] if base else []), *points], lambda point: point.timestamp.isoformat())
         return pages.get_paginated_response(self.get_serializer(rows, many=True).data)
 
-    def _start(self, book: Book, until: datetime) -> datetime:
-        length = PERIODS.get(self.query.get("period", "all"))
-        return book.generation.opened_at - BEFORE_ALL if length is None else until - length
+
+def _start(book: Book, period: str, until: datetime) -> datetime:
+    """Just before the first of the period's sessions, or just before the generation."""
+    if period == "all":
+        return book.generation.opened_at - MOMENT
+    sessions = calendar().last(SESSIONS_OF_PERIOD[period], until)
+    return (sessions[0].open if sessions else book.generation.opened_at) - MOMENT
 
 
 def _cursor_time(token: str) -> datetime:

@@ -6,12 +6,15 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders import services
+from orders import closing
 from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet
-from papertrade.api.paper.filters import CloseFilter, GenerationFilter
-from papertrade.api.paper.serializers import OrderDetailSerializer, PositionSerializer
+from papertrade.api.paper import bodies
+from papertrade.api.paper.accounts import REPLAYED
+from papertrade.api.paper.filters import CloseAllFilter, CloseFilter, GenerationFilter, symbols_of
+from papertrade.api.paper.orders import SENT_BEFORE
+from papertrade.api.paper.serializers import ClosedSerializer, OrderDetailSerializer, PositionSerializer
 from portfolio import selectors
 from portfolio.models import Book
 from portfolio.selectors import book_of
@@ -19,8 +22,13 @@ from portfolio.selectors import book_of
 
 class PositionViewSet(AccountMixin, ListViewSet):
     serializer_class = PositionSerializer
-    serializer_classes = {"destroy": OrderDetailSerializer}
-    filterset_classes = {"list": GenerationFilter, "retrieve": GenerationFilter, "destroy": CloseFilter}
+    serializer_classes = {"destroy": OrderDetailSerializer, "destroy_all": ClosedSerializer}
+    filterset_classes = {
+        "list": GenerationFilter,
+        "retrieve": GenerationFilter,
+        "destroy": CloseFilter,
+        "destroy_all": CloseAllFilter,
+    }
     lookup_url_kwarg = "symbol"
     page_key = "symbol"
 
@@ -37,9 +45,27 @@ class PositionViewSet(AccountMixin, ListViewSet):
 
     @call("One position", PositionSerializer)
     def retrieve(self, request: Request, account_id: str, symbol: str) -> Response:
-        return self.shown(selectors.position(book=self.book, symbol=symbol))
+        return self.shown(selectors.position(book=self.book, symbol=symbol.upper()))
 
-    @call("Close a position at the market", OrderDetailSerializer, status=201, codes=(409, 422))
+    @call(
+        "Close a position at the market",
+        OrderDetailSerializer,
+        status=201,
+        body=bodies.CLOSE,
+        replayed=SENT_BEFORE,
+        codes=(409, 422),
+    )
     def destroy(self, request: Request, account_id: str, symbol: str) -> Response:
-        wanted = self.query.get("qty", read_object(request.data, "qty")["qty"])
-        return self.shown(services.close_position(account=self.account, symbol=symbol, qty=wanted), status=201)
+        sent = read_object(request.data, *CloseFilter.base_filters)
+        closed = closing.close_position(account=self.account, symbol=symbol, **{**sent, **self.query})
+        if closed.replayed:
+            return self.shown(closed.order, headers=REPLAYED)
+        return self.shown(closed.order, status=201)
+
+    @call("Close every position at the market, or some of them", ClosedSerializer, many=True, codes=(409,))
+    def destroy_all(self, request: Request, account_id: str) -> Response:
+        read_object(request.data)
+        query = dict(self.query)
+        symbols = symbols_of(query)
+        rest = {name: query[name] for name in ("percentage", "client_order_id") if name in query}
+        return self.listed(closing.close_all(account=self.account, symbols=symbols, **rest))

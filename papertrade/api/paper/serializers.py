@@ -195,6 +195,22 @@ class OrderDetailSerializer(OrderSerializer):
     evidence = WholeEvidenceField(at="submitted_at")
 
 
+class RefusalSerializer(WireSerializer):
+    """Why one of several was not done."""
+
+    code = Text()
+    message = Text()
+
+
+class ClosedSerializer(WireSerializer):
+    """What became of one position: the order that closes it, or why there is none."""
+
+    symbol = Text()
+    order = OrderSerializer(allow_null=True)
+    replayed = Switch()
+    error = RefusalSerializer(allow_null=True, source="refusal")
+
+
 class PositionSerializer(WireSerializer):
     """A position at its mark; `unrealized_plpc` is a fraction of the cost."""
 

@@ -35,6 +35,7 @@ class Command(BaseCommand):
         }
         credentials = {
             "base_url": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}/v1",
+            "origin": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}",  # for clients that add /v1 themselves
             "dashboard_user": TRADER,
             "admin_user": ADMIN,
             **{name: secret for name, secret in secrets_of_users.items() if secret},

@@ -133,7 +133,7 @@ class TestRefused:
         ("change", "status", "code"),
         [
             pytest.param({"quantity": "1"}, 400, "bad_request", id="unknown field"),
-            pytest.param({"symbol": "ibm"}, 400, "bad_request", id="symbol not a ticker"),
+            pytest.param({"symbol": "I!M"}, 400, "bad_request", id="symbol not a ticker"),
             pytest.param({"qty": None}, 400, "bad_request", id="qty missing"),
             pytest.param({"qty": "0"}, 400, "bad_request", id="qty zero"),
             pytest.param({"qty": "-1"}, 400, "bad_request", id="qty negative"),

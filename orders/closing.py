@@ -1,0 +1,197 @@
+"""Closing what an account holds, by market orders: one position, a part of it, or all of them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+
+from accounts.models import PaperAccount
+from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
+from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_QTY_DECIMALS, OrderRequest
+from orders.models import Order
+from orders.services import Submitted, Unit, archived, sent_before, submit_in, with_book
+from orders.terms import OrderType, Side, TimeInForce
+from papertrade.lib.errors import BadRequest, Conflict, NotFound, PapertradeError
+from papertrade.lib.numbers import decimals, read_number
+from portfolio.books import OpenPosition
+from portfolio.models import Position
+from portfolio.money import ZERO
+from portfolio.selectors import book_of
+
+HUNDRED = Decimal(100)
+MAX_ID_SUFFIX = 33  # a colon and the longest symbol
+SMALLEST_QTY = Decimal(1).scaleb(-MAX_QTY_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much of a position is to be closed: a quantity, a percentage of what is available, or all of that."""
+
+    qty: Decimal | None = None
+    percentage: Decimal | None = None
+
+    def of(self, position: OpenPosition) -> Decimal:
+        """Shares or contracts. A percentage of a whole number is whole, rounded down: no fraction that was not there."""
+        available = position.available_qty
+        if self.qty is not None or self.percentage is None:
+            return available if self.qty is None else self.qty
+        whole = position.instrument.is_option or available == available.to_integral_value()
+        return (available * self.percentage / HUNDRED).quantize(Decimal(1) if whole else SMALLEST_QTY, ROUND_FLOOR)
+
+
+def close_position(
+    *,
+    account: PaperAccount,
+    symbol: str,
+    qty: object = None,
+    percentage: object = None,
+    client_order_id: object = None,
+) -> Submitted:
+    """Send the market order that sells a position: `qty` of it, a percentage of what no open sell holds, or all of that.
+
+    Sent again with its `client_order_id` it is the order that was sent first. Raises BadRequest, NotFound (no position),
+    Conflict `nothing_to_close`, `account_archived` or `client_order_id_not_unique`, and what `submit` raises.
+    """
+    try:
+        instrument = read_symbol(symbol)
+    except InvalidSymbol:
+        raise NotFound("There is no such position.") from None
+    part = read_part(instrument, qty, percentage)
+    return _close(account, instrument, part, read_id(client_order_id))
+
+
+def read_part(instrument: Instrument | None, qty: object, percentage: object) -> Part:
+    """What part of a position is meant; `instrument` None where it is not one. Raises BadRequest."""
+    if qty is not None and percentage is not None:
+        raise BadRequest("Say how much one way.", qty="must not be sent with percentage")
+    if percentage is not None:
+        share = read_number(percentage)
+        if share is None or not 0 < share <= HUNDRED:
+            raise BadRequest("The percentage cannot be used.", percentage="must be greater than 0 and at most 100")
+        return Part(percentage=share)
+    if qty is None:
+        return Part()
+    number = read_number(qty)
+    most_decimals = 0 if instrument is not None and instrument.is_option else MAX_QTY_DECIMALS
+    if number is None or number <= 0 or decimals(number) > most_decimals:
+        raise BadRequest("The quantity cannot be used.", qty="must be a positive number of shares or whole contracts")
+    return Part(qty=number)
+
+
+def read_id(value: object, longest: int = MAX_CLIENT_ORDER_ID_LENGTH) -> str | None:
+    """A client_order_id. Raises BadRequest."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
+        raise BadRequest(
+            "The id cannot be used.", client_order_id=f"must be a string of 1 to {longest} printable characters"
+        )
+    return value
+
+
+def _close(account: PaperAccount, instrument: Instrument, part: Part, client_order_id: str | None) -> Submitted:
+    def run(unit: Unit) -> Submitted:
+        if unit.book is None:
+            raise archived()
+        earlier = sent_before(unit.book.id, client_order_id) if client_order_id else None
+        if earlier is not None:
+            return _replay(earlier, instrument, part)
+        position = unit.book.positions.get(instrument.symbol)
+        if position is None or position.holding.qty == 0:
+            raise NotFound("There is no such position.")
+        wanted = part.of(position)
+        if wanted == 0 or wanted > position.available_qty:
+            raise _nothing_to_close(position)
+        return submit_in(unit, account, _closing(instrument, wanted, client_order_id))
+
+    return with_book(account, run)
+
+
+def _closing(instrument: Instrument, qty: Decimal, client_order_id: str | None) -> OrderRequest:
+    """The market order that sells so much."""
+    return OrderRequest(
+        instrument=instrument,
+        qty=qty,
+        side=Side.SELL,
+        type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        limit_price=None,
+        intent="sell_to_close",
+        extended_hours=False,
+        client_order_id=client_order_id,
+    )
+
+
+def _replay(earlier: Order, instrument: Instrument, part: Part) -> Submitted:
+    """The order that closed before. What is available has changed since, so only a quantity that was said can differ."""
+    same = (earlier.symbol, earlier.side, earlier.type) == (instrument.symbol, Side.SELL, OrderType.MARKET)
+    if not same or part.qty not in (None, earlier.qty):
+        raise Conflict(
+            "This client_order_id names another order of this generation; send a new id.",
+            code="client_order_id_not_unique",
+            order_id=str(earlier.id),
+        )
+    return Submitted(earlier, replayed=True)
+
+
+def _nothing_to_close(position: OpenPosition) -> Conflict:
+    available = position.available_qty.normalize()
+    held = "; open sell orders hold the rest" if position.held_qty else ""
+    return Conflict(
+        f"{available:f} of the position in {position.instrument.symbol} is available{held}.",
+        code="nothing_to_close",
+        available=f"{available:f}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What became of one position: the order that closes it, or why there is none."""
+
+    symbol: str
+    order: Order | None = None
+    replayed: bool = False
+    refusal: PapertradeError | None = None
+
+
+def close_all(
+    *,
+    account: PaperAccount,
+    symbols: Collection[str] | None = None,
+    percentage: object = None,
+    client_order_id: object = None,
+) -> list[Closed]:
+    """Close every position, or those in some symbols, each by an order and in a transaction of its own; by symbol.
+
+    Each order's id is `client_order_id`, a colon and its symbol, so that sent again it closes only what is still open.
+    Raises BadRequest, Conflict `account_archived`, Unavailable.
+    """
+    if account.is_archived:
+        raise archived()
+    part = read_part(None, None, percentage)
+    id_of_all = read_id(client_order_id, MAX_CLIENT_ORDER_ID_LENGTH - MAX_ID_SUFFIX)
+    return [
+        outcome
+        for symbol in _closable(account, symbols, id_of_all)
+        if (outcome := _outcome(account, symbol, part, id_of_all)) is not None
+    ]
+
+
+def _closable(account: PaperAccount, symbols: Collection[str] | None, id_of_all: str | None) -> list[str]:
+    """What the account holds, and what it has held where an order under the id may have closed it already."""
+    positions = Position.objects.filter(book=book_of(account=account))
+    if id_of_all is None:
+        positions = positions.filter(qty__gt=ZERO)
+    if symbols is not None:
+        positions = positions.filter(symbol__in=symbols)
+    return list(positions.order_by("symbol").values_list("symbol", flat=True))
+
+
+def _outcome(account: PaperAccount, symbol: str, part: Part, id_of_all: str | None) -> Closed | None:
+    """None where there was nothing, and no order either."""
+    try:
+        closed = _close(account, read_symbol(symbol), part, id_of_all and f"{id_of_all}:{symbol}")
+        return Closed(symbol, closed.order, closed.replayed)
+    except NotFound:
+        return None
+    except PapertradeError as refusal:
+        return Closed(symbol, refusal=refusal)
