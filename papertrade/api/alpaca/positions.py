@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from orders import services
+from orders.closing import close_position
 from papertrade.api.alpaca import errors, shapes
 from papertrade.api.alpaca.errors import UNPROCESSABLE, AlpacaError, bad_input, not_found
 from papertrade.api.alpaca.last_close import last_closes
@@ -71,7 +72,7 @@ class PositionViewSet(AlpacaViewSet):
         return {"symbol": symbol_text(view.symbol), "status": status, "body": body}
 
     def _close(self, view: PositionView, qty: Decimal | None) -> Any:
-        return services.close_position(account=self.account, symbol=view.symbol, qty=qty)
+        return close_position(account=self.account, symbol=view.symbol, qty=qty).order
 
     def _held(self) -> Sequence[PositionView]:
         return positions(book=book_of(account=self.account))
