@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 OPTION_MULTIPLIER = 100
 STRIKE_SCALE = 1000
+EXAMPLE_OPTION = "O:SPY260620C00500000"  # of the form; where time is known, one that trades then takes its place
 CENTURY = 2000
 MAX_SYMBOL_LENGTH = 32
-WANTED = "must be a stock ticker such as AAPL, or an option such as O:SPY260620C00500000"
+WANTED = f"must be a stock ticker such as AAPL, or an option such as {EXAMPLE_OPTION}"
 
 # Roots that are not their stock's ticker: weekly index series, and classes written without their dot.
 UNDERLYING_OF_ROOT = {

@@ -29,6 +29,8 @@ STRIKE_STEPS = (
     (Decimal(500), Decimal(5)),
 )
 WIDEST_STRIKE_STEP = Decimal(10)
+EXAMPLE = "SPY"
+EXAMPLE_DISTANCE = timedelta(days=14)  # an example is read again in some days
 
 # Share classes: their option root is the ticker without its dot.
 _ROOT_OF_TICKER = {ticker: root for root, ticker in UNDERLYING_OF_ROOT.items() if "." in ticker}
@@ -110,6 +112,25 @@ def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
         for contract in contracts(underlying, expiry, spot=spot, right=right)
     ]
     return sorted(found, key=lambda contract: contract.symbol)
+
+
+def example_contract(*, at: datetime) -> str | None:
+    """A contract that trades now, as a message or a page shows one; None where the market lists none.
+
+    Raises Unavailable where the quote book cannot be read.
+    """
+    if current_market().has_book:
+        trading_until = calendar().upcoming(at).date
+        options = (parse_symbol(symbol) for symbol in quote_book.symbols() if symbol.startswith("O:"))
+        trading = sorted((item.expiry, item.symbol) for item in options if item.expiry and item.expiry >= trading_until)
+        return trading[len(trading) // 2][1] if trading else None
+    quote = current_market().latest([EXAMPLE], at=at).get(EXAMPLE)
+    spot = None if quote is None else quote.bid
+    near = [expiry for expiry in expirations(EXAMPLE, at=at) if expiry >= at.date() + EXAMPLE_DISTANCE]
+    if spot is None or not near:
+        return None
+    around = contracts(EXAMPLE, near[0], spot=spot, right=OptionRight.CALL)
+    return around[len(around) // 2].symbol
 
 
 def stocks() -> Iterator[Listed]:

@@ -1,10 +1,13 @@
 """Every address of the server."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.defaults import page_not_found
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from papertrade.api.kit.hints import is_api, twin
+from papertrade.api.llms import llms
 from papertrade.operations import probes
 
 urlpatterns = [
@@ -17,10 +20,19 @@ urlpatterns = [
         ),
         name="docs",
     ),
-    path("llms.txt", TemplateView.as_view(template_name="llms.txt", content_type="text/plain; charset=utf-8")),
+    path("llms.txt", llms, name="llms"),
     path("healthz", probes.alive, name="alive"),
     path("readyz", probes.ready, name="ready"),
     path("metrics", probes.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("papertrade.dashboard.urls")),
 ]
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A page whose address was typed without its slash is gone to; a call of the API is told (`kit.hints`), never sent on."""
+    other = twin(request.path)
+    if request.method in {"GET", "HEAD"} and not is_api(request.path) and other is not None and other.endswith("/"):
+        query = request.META.get("QUERY_STRING", "")
+        return HttpResponseRedirect(f"{other}?{query}" if query else other)
+    return page_not_found(request, exception)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from papertrade.api.index import index
 from papertrade.api.kit.routers import Router
 from papertrade.api.kit.schema import openapi
 from papertrade.api.market.clock import CalendarViewSet, ClockViewSet
@@ -41,6 +42,7 @@ by_client_order_id = OrderViewSet.as_view({"get": "by_client_order_id"})
 also_with_a_slash = OrderViewSet.as_view({"get": "by_client_order_id"}, schema=None)
 
 urlpatterns = [
+    path("", index, name="index"),
     *router.urls,
     path(f"{ACCOUNT}/orders:by_client_order_id", by_client_order_id, name="order-by-client-order-id"),
     path(f"{ACCOUNT}/orders:by_client_order_id/", also_with_a_slash),

@@ -17,7 +17,7 @@ from tests.api.test_hostile import addresses, stored
 from tests.api_kit import PAPER, Api
 from tests.factories import TokenFactory, UserFactory
 
-PUBLIC = {"/v1/status/", "/v1/openapi.json"}
+PUBLIC = {"/v1/", "/v1/status/", "/v1/openapi.json"}
 ANY_KEY_READS = "/v1/market/", "/v1/stocks/", "/v1/options/", "/v1/tickers/"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODY = {

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts.models import ApiKey, Scope, User
 from accounts.services import authenticate_key, may_move_market
+from papertrade.api.kit.hints import of_no_key
 
 if TYPE_CHECKING:  # importing it here would go round in a circle
     from rest_framework.views import APIView
@@ -61,7 +62,7 @@ class _NeedsScope(BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.user is None:
-            raise exceptions.NotAuthenticated("Send the header Authorization: Bearer cm_your_key.")
+            raise exceptions.NotAuthenticated(of_no_key(request))
         key = request.auth
         if key is not None and self.scope and not key.allows(self.scope):
             raise exceptions.PermissionDenied(f"This needs a key with the scope {self.scope}.")

@@ -11,6 +11,10 @@ from django.urls import is_valid_path
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from marketdata import clock
+from marketdata.instruments import EXAMPLE_OPTION
+from marketdata.listing import example_contract
+from papertrade.api.kit.hints import of_nothing_there
 from papertrade.lib import metrics
 from papertrade.lib.errors import PapertradeError
 
@@ -58,7 +62,6 @@ _CODE_OF_EXCEPTION: dict[type[exceptions.APIException], str] = {
 _MESSAGES = {
     400: ("bad_request", "The request cannot be used. PAPERTRADE_ALLOWED_HOSTS names the hosts that are served."),
     403: ("forbidden", "This needs a key, or a dashboard session with its CSRF token."),
-    404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take that method."),
 }
 
@@ -81,7 +84,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     request = context["request"]._request
     headers: dict[str, str] = {}
     if isinstance(error, PapertradeError):
-        code, message, details = error.code, error.message, error.details
+        code, message, details = error.code, error.message, _with_a_contract_that_trades(error.details)
     elif isinstance(error, exceptions.APIException):
         code = next((code for kind, code in _CODE_OF_EXCEPTION.items() if isinstance(error, kind)), "bad_request")
         message, details = str(error.detail), {}
@@ -103,6 +106,18 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return Response(body(request, code, message, details), status=status, headers=headers)
 
 
+def _with_a_contract_that_trades(details: dict[str, Any]) -> dict[str, Any]:
+    """Details that show how an option's symbol looks show one that can be ordered now."""
+    shown = [name for name, said in details.items() if isinstance(said, str) and EXAMPLE_OPTION in said]
+    if not shown:
+        return details
+    try:
+        trading = example_contract(at=clock.read().now) or EXAMPLE_OPTION
+    except (PapertradeError, OperationalError):  # the refusal matters more than its example
+        return details
+    return {**details, **{name: details[name].replace(EXAMPLE_OPTION, trading) for name in shown}}
+
+
 def _headers_of(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if getattr(error, "auth_header", None):
@@ -114,6 +129,9 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
 
 def plain(request: HttpRequest, status: int) -> JsonResponse:
     """The envelope for failures that never reach a view: unknown addresses, and what middleware refuses."""
+    if status == HTTPStatus.NOT_FOUND:
+        message, details = of_nothing_there(request)
+        return JsonResponse(body(request, "not_found", message, details), status=status)
     failed = "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
     code, message = _MESSAGES.get(status, (failed, "The request cannot be used."))
     if status == HTTPStatus.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""What every answer under /v1/ carries: a request id, the rate-limit headers, and JSON whatever went wrong."""
+"""What every answer of the API carries: a request id, the rate-limit headers, and JSON whatever went wrong."""
 
 import secrets
 from collections.abc import Callable
@@ -7,9 +7,9 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 from papertrade.api.kit.errors import plain
+from papertrade.api.kit.hints import is_api
 from papertrade.api.kit.throttling import rate_headers
 
-API_PREFIX = "/v1/"
 REQUEST_ID_BYTES = 12
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -26,7 +26,7 @@ class ApiMiddleware:
         # Whatever is logged on the way to the answer carries its id.
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):
             response = self.get_response(request)
-        if request.path.startswith(API_PREFIX) or request.path == API_PREFIX.rstrip("/"):
+        if is_api(request.path):
             if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
                 response = plain(request, response.status_code)
             counted = getattr(request, "rate_headers", None)  # without a key nothing was counted
