@@ -7,6 +7,7 @@ and a live one what its provider lists.
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from marketdata.feeds.universe import TICKERS
@@ -29,7 +30,8 @@ STRIKE_STEPS = (
     (Decimal(500), Decimal(5)),
 )
 WIDEST_STRIKE_STEP = Decimal(10)
-EXAMPLE = "SPY"
+EXAMPLE = "SPY"  # where the market has it, else one of its first stocks
+EXAMPLE_STOCKS = 20
 EXAMPLE_DISTANCE = timedelta(days=14)  # an example is read again in some days
 
 # Share classes: their option root is the ticker without its dot.
@@ -119,18 +121,14 @@ def example_contract(*, at: datetime) -> str | None:
 
     Raises Unavailable where the quote book cannot be read.
     """
-    if current_market().has_book:
-        trading_until = calendar().upcoming(at).date
-        options = (parse_symbol(symbol) for symbol in quote_book.symbols() if symbol.startswith("O:"))
-        trading = sorted((item.expiry, item.symbol) for item in options if item.expiry and item.expiry >= trading_until)
-        return trading[len(trading) // 2][1] if trading else None
-    quote = current_market().latest([EXAMPLE], at=at).get(EXAMPLE)
-    spot = None if quote is None else quote.bid
-    near = [expiry for expiry in expirations(EXAMPLE, at=at) if expiry >= at.date() + EXAMPLE_DISTANCE]
-    if spot is None or not near:
-        return None
-    around = contracts(EXAMPLE, near[0], spot=spot, right=OptionRight.CALL)
-    return around[len(around) // 2].symbol
+    for name in dict.fromkeys([EXAMPLE, *(stock.symbol for stock in islice(stocks(), EXAMPLE_STOCKS))]):
+        spot, listed = spot_of(current_market().latest([name], at=at).get(name)), expirations(name, at=at)
+        if spot is None or not listed:
+            continue
+        expiry = next((day for day in listed if day >= at.date() + EXAMPLE_DISTANCE), listed[-1])
+        if around := contracts(name, expiry, spot=spot, right=OptionRight.CALL):
+            return around[len(around) // 2].symbol
+    return None
 
 
 def stocks() -> Iterator[Listed]:

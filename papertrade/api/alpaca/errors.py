@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
+from django.urls import resolve
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -47,7 +48,10 @@ def not_found(message: str) -> AlpacaError:
 
 def endpoint_not_found(request: HttpRequest, **path: str) -> JsonResponse:
     """Any address of Alpaca's that is not served."""
-    return JsonResponse(not_found("endpoint not found").body(), status=404)
+    meant = request.path.rstrip("/")
+    known = meant != request.path and resolve(meant).func is not endpoint_not_found
+    said = f"endpoint not found: it has no slash at its end: {meant}" if known else "endpoint not found"
+    return JsonResponse(not_found(said).body(), status=404)
 
 
 # What was wrong with a field of an order, in the words that Alpaca has for it; others are told in ours.

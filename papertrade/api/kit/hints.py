@@ -1,23 +1,22 @@
-"""What somebody who took a wrong turn is told: the slash at the end, and what is here instead of Alpaca's own API."""
+"""What somebody who took a wrong turn is told: the slash at the end, and which header belongs where."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import is_valid_path
 
-PREFIXES = ("/v1", "/v2")  # answers below these are JSON, whatever goes wrong
-ALPACA_PREFIX = "/v2"
+PREFIX = "/v1"  # answers below it have the envelope, whatever goes wrong
 ALPACA_HEADERS = ("APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
-# The one place that says what of Alpaca's own API is here.
+# The one place that says which header belongs where.
 ALPACA = (
-    "Alpaca's own addresses are not served here. papertrade's API is below /v1/, with orders of Alpaca's shape: GET /v1/ lists "
-    "it, and its key goes into the header Authorization: Bearer cm_your_key."
+    "Alpaca's headers are for its own addresses, which are here below /v2/. Below /v1/ is papertrade's API: GET /v1/ lists it, "
+    "and the key goes into the header Authorization: Bearer cm_your_key."
 )
 
 
 def is_api(path: str) -> bool:
-    """Whether the address is, or looks like, one of an API."""
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
+    """Whether the address is, or looks like, one of papertrade's own API."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
 def twin(path: str) -> str | None:
@@ -31,8 +30,6 @@ def of_nothing_there(request: HttpRequest) -> tuple[str, dict[str, Any]]:
     if (other := twin(request.path)) is not None:
         ends = "ends in a slash" if other.endswith("/") else "has no slash at its end"
         return f"There is nothing at this address. The one that you mean {ends}: {other}", {"did_you_mean": other}
-    if request.path == ALPACA_PREFIX or request.path.startswith(f"{ALPACA_PREFIX}/"):
-        return ALPACA, {"did_you_mean": "/v1/"}
     return "There is nothing at this address. GET /v1/ lists what there is.", {}
 
 
