@@ -19,6 +19,7 @@ from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import CALL, STOCK, MarketKit
 
+KEPT_CALENDAR = "kept_calendar"  # of which Django knows nothing, so that it stays when tables are emptied
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -27,22 +28,20 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The test database, with the exchange's calendar in it."""
     from marketdata.services import sync_sessions
 
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         sync_sessions()
+        cursor.execute(f"CREATE TABLE {KEPT_CALENDAR} AS TABLE marketdata_tradingsession")
 
 
 @pytest.fixture
 def _guards_off_for_the_flush(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Append-only tables refuse TRUNCATE, and pytest-django empties tables with nothing else."""
-    from marketdata.models import TradingSession
-
     with django_db_blocker.unblock():
-        days = list(TradingSession.objects.all())
         _truncate_guards("DISABLE")
     yield
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         _truncate_guards("ENABLE")
-        TradingSession.objects.bulk_create(days)
+        cursor.execute(f"INSERT INTO marketdata_tradingsession TABLE {KEPT_CALENDAR} ON CONFLICT DO NOTHING")
 
 
 def _truncate_guards(action: str) -> None:
