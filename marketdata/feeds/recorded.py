@@ -14,7 +14,6 @@ import gzip
 import heapq
 import re
 import zlib
-from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from typing import NamedTuple
 import structlog
 
 from marketdata.feeds import FeedError, Interest, Passed, ignore
+from marketdata.feeds.past import PastQuote, QuoteColumns
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
@@ -37,7 +37,7 @@ COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
 COLUMNS_TAKEN = [*COLUMNS, "taken_at"]
 SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
-MOST_SYMBOLS_REMEMBERED = 8  # whose minutes a process keeps for charts
+MOST_SYMBOLS_REMEMBERED = 8  # whose quotes a process keeps for charts and bars
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -95,7 +95,7 @@ class RecordedFeed:
     def __init__(self, place: Path) -> None:
         self.files = recording_files(place)
         self.name = f"recorded:{place.resolve().name}"[:64]
-        self._past: dict[str, tuple[list[datetime], list[float]]] = {}
+        self._past: dict[str, QuoteColumns] = {}
 
     def cursor(self) -> "RecordedCursor":
         return RecordedCursor(self)
@@ -116,14 +116,14 @@ class RecordedFeed:
         """When the first good row of each file is; the beginning of time for a file that has none."""
         return [first_row_at(path) for path in self.files]
 
-    def rows(self, report: Report) -> Iterator[Row]:
-        """Every good row, by time; rows of one instant in file order. Raises RecordingError."""
+    def rows(self, report: Report, *, symbol: str = "") -> Iterator[Row]:
+        """Every good row, or those of one symbol, by time; rows of one instant in file order. Raises RecordingError."""
         waiting = sorted(zip(self._first_rows, range(len(self.files)), strict=True), reverse=True)
         reading: list[tuple[datetime, int, Row, Iterator[Row]]] = []  # a heap of each open file's next row
         while waiting or reading:
             while waiting and (not reading or waiting[-1][0] <= reading[0][0]):
                 _, number = waiting.pop()
-                rest: Iterator[Row] = read_file(self.files[number], report)
+                rest: Iterator[Row] = read_file(self.files[number], report, symbol=symbol)
                 if (first := next(rest, None)) is not None:
                     heapq.heappush(reading, (first.at, number, first, rest))
             if not reading:
@@ -136,28 +136,28 @@ class RecordedFeed:
                 heapq.heappop(reading)
 
     def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None]:
-        """As `KeepsPast`, to the minute: the files are read once for a symbol, and its last mid of each minute kept."""
-        stamps, mids = self._minutes(symbol)
-        places = (bisect_right(stamps, at) for at in times)
-        return [mids[place - 1] if place else None for place in places]
+        """As `KeepsPast`."""
+        columns = self._columns(symbol)
+        return [columns.mid_at(at) for at in times]
 
-    def _minutes(self, symbol: str) -> tuple[list[datetime], list[float]]:
-        """When each minute's last two-sided quote of the symbol was, and its mid."""
+    def quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
+        """As `KeepsPast`: the files are read once for a symbol, and its quotes kept in columns."""
+        return self._columns(symbol).between(after, until)
+
+    def _columns(self, symbol: str) -> QuoteColumns:
         known = self._past.get(symbol)
         if known is None:
-            by_minute: dict[datetime, tuple[datetime, float]] = {}
-            for path in self.files:
-                for row in read_file(path, Report(logged=False), symbol=symbol):
-                    if row.bid is not None and row.ask is not None:
-                        minute = row.at.replace(second=0, microsecond=0)
-                        if minute not in by_minute or by_minute[minute][0] <= row.at:
-                            by_minute[minute] = row.at, float(row.bid + row.ask) / 2
-            ordered = [by_minute[minute] for minute in sorted(by_minute)]
-            known = [at for at, _ in ordered], [mid for _, mid in ordered]
+            known = QuoteColumns()
+            for row in self.rows(Report(logged=False), symbol=symbol):
+                known.append(row.at, *map(_as_float, (row.bid, row.ask, row.bid_size, row.ask_size)))
             if len(self._past) >= MOST_SYMBOLS_REMEMBERED:
                 self._past.pop(next(iter(self._past)))
             self._past[symbol] = known
         return known
+
+
+def _as_float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
 class RecordedCursor:

@@ -16,6 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from marketdata.feeds import Interest, Passed, ignore
+from marketdata.feeds.past import PastQuote
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
 from marketdata.option_pricing import SECONDS_PER_YEAR, black_scholes, smile
@@ -77,6 +78,12 @@ class SimulatedFeed:
             return None
         bid, ask, *_ = self._sides(symbol, *tick)
         return None if bid is None else float(bid + ask) / 2
+
+    def quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
+        """As `KeepsPast`: of any span, since quotes are computed."""
+        for stamp, _, session in self.ticks(symbol, after, until):
+            bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
+            yield PastQuote(stamp, None if bid is None else float(bid), float(ask), float(bid_size), float(ask_size))
 
     def ticks(self, symbol: str, after: datetime, to: datetime) -> Iterator[tuple[datetime, str, Session]]:
         """When the symbol ticks in (after, to]."""

@@ -1,13 +1,13 @@
 """What a market is: a feed behind a clock and a calendar."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
 from django.conf import settings
 
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
-from marketdata.feeds.past import KeepsPast
+from marketdata.feeds.past import KeepsPast, PastQuote
 from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote
 
@@ -41,6 +41,10 @@ class Market:
     def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None] | None:
         """The symbol's mid prices at past instants, ascending (USD); None where the market keeps none of it."""
         return self.feed.mids(symbol, times) if isinstance(self.feed, KeepsPast) else None
+
+    def past_quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
+        """The symbol's quotes in (after, until], ascending; none where the market keeps none of its past."""
+        return self.feed.quotes(symbol, after, until) if isinstance(self.feed, KeepsPast) else iter(())
 
     def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The quotes that stood at an instant that is past; none where the market keeps no past."""

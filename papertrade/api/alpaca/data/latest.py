@@ -1,0 +1,171 @@
+"""What stands now: latest quotes, trades and bars, snapshots, and option chains with greeks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketdata import clock, listing
+from marketdata.bars import Bar, Timeframe, bars
+from marketdata.feeds.past import PastQuote
+from marketdata.instruments import Instrument, parse_symbol
+from marketdata.markets.current import current_market
+from marketdata.option_analytics import analytics
+from marketdata.quotes import Quote
+from marketdata.sessions import calendar
+from papertrade.api.alpaca.data import shapes
+from papertrade.api.alpaca.errors import bad_input, not_found
+from papertrade.api.alpaca.parameters import symbol_of
+from papertrade.api.alpaca.views import AlpacaViewSet
+from papertrade.api.alpaca.wire import symbol_text
+
+MINUTE, DAY = Timeframe(1, "minute"), Timeframe(1, "day")
+SNAPSHOTS, MAX_SNAPSHOTS = 100, 1_000
+Make = Callable[[str, Quote | None], dict[str, Any] | None]
+
+
+class LatestViewSet(AlpacaViewSet):
+    """Of many symbols, those that have one; of a symbol in the address, that one or 404."""
+
+    option = False
+
+    def quotes(self, request: Request, symbol: str = "") -> Response:
+        return self._answer("quote", symbol, lambda name, quote: quote and shapes.quote(shapes.past(quote), option=self.option))
+
+    def trades(self, request: Request, symbol: str = "") -> Response:
+        return self._answer("trade", symbol, lambda name, quote: quote and shapes.trade(shapes.past(quote), option=self.option))
+
+    def bars(self, request: Request, symbol: str = "") -> Response:
+        return self._answer("bar", symbol, lambda name, quote: whole_minute(name, self.now))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.now = clock.read().now
+
+    def _answer(self, kind: str, symbol: str, make: Make) -> Response:
+        symbols = [symbol_of(symbol)] if symbol else self.query.symbols()
+        if not symbols:
+            raise bad_input("symbols is required")
+        quotes = current_market().latest(symbols, at=self.now)
+        found = {symbol_text(name): made for name in symbols if (made := make(name, quotes.get(name))) is not None}
+        if not symbol:
+            return Response({f"{kind}s": found})
+        if not found:
+            raise not_found(f"no {kind} found for {symbol_text(symbols[0])}")
+        return Response({"symbol": symbol_text(symbols[0]), kind: found[symbol_text(symbols[0])]})
+
+
+class OptionLatestViewSet(LatestViewSet):
+    option = True
+
+
+class SnapshotViewSet(AlpacaViewSet):
+    """Of stocks: the latest trade and quote, the minute, today and the day before."""
+
+    def list(self, request: Request) -> Response:
+        symbols, now = self.query.symbols(), clock.read().now
+        quotes = current_market().latest(symbols, at=now)
+        return Response({symbol_text(name): stock_snapshot(name, quotes.get(name), now) for name in symbols if name in quotes})
+
+    def retrieve(self, request: Request, symbol: str) -> Response:
+        name, now = symbol_of(symbol), clock.read().now
+        quote = current_market().latest([name], at=now).get(name)
+        if quote is None:
+            raise not_found(f"no snapshot found for {symbol_text(name)}")
+        return Response({"symbol": symbol_text(name), **stock_snapshot(name, quote, now)})
+
+
+class OptionSnapshotViewSet(AlpacaViewSet):
+    """Of contracts that are named, or of an underlying's chain; by symbol, in pages."""
+
+    def list(self, request: Request) -> Response:
+        return self._page([parse_symbol(name) for name in self.query.symbols() if parse_symbol(name).is_option])
+
+    def chain(self, request: Request, underlying: str) -> Response:
+        name, now = symbol_of(underlying), clock.read().now
+        spot = listing.spot_of(current_market().latest([name], at=now).get(name))
+        wanted = self._wanted()
+        contracts = listing.chain(name, spot=spot, at=now) if spot else []
+        return self._page([contract for contract in contracts if wanted(contract)])
+
+    def _page(self, contracts: Iterable[Instrument]) -> Response:
+        limit, now = self.query.whole("limit", SNAPSHOTS, most=MAX_SNAPSHOTS), clock.read().now
+        after = self.query.text("page_token")
+        rows = sorted((contract for contract in contracts if contract.symbol > after), key=lambda contract: contract.symbol)
+        page = rows[:limit]
+        stocks = {contract.underlying for contract in page}
+        quotes = current_market().latest([*stocks, *(contract.symbol for contract in page)], at=now)
+        since = self.query.instant("updated_since")
+        found = {
+            symbol_text(contract.symbol): option_snapshot(contract, quotes, now)
+            for contract in page
+            if (quote := quotes.get(contract.symbol)) is not None and (since is None or quote.quoted_at >= since)
+        }
+        following = page[-1].symbol if len(rows) > limit else None
+        return Response({"snapshots": found, "next_page_token": following})
+
+    def _wanted(self) -> Callable[[Instrument], bool]:
+        query = self.query
+        right, root = query.word("type", ("call", "put", ""), ""), query.text("root_symbol").upper()
+        low, high = query.number("strike_price_gte"), query.number("strike_price_lte")
+        on, least, most = (query.day(f"expiration_date{end}") for end in ("", "_gte", "_lte"))
+
+        def wanted(item: Instrument) -> bool:
+            expiry, strike, kind = item.contract
+            return (
+                (not right or kind == right)
+                and (not root or item.root == root)
+                and (low is None or strike >= low)
+                and (high is None or strike <= high)
+                and (on is None or expiry == on)
+                and (least is None or expiry >= least)
+                and (most is None or expiry <= most)
+            )
+
+        return wanted
+
+
+def stock_snapshot(symbol: str, quote: Quote | None, now: datetime) -> dict[str, Any]:
+    """Each part that there is; bars of a market that keeps no past are left out."""
+    stands = None if quote is None else shapes.past(quote)
+    today = DAY.begin(now)
+    before = calendar().previous(today)
+    yesterday = None if before is None else day_bar(symbol, DAY.begin(before.open), before.close)
+    parts = {
+        "latestTrade": stands and shapes.trade(stands, option=False),
+        "latestQuote": stands and shapes.quote(stands, option=False),
+        "minuteBar": whole_minute(symbol, now),
+        "dailyBar": day_bar(symbol, today, now),
+        "prevDailyBar": yesterday,
+    }
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def option_snapshot(contract: Instrument, quotes: Mapping[str, Quote], now: datetime) -> dict[str, Any]:
+    """Quote and trade; volatility and all greeks where the middle of the quote gives one, and none of them elsewhere."""
+    quote, stock = quotes[contract.symbol], quotes.get(contract.underlying)
+    stands: PastQuote = shapes.past(quote)
+    found: dict[str, Any] = {"latestQuote": shapes.quote(stands, option=True)}
+    if (trade := shapes.trade(stands, option=True)) is not None:
+        found["latestTrade"] = trade
+    volatility, greeks = analytics(contract, quote.mid, listing.spot_of(stock), now)
+    if volatility is not None:
+        found["impliedVolatility"], found["greeks"] = volatility, greeks
+    return found
+
+
+def whole_minute(symbol: str, now: datetime) -> dict[str, Any] | None:
+    """The last minute that is over, of the last ten; None where it had no quote."""
+    ends = MINUTE.begin(now)
+    found = list(
+        bars(current_market(), symbol, MINUTE, start=ends - timedelta(minutes=10), until=ends - timedelta(microseconds=1))
+    )
+    return shapes.bar(found[-1]) if found else None
+
+
+def day_bar(symbol: str, begins: datetime, until: datetime) -> dict[str, Any] | None:
+    """The bar of a day so far; None where it had no quote."""
+    found: list[Bar] = list(bars(current_market(), symbol, DAY, start=begins, until=until))
+    return shapes.bar(found[0]) if found else None
