@@ -1,24 +1,20 @@
 """Alpaca's addresses, as its clients write them: without a last slash, and never redirected."""
 
-from django.urls import URLPattern, path, re_path
+from django.urls import re_path
 
 from papertrade.api.alpaca.account import AccountViewSet, ConfigurationViewSet
 from papertrade.api.alpaca.activities import ActivityViewSet
 from papertrade.api.alpaca.assets import AnnouncementViewSet, AssetViewSet, OptionContractViewSet
 from papertrade.api.alpaca.clock import CalendarViewSet, ClockViewSet
+from papertrade.api.alpaca.data.urls import urlpatterns as data_urls
 from papertrade.api.alpaca.errors import endpoint_not_found
 from papertrade.api.alpaca.history import PortfolioHistoryViewSet
 from papertrade.api.alpaca.orders import OrderViewSet
 from papertrade.api.alpaca.positions import PositionViewSet
-from papertrade.api.alpaca.views import AlpacaViewSet
+from papertrade.api.alpaca.routes import at
 from papertrade.api.alpaca.watchlists import WatchlistViewSet
 
 app_name = "alpaca"
-
-
-def at(address: str, viewset: type[AlpacaViewSet], **actions: str) -> URLPattern:
-    """An address and what each method does there."""
-    return path(address, viewset.as_view(actions))
 
 
 urlpatterns = [
@@ -49,6 +45,7 @@ urlpatterns = [
         get="retrieve", put="update", post="add", delete="destroy",
     ),
     at("v2/watchlists/<str:watchlist_id>/<str:symbol>", WatchlistViewSet, delete="remove"),
+    *data_urls,
     re_path(r"^v2(?:/.*)?$", endpoint_not_found),
     re_path(r"^v1beta\d(?:/.*)?$", endpoint_not_found),
 ]  # fmt: skip

@@ -3,21 +3,17 @@
 Here, and only here, prices are JSON numbers and times nanoseconds, as the hosted product sends them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cached_property
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata import clock, listing, option_pricing
-from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, read_symbol
+from marketdata import clock, listing
+from marketdata.contract_now import ContractNow
+from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
-from marketdata.sessions import calendar
 from papertrade.api.kit.authentication import MayRead
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import ApiViewSet, Rows
@@ -27,60 +23,10 @@ from papertrade.api.market.hosted_serializers import (
     ContractSnapshotSerializer,
     ExpirationsAnswerSerializer,
     FoundTickerSerializer,
-    GreeksSerializer,
     LastStockQuoteAnswerSerializer,
     StockSnapshotAnswerSerializer,
 )
 from papertrade.lib.errors import NotFound
-
-
-@dataclass(frozen=True)
-class ContractNow:
-    """An option contract with its latest quote and its stock's, and what the midpoint says of it at an instant."""
-
-    contract: Instrument
-    quote: Quote | None
-    stock: Quote
-    at: datetime
-    exercise_style = "american"
-
-    def __getattr__(self, name: str) -> Any:
-        """The contract's own details."""
-        return getattr(self.contract, name)
-
-    @property
-    def spot(self) -> Decimal | None:
-        return listing.spot_of(self.stock)
-
-    @property
-    def break_even(self) -> Decimal | None:
-        mid = self.quote.mid if self.quote else None
-        if mid is None or self.contract.strike is None:
-            return None
-        return self.contract.strike + (mid if self.contract.right == OptionRight.CALL else -mid)
-
-    @cached_property
-    def _terms(self) -> dict[str, Any]:
-        expiry = self.contract.expiry or date.max
-        return {
-            "spot": float(self.spot or 0),
-            "strike": float(self.contract.strike or 0),
-            "years": (calendar().last_on_or_before(expiry).close - self.at).total_seconds()
-            / option_pricing.SECONDS_PER_YEAR,
-            "is_call": self.contract.right == OptionRight.CALL,
-        }
-
-    @cached_property
-    def volatility(self) -> float | None:
-        """Implied by the midpoint; None where the quote allows none."""
-        mid = self.quote.mid if self.quote else None
-        return option_pricing.implied_volatility(price=float(mid), **self._terms) if mid and self.spot else None
-
-    @property
-    def greeks(self) -> Mapping[str, float | None]:
-        if self.volatility is None:
-            return dict.fromkeys(GreeksSerializer().fields)
-        return option_pricing.greeks(volatility=self.volatility, **self._terms)
 
 
 class HostedViewSet(ApiViewSet):

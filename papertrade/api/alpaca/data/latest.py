@@ -9,10 +9,10 @@ from rest_framework.response import Response
 
 from marketdata import clock, listing
 from marketdata.bars import Bar, Timeframe, bars
+from marketdata.contract_now import ContractNow
 from marketdata.feeds.past import PastQuote
 from marketdata.instruments import Instrument, parse_symbol
 from marketdata.markets.current import current_market
-from marketdata.option_analytics import analytics
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
 from papertrade.api.alpaca.data import shapes
@@ -32,10 +32,16 @@ class LatestViewSet(AlpacaViewSet):
     option = False
 
     def quotes(self, request: Request, symbol: str = "") -> Response:
-        return self._answer("quote", symbol, lambda name, quote: quote and shapes.quote(shapes.past(quote), option=self.option))
+        def make(name: str, quote: Quote | None) -> dict[str, Any] | None:
+            return None if quote is None else shapes.quote(shapes.past(quote), option=self.option)
+
+        return self._answer("quote", symbol, make)
 
     def trades(self, request: Request, symbol: str = "") -> Response:
-        return self._answer("trade", symbol, lambda name, quote: quote and shapes.trade(shapes.past(quote), option=self.option))
+        def make(name: str, quote: Quote | None) -> dict[str, Any] | None:
+            return None if quote is None else shapes.trade(shapes.past(quote), option=self.option)
+
+        return self._answer("trade", symbol, make)
 
     def bars(self, request: Request, symbol: str = "") -> Response:
         return self._answer("bar", symbol, lambda name, quote: whole_minute(name, self.now))
@@ -67,7 +73,9 @@ class SnapshotViewSet(AlpacaViewSet):
     def list(self, request: Request) -> Response:
         symbols, now = self.query.symbols(), clock.read().now
         quotes = current_market().latest(symbols, at=now)
-        return Response({symbol_text(name): stock_snapshot(name, quotes.get(name), now) for name in symbols if name in quotes})
+        return Response(
+            {symbol_text(name): stock_snapshot(name, quotes.get(name), now) for name in symbols if name in quotes}
+        )
 
     def retrieve(self, request: Request, symbol: str) -> Response:
         name, now = symbol_of(symbol), clock.read().now
@@ -93,7 +101,9 @@ class OptionSnapshotViewSet(AlpacaViewSet):
     def _page(self, contracts: Iterable[Instrument]) -> Response:
         limit, now = self.query.whole("limit", SNAPSHOTS, most=MAX_SNAPSHOTS), clock.read().now
         after = self.query.text("page_token")
-        rows = sorted((contract for contract in contracts if contract.symbol > after), key=lambda contract: contract.symbol)
+        rows = sorted(
+            (contract for contract in contracts if contract.symbol > after), key=lambda contract: contract.symbol
+        )
         page = rows[:limit]
         stocks = {contract.underlying for contract in page}
         quotes = current_market().latest([*stocks, *(contract.symbol for contract in page)], at=now)
@@ -150,9 +160,8 @@ def option_snapshot(contract: Instrument, quotes: Mapping[str, Quote], now: date
     found: dict[str, Any] = {"latestQuote": shapes.quote(stands, option=True)}
     if (trade := shapes.trade(stands, option=True)) is not None:
         found["latestTrade"] = trade
-    volatility, greeks = analytics(contract, quote.mid, listing.spot_of(stock), now)
-    if volatility is not None:
-        found["impliedVolatility"], found["greeks"] = volatility, greeks
+    if stock is not None and (standing := ContractNow(contract, quote, stock, now)).volatility is not None:
+        found["impliedVolatility"], found["greeks"] = standing.volatility, standing.greeks
     return found
 
 
@@ -160,7 +169,9 @@ def whole_minute(symbol: str, now: datetime) -> dict[str, Any] | None:
     """The last minute that is over, of the last ten; None where it had no quote."""
     ends = MINUTE.begin(now)
     found = list(
-        bars(current_market(), symbol, MINUTE, start=ends - timedelta(minutes=10), until=ends - timedelta(microseconds=1))
+        bars(
+            current_market(), symbol, MINUTE, start=ends - timedelta(minutes=10), until=ends - timedelta(microseconds=1)
+        )
     )
     return shapes.bar(found[-1]) if found else None
 

@@ -65,15 +65,16 @@ class SeriesViewSet(AlpacaViewSet):
         if not symbols:
             raise bad_input("symbols is required")
         limit = self.query.whole("limit", DEFAULT_LIMIT, most=MAX_LIMIT)
-        span, found, following = self._span(), {}, None
+        found: dict[str, Any] = {}
+        span, following = self._span(), None
         for name, begin in self._places(sorted(symbols), span):
             if begin.until < begin.start:
                 continue
-            rows: Iterable[dict[str, Any]] = read(name, begin)
+            series: Iterable[dict[str, Any]] = read(name, begin)
             if begin.descending:
-                rows = reversed(list(rows))
-            left = limit - sum(map(len, found.values()))
-            page = list(islice(rows, left + 1))
+                series = reversed(list(series))
+            left = limit - sum(len(rows) for rows in found.values())
+            page = list(islice(series, left + 1))
             if len(page) > left:
                 last = page[left - 1]["t"] if left else ""
                 following, page = f"{symbol_text(name)}|{last}", page[:left]
@@ -108,7 +109,9 @@ class SeriesViewSet(AlpacaViewSet):
             if name == symbol_of(reached) and at:
                 last = read_instant(at, "page_token")
                 rest = (
-                    span._replace(until=last - MICROSECOND) if span.descending else span._replace(start=last + MICROSECOND)
+                    span._replace(until=last - MICROSECOND)
+                    if span.descending
+                    else span._replace(start=last + MICROSECOND)
                 )
                 yield name, rest
             else:

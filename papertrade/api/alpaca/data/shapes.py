@@ -15,10 +15,8 @@ OPTION_CONDITION, STOCK_CONDITION = "A", "R"
 
 def past(quote: Quote) -> PastQuote:
     """A live quote as one of the past."""
-    return PastQuote(
-        quote.quoted_at, *(None if side is None else float(side) for side in (quote.bid, quote.ask)),
-        float(quote.bid_size or 0), float(quote.ask_size or 0),
-    )  # fmt: skip
+    bid, ask = (None if side is None else float(side) for side in (quote.bid, quote.ask))
+    return PastQuote(quote.quoted_at, bid, ask, float(quote.bid_size or 0), float(quote.ask_size or 0))
 
 
 def quote(found: PastQuote, *, option: bool) -> dict[str, Any]:
