@@ -10,6 +10,7 @@ from typing import Any
 from marketdata import option_pricing
 from marketdata.instruments import Instrument, OptionRight
 from marketdata.listing import spot_of
+from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
 
@@ -50,6 +51,7 @@ class ContractNow:
             "years": (calendar().last_on_or_before(expiry).close - self.at).total_seconds()
             / option_pricing.SECONDS_PER_YEAR,
             "is_call": self.contract.right == OptionRight.CALL,
+            "rate": current_market().interest_rate,
         }
 
     @cached_property

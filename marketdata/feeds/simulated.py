@@ -36,6 +36,7 @@ LAYER_STRENGTH = 0.85  # makes the layers' sum about as volatile as the ticker s
 BID, ASK = 0, 1  # places of the two sides
 CENT = Decimal("0.01")
 NICKEL = Decimal("0.05")
+RATE = 0.0  # cash earns nothing here, so a price that discounts its strike would be one to win against
 NICKEL_FROM = 3.0  # USD: option prices from here on move by five cents
 MASK = (1 << 64) - 1
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -169,8 +170,10 @@ class SimulatedFeed:
         step = NICKEL if value >= NICKEL_FROM else CENT
         shift = self._hash(instrument.symbol, "requote", _microseconds(stamp) // (REQUOTE // INSTANT)) % 3 - 1
         low, high = value - width / 2.0, value + width / 2.0
-        bid = step * (math.floor(low / float(step)) + shift)
-        ask = step * max(math.ceil(high / float(step)) + shift, 1)
+        # However the makers shift it, no bid is above the value and no ask below it: then as little can be won against the
+        # quotes as against the values, and that is nothing (see `smile`).
+        bid = step * min(math.floor(low / float(step)) + shift, math.floor(value / float(step)))
+        ask = step * max(math.ceil(high / float(step)) + shift, math.ceil(value / float(step)), 1)
         noise = self._hash(instrument.symbol, "book", _microseconds(stamp))
         size = Decimal(1 + noise % 60)
         if bid <= 0:
@@ -185,6 +188,7 @@ class SimulatedFeed:
             years=years_left(instrument.contract.expiry, stamp),
             volatility=self.implied_volatility(instrument, spot, stamp),
             is_call=instrument.right == OptionRight.CALL,
+            rate=RATE,
         )
 
     def implied_volatility(self, instrument: Instrument, spot: float, stamp: datetime) -> float:

@@ -9,6 +9,7 @@ from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
 from marketdata.feeds.past import KeepsPast, PastQuote
 from marketdata.instruments import parse_symbol
+from marketdata.option_pricing import RISK_FREE_RATE
 from marketdata.quotes import Quote
 
 
@@ -20,6 +21,7 @@ class Market:
     """One of the three markets. `manual` = its clock moves only when told to; `has_book` = its quotes are in the book."""
 
     has_book = True
+    interest_rate = RISK_FREE_RATE  # that options are priced by, a fraction a year
 
     def __init__(self, name: str, feed: Feed) -> None:
         self.name = name

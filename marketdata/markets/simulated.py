@@ -8,7 +8,7 @@ from django.conf import settings
 
 from marketdata import clock
 from marketdata.feeds import FeedCursor
-from marketdata.feeds.simulated import SimulatedFeed
+from marketdata.feeds.simulated import RATE, SimulatedFeed
 from marketdata.markets.base import Market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
@@ -20,6 +20,7 @@ class SimulatedMarket(Market):
     """Synthetic quotes, computed where they are needed; nights, weekends and holidays are skipped."""
 
     has_book = False
+    interest_rate = RATE
 
     feed: SimulatedFeed
 

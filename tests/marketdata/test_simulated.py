@@ -1,14 +1,19 @@
 """The simulated market: the same quotes for every process, step and order of asking, and plausible ones."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import chain
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import chain, pairwise
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from marketdata.feeds import Interest
 from marketdata.feeds.simulated import BEFORE_OPEN, TICK, SimulatedFeed
 from marketdata.feeds.universe import TICKERS
-from marketdata.option_pricing import black_scholes, greeks
+from marketdata.instruments import OptionRight, option_symbol
+from marketdata.listing import STRIKE_STEPS, WIDEST_STRIKE_STEP
+from marketdata.option_pricing import SMILE_CURVE, SMILE_SLOPE, black_scholes, greeks
 from marketdata.sessions import calendar
 
 pytestmark = pytest.mark.django_db
@@ -107,15 +112,9 @@ def test_a_worthless_option_has_no_bid() -> None:
 
 def test_black_scholes_against_hulls_example() -> None:
     """S 42, K 40, r 10 %, volatility 20 %, half a year: call 4.76, put 0.81 (Hull, Options, Futures and Other Derivatives)."""
-    import marketdata.option_pricing as pricing
-
-    rate, pricing.RISK_FREE_RATE = pricing.RISK_FREE_RATE, 0.10
-    try:
-        terms = {"spot": 42.0, "strike": 40.0, "years": 0.5, "volatility": 0.2}
-        assert black_scholes(**terms, is_call=True) == pytest.approx(4.76, abs=0.005)
-        assert black_scholes(**terms, is_call=False) == pytest.approx(0.81, abs=0.005)
-    finally:
-        pricing.RISK_FREE_RATE = rate
+    terms = {"spot": 42.0, "strike": 40.0, "years": 0.5, "volatility": 0.2, "rate": 0.10}
+    assert black_scholes(**terms, is_call=True) == pytest.approx(4.76, abs=0.005)
+    assert black_scholes(**terms, is_call=False) == pytest.approx(0.81, abs=0.005)
 
 
 def test_greeks_are_the_slopes_of_the_price() -> None:
@@ -125,3 +124,58 @@ def test_greeks_are_the_slopes_of_the_price() -> None:
     assert greeks(**terms)["delta"] == pytest.approx((up - down) / (2 * step), rel=1e-4)
     up, down = (black_scholes(**{**terms, "volatility": 0.25 + sign * step}) for sign in (1, -1))
     assert greeks(**terms)["vega"] == pytest.approx((up - down) / (2 * step) / 100, rel=1e-4)
+
+
+def test_smile_keeps_to_the_bound_that_rules_out_arbitrage() -> None:
+    assert 0 < SMILE_CURVE * (1 + abs(SMILE_SLOPE)) <= 2, "Gatheral and Jacquier 2014, remark 4.4"
+
+
+@given(
+    ticker=st.sampled_from(sorted(TICKERS)), seed=st.integers(1, 50), minutes=st.integers(0, 389),
+    middle=st.floats(0.2, 3.0), right=st.sampled_from(OptionRight),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(ticker="SPY", seed=1, minutes=30, middle=1.1, right=OptionRight.PUT)
+def test_nothing_can_be_won_against_the_whole_chain(
+    ticker: str, seed: int, minutes: int, middle: float, right: OptionRight
+) -> None:
+    """Strikes from a fifth to thrice the stock's price, expiries from today to years ahead, all at one instant: whoever buys at
+    asks and sells at bids pays for what may be worth something, and gets no more than the most that it may cost.
+    """
+    feed, at = SimulatedFeed(seed), OPEN + timedelta(minutes=minutes)
+    session = calendar().on(OPEN.date())
+    spot, is_call = Decimal(repr(feed.spot(ticker, at, session))), right is OptionRight.CALL
+    step = next((step for up_to, step in STRIKE_STEPS if spot <= up_to), WIDEST_STRIKE_STEP)
+    nearest = max(round(spot * Decimal(repr(middle)) / step), 2)
+    strikes = [step * place for place in (nearest - 1, nearest, nearest + 1, 2 * nearest)]
+    chains = []
+    for expiry in (date(2025, 11, 20), date(2025, 11, 21), date(2025, 12, 19), date(2026, 11, 20), date(2028, 1, 21)):
+        row = [
+            feed._sides(option_symbol(ticker.replace(".", ""), expiry, right, strike), at, session)[:2]
+            for strike in strikes
+        ]
+        chains.append([(bid or Decimal(0), ask) for bid, ask in row])
+
+    for quotes in chains:
+        for strike, (bid, ask) in zip(strikes, quotes, strict=True):
+            assert ask >= (spot - strike if is_call else strike - spot), "an option is worth its exercise"
+            assert bid <= (spot if is_call else strike), "and never more than what it can bring"
+        for (low, (low_bid, low_ask)), (high, (high_bid, high_ask)) in pairwise(zip(strikes, quotes, strict=True)):
+            dear_ask, cheap_bid = (low_ask, high_bid) if is_call else (high_ask, low_bid)
+            dear_bid, cheap_ask = (low_bid, high_ask) if is_call else (high_bid, low_ask)
+            assert dear_ask >= cheap_bid, "the better strike costs more"
+            assert dear_bid - cheap_ask <= high - low, "and no more than strikes differ"
+        (_, first_ask), (second_bid, _), (_, third_ask) = quotes[:3]
+        assert first_ask + third_ask >= 2 * second_bid, "a butterfly costs something"
+    for sooner, later in pairwise(chains):
+        for (bid, _), (_, ask) in zip(sooner, later, strict=True):
+            assert ask >= bid, "more time costs more"
+
+
+def test_a_put_deep_in_the_money_is_not_below_its_exercise() -> None:
+    """SPY 720 puts were offered at 66.85 where exercising one was worth 70.79."""
+    feed, session = SimulatedFeed(1), calendar().on(OPEN.date())
+    spot = feed.spot("SPY", OPEN, session)
+    strike = Decimal(round(spot * 1.1))
+    bid, ask, *_ = feed._sides(option_symbol("SPY", date(2026, 12, 18), OptionRight.PUT, strike), OPEN, session)
+    assert float(ask) >= float(strike) - spot and bid is not None and float(bid) > 0.9 * (float(strike) - spot)
