@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import redis
+from django.conf import settings
 
 from marketdata import clock
 from marketdata.feeds.live.intake import LineState
@@ -18,6 +19,8 @@ from papertrade.lib.valkey import client
 KEY = "papertrade:feed"
 SILENT_AFTER = timedelta(seconds=15)
 NAMED_LEFT_OUT = 10
+CLOCK_BEHIND = timedelta(seconds=-0.5)  # quotes from the future by more than this: this machine's clock is slow
+NOT_REAL_TIME = timedelta(seconds=60)  # older than this in the middle: they are not what the feed is said to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class LineReport:
     polled: int
     left_out: list[str]
     left_out_count: int
+
+    @property
+    def serves(self) -> bool:
+        """Whether quotes come in by it."""
+        return self.state in {State.STREAMING, State.POLLING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,41 @@ class FeedState:
     @property
     def serves(self) -> bool:
         """Whether quotes come in by any line."""
-        return not self.is_old and any(line.state in {State.STREAMING, State.POLLING} for line in self.lines)
+        return not self.is_old and any(line.serves for line in self.lines)
 
-    def grade_of(self, feed: str) -> str | None:
-        """The grade of a feed by the word that its quotes carry, or None where no line has it."""
-        return next((line.grade for line in self.lines if feed == line.feed or feed.startswith(f"{line.feed}:")), None)
+    @property
+    def state(self) -> str:
+        """The state of the worst line; empty before the first has said anything."""
+        return next((line.state for line in self.lines if not line.serves), self.lines[0].state if self.lines else "")
+
+    @property
+    def problems(self) -> list[str]:
+        """What an operator should know and do, one sentence each."""
+        found = [
+            f"The provider's {line.name} ({line.feed}) are {line.state}: {line.reason or 'it gives no reason.'}"
+            for line in self.lines
+            if not line.serves
+        ]
+        found += [
+            f"{line.left_out_count} symbols have no quotes, as {line.feed} has no room for them: {', '.join(line.left_out)}."
+            for line in self.lines
+            if line.left_out_count
+        ]
+        if self.recording_problem:
+            found.append(self.recording_problem)
+        if self.lag_seconds is not None and (said := judge_lag(timedelta(seconds=self.lag_seconds))):
+            found.append(said)
+        return found
+
+
+def judge_lag(lag: timedelta) -> str:
+    """What a median lag says about this machine's clock or the plan; empty where all is well. The delay is taken off."""
+    seconds = lag.total_seconds()
+    if lag < CLOCK_BEHIND:
+        return f"This machine's clock is {-seconds:.1f} s behind the exchange's: let it follow a time server (NTP)."
+    if lag > NOT_REAL_TIME:
+        return f"The quotes are {seconds:.0f} s late: the plan delivers delayed ones, or this machine's clock is ahead."
+    return ""
 
 
 def line_report(state: LineState) -> LineReport:
@@ -81,6 +119,12 @@ def publish(state: FeedState) -> None:
     lines = [{name: getattr(line, name) for name in LineReport.__slots__} for line in state.lines]
     body = {name: getattr(state, name) for name in FeedState.__slots__ if name != "lines"}
     client().set(KEY, json.dumps({**body, "lines": lines}))
+
+
+def in_force() -> FeedState | None:
+    """The state of a live market's feed; None in the other markets, and where the leader has told nothing for a while."""
+    state = read() if settings.PAPERTRADE_MARKET == clock.LIVE else None
+    return None if state is None or state.is_old else state
 
 
 def read() -> FeedState | None:

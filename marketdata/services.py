@@ -1,6 +1,6 @@
 """Writing the market's rows: sessions from the exchange's calendar, quotes kept as evidence."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
@@ -30,6 +30,22 @@ def sync_sessions() -> int:
         TradingSession.objects.filter(date__gte=FIRST_DAY).exclude(date__in=[row.date for row in rows]).delete()
     sessions.drop_calendar()
     return len(rows)
+
+
+def is_open_by_the_rules(at: datetime) -> bool:
+    """Whether the exchange is open then, asked without a database."""
+    opens, closes = last_session_by_the_rules(at)
+    return opens <= at < closes
+
+
+def last_session_by_the_rules(at: datetime) -> tuple[datetime, datetime]:
+    """Open and close of the last session that has begun by then, asked without a database."""
+    import exchange_calendars
+
+    start, end = (at.date() - timedelta(days=14)).isoformat(), (at.date() + timedelta(days=7)).isoformat()
+    schedule = exchange_calendars.get_calendar(EXCHANGE, start=start, end=end).schedule
+    hours = zip(*(schedule[column].dt.to_pydatetime() for column in ("open", "close")), strict=True)
+    return max((opens, closes) for opens, closes in hours if opens <= at)
 
 
 def sessions_reach_far() -> bool:

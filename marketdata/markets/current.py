@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -51,7 +52,7 @@ def _build() -> Market:
 
 
 def _live_feed(provider: str) -> LiveFeed:
-    module, options = import_module(PROVIDERS[provider]), provider_options()
+    module, options = provider_module(provider), provider_options()
     try:
         module.check(options)
     except BadOptions as problem:
@@ -59,6 +60,11 @@ def _live_feed(provider: str) -> LiveFeed:
     folder = None if settings.PAPERTRADE_RECORD == NOT_RECORDED else Path(settings.PAPERTRADE_RECORD)
     build = partial(module.provider, options)
     return LiveFeed(f"live:{provider}", build, folder=folder, known=known_quotes)
+
+
+def provider_module(provider: str) -> Any:
+    """The module of a provider, by the name in the settings."""
+    return import_module(PROVIDERS[provider])
 
 
 def provider_options() -> ProviderOptions:

@@ -23,6 +23,7 @@ from marketdata.instruments import parse_symbol
 from marketdata.markets.base import Market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
+from papertrade.lib import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,8 @@ class LiveMarket(Market):
         if needed == self._needed and now < self._attends_again_at:
             return
         self._needed, self._attends_again_at = needed, now + ATTEND_SECONDS
+        for (what, reason), amount in self.feed.intake.take_counted().items():
+            metrics.LIVE[what].labels(reason).inc(amount)
         try:
             self.feed.thread.want(ranked(orders, held, wanted.watched()))
             for underlying in wanted.take_wanted_chains():

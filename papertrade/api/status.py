@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.services import MAX_ACTIVE_ACCOUNTS
+from papertrade.api.kit.feed import FeedSerializer, feed_now
 from papertrade.api.kit.fields import Count, Text
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.serializers import WireSerializer
@@ -36,12 +37,13 @@ class LimitsSerializer(WireSerializer):
 
 
 class StatusSerializer(WireSerializer):
-    """ok, or degraded where a part does not answer."""
+    """ok, or degraded where a part does not answer. `feed`: of a live market."""
 
     status = Text()
     request_id = Text()
     services = serializers.DictField(child=ServiceSerializer(), read_only=True)
     limits = LimitsSerializer()
+    feed = FeedSerializer(allow_null=True)
 
 
 class StatusViewSet(ApiViewSet):
@@ -65,6 +67,7 @@ class StatusViewSet(ApiViewSet):
                     "requests_minute": settings.PAPERTRADE_RATE_LIMIT_MINUTE,
                     "requests_day": settings.PAPERTRADE_RATE_LIMIT_DAY,
                 },
+                "feed": feed_now(),
             }
         )
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
+from django.urls import path
 
 from marketdata import clock
+from papertrade.backoffice.live import live_page
 from papertrade.dashboard.forms import StaffSignInForm
 from papertrade.lib.admin.cells import exchange_time
 from papertrade.operations import health
@@ -30,7 +33,11 @@ class Site(AdminSite):
         if self.has_permission(request):
             context["exchange_time"] = _exchange_time()
             context["warnings"] = health.warnings()
+            context["is_live"] = settings.PAPERTRADE_MARKET == clock.LIVE
         return context
+
+    def get_urls(self) -> list[Any]:
+        return [path("live/", self.admin_view(live_page), name="live"), *super().get_urls()]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         apps = super().get_app_list(request, app_label)

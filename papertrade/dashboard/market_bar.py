@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 
-from marketdata import clock
+from marketdata import clock, feed_state
 from marketdata.sessions import calendar
 from papertrade.dashboard import words
 from papertrade.lib.errors import PapertradeError
@@ -19,7 +20,7 @@ register = template.Library()
 
 @dataclass(frozen=True, slots=True)
 class MarketBar:
-    """The market now. `changes_at` is the next close while it is open, else the next open."""
+    """The market now. `changes_at` is the next close while it is open, else the next open; `trouble` is with the provider."""
 
     market: str
     title: str
@@ -28,6 +29,7 @@ class MarketBar:
     is_open: bool
     changes_at: datetime
     speed: Decimal
+    trouble: str
 
     @property
     def still(self) -> bool:
@@ -49,7 +51,40 @@ def market_bar() -> MarketBar | None:
     except (clock.ClockNotStarted, PapertradeError):
         return None
     title, warning = words.MARKET[reading.market]
-    return MarketBar(reading.market, title, warning, reading.now, session is not None, changes_at, reading.speed)
+    status = feed_state.in_force()
+    return MarketBar(
+        market=reading.market, title=title, warning=f"{_honesty(status)} {warning}".strip(), now=reading.now,
+        is_open=session is not None, changes_at=changes_at, speed=reading.speed, trouble=_trouble(reading.market, status),
+    )  # fmt: skip
+
+
+def _honesty(status: feed_state.FeedState | None) -> str:
+    """What the quotes of a live market are, one sentence a grade, each with its feed where there are several."""
+    if status is None:
+        return ""
+    grades = {line.grade: line.feed for line in status.lines}
+    said = [
+        words.GRADE.get(grade, grade) if len(grades) == 1 else f"{feed}: {words.GRADE.get(grade, grade)}"
+        for grade, feed in grades.items()
+    ]
+    if settings.PAPERTRADE_DELAY_SECONDS:
+        said.append(f"This market runs {round(settings.PAPERTRADE_DELAY_SECONDS / 60)} minutes late.")
+    return " ".join(said)
+
+
+def _trouble(market: str, status: feed_state.FeedState | None) -> str:
+    """What is not as it should be with the provider of a live market; empty in the others."""
+    if market != clock.LIVE:
+        return ""
+    if status is None:
+        return "Nothing is known of the provider."
+    lines = [
+        f"{line.feed} {words.LINE_STATE[line.state]}"
+        for line in status.lines
+        if line.state in words.LINE_STATE and (not line.serves or line.reason)  # polled for a reason, or not at all
+    ]
+    left_out = sum(line.left_out_count for line in status.lines)
+    return ", ".join(lines + ([f"{left_out} symbols without quotes"] if left_out else []))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,25 @@ LEDGER_KIND = {"opening": "Opening", "buy": "Buy", "sell": "Sell", "settlement":
 MARKET = {
     "simulated": ("Simulated market", "Every price is invented. Nothing here is a real quote."),
     "recorded": ("Recorded market", "Prices of the past are replayed. Nothing here is happening now."),
-    "live": ("Live quotes, paper money", "Prices are real. Orders go nowhere and move no money."),
+    "live": ("Live quotes, paper money", "Orders go nowhere and move no money."),
+}
+
+# What the band says of a live market's quotes, by their grade.
+GRADE = {
+    "nbbo": "The national best bid and offer, in real time.",
+    "single_venue": "Quotes of one exchange alone, often wider than the market's.",
+    "indicative": "Quotes that the provider has changed: nobody quoted exactly this.",
+    "delayed": "Quotes that are some minutes late.",
+    "pushed": "Quotes of whoever pushes them.",
+    "test": "Quotes that the provider invents to try the wiring.",
+}
+
+# What the band says of a provider's line, by its state; nothing where quotes stream.
+LINE_STATE = {
+    "connecting": "connecting",
+    "polling": "polled",
+    "interrupted": "interrupted",
+    "refused": "refused by the provider",
 }
 
 

@@ -49,6 +49,22 @@ REFUSED = Counter(
     "papertrade_refused", "Requests that were answered without Django: too large, too slow, busy.", ["code"]
 )
 CUT_OFF = Counter("papertrade_cut_off", "Connections that were ended for being slow, idle or too many.", ["why"])
+# Of the live market's provider, by the words in which it is counted (marketdata.feeds.live.protocol.Count and the intake).
+LIVE = {
+    word: Counter(f"papertrade_live_{word}", meaning, ["reason"])
+    for word, meaning in {
+        "messages": "Quotes that came from the provider, good or bad.",
+        "bad": "Messages that were no quote.",
+        "taken": "Quotes that the market took.",
+        "conflated": "Quotes that a newer one of the same symbol overtook before a step took them.",
+        "refused": "Quotes that the market did not take: out_of_order, duplicate, crowded and the like.",
+        "reconnects": "Connections to the provider that ended.",
+        "gap_seconds": "Time without a stream while the exchange was open.",
+        "rest_calls": "Requests to the provider, by purpose.",
+        "rest_failures": "Requests to the provider that failed.",
+    }.items()
+}
+STEP_SECONDS = Histogram("papertrade_step_seconds", "A step of the market, the gate closed.", buckets=BUCKETS_SECONDS)
 SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, locked_out.", ["outcome"])
 
 

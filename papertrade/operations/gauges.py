@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from marketdata import clock
+from marketdata import clock, feed_state
 from marketdata.models import MarketClock
 from orders.models import SweepChunk
 from papertrade.lib import metrics
@@ -40,6 +40,7 @@ class States(Collector):
             yield from _queue()
         if found["database"]:
             yield from _market()
+            yield from _provider()
             yield from _runs()
             yield from _audit()
 
@@ -65,6 +66,27 @@ def _market() -> Iterator[GaugeMetricFamily]:
             age.add_metric([source], (now - newest).total_seconds())
     yield silent
     yield age
+
+
+def _provider() -> Iterator[GaugeMetricFamily]:
+    """The lines of a live market's provider; no series in other markets, nor where the leader has told nothing."""
+    status = feed_state.in_force()
+    if status is None:
+        return
+    state = GaugeMetricFamily(
+        "papertrade_live_line", "1 for the state that a line is in.", labels=["line", "feed", "grade", "state"]
+    )
+    symbols = GaugeMetricFamily("papertrade_live_symbols", "Symbols by how a line serves them.", labels=["line", "how"])
+    for line in status.lines:
+        state.add_metric([line.name, line.feed, line.grade, line.state], 1.0)
+        for how, number in (("streamed", line.streamed), ("polled", line.polled), ("left_out", line.left_out_count)):
+            symbols.add_metric([line.name, how], number)
+    yield state
+    yield symbols
+    if status.lag_seconds is not None:
+        yield GaugeMetricFamily(
+            "papertrade_live_lag_seconds", "By how much quotes were late in the middle.", value=status.lag_seconds
+        )
 
 
 def _audit() -> Iterator[GaugeMetricFamily]:

@@ -7,10 +7,11 @@ Three questions: `CHECKS` (which parts answer), `not_ready` (may a load balancer
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from marketdata import clock, quote_book
+from marketdata import clock, feed_state, quote_book
 from marketdata.markets.current import current_market
 from marketdata.models import MarketClock
 from orders.models import Sweep
@@ -98,12 +99,24 @@ def warnings() -> list[str]:
         )
     elif not well(_clock_moves):
         found.append("The clock stands still though the feed is alive. The log of the feed process says why.")
+    else:
+        found += _of_the_provider()
     late = Sweep.objects.filter(finished_at__isnull=True, created_at__lt=clock.wall_now() - SWEEP_LATE)
     found += [
         f"The {sweep} is late: {sweep.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
         for sweep in late
     ]
     return found + _of_the_audit()
+
+
+def _of_the_provider() -> list[str]:
+    """What is wrong with a live market's provider; nothing in the other markets."""
+    if settings.PAPERTRADE_MARKET != clock.LIVE:
+        return []
+    status = feed_state.in_force()
+    if status is None:
+        return ["Nothing is known of the provider: Valkey does not answer, or lost it."]
+    return status.problems
 
 
 def _of_the_audit() -> list[str]:

@@ -9,6 +9,7 @@ from django.db import OperationalError
 from marketdata import clock, gate, quote_book
 from marketdata.markets.current import current_market
 from orders import working
+from papertrade.lib import metrics
 from papertrade.lib.errors import Conflict
 from papertrade.trading.clock import moving
 from papertrade.trading.mover import drop_movers, the_mover
@@ -49,7 +50,7 @@ class FeedProcess:
             self._refill()
             return IDLE_SECONDS
         try:
-            with moving():
+            with moving(), metrics.STEP_SECONDS.time():
                 done = self._step()
         except Conflict:  # an operator's command moves the market just now
             return IDLE_SECONDS

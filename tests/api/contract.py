@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from marketdata.grades import Grade
+
 Check = Callable[[Any], bool]
 
 
@@ -119,6 +121,7 @@ SNAPSHOT = {
 CLOCK = {
     "timestamp": instant, "is_open": switch, "next_open": instant, "next_close": instant,
     "market": one_of("simulated", "recorded", "live"), "speed": lambda value: value is not None,
+    "feed": nullable(obj),
 }  # fmt: skip
 
 SESSION = {"date": day, "open": instant, "close": instant}
@@ -126,6 +129,7 @@ SESSION = {"date": day, "open": instant, "close": instant}
 QUOTE = {
     "symbol": string, "bid": nullable(price), "ask": nullable(price), "bid_size": nullable(qty), "ask_size": nullable(qty),
     "quoted_at": nullable(instant), "age_ms": lambda value: True, "quality": string, "feed": string,
+    "grade": one_of(*map(str, Grade)),
 }  # fmt: skip
 
 GENERATION = {

@@ -136,6 +136,7 @@ class FakeProvider:
         self.unknown: set[str] = set()
         self.hello = True  # whether it says anything at all after the handshake
         self.greeting: list[dict[str, Any]] | None = None  # instead of the usual one, and then the end
+        self.greet_with: Quoted | None = None  # sent to whoever subscribes to it
         self.latest: dict[str, Quoted] = {}
         self.contracts: list[str] = []
         self.rest: Callable[[str, Mapping[str, str]], Answer | None] = lambda path, params: None
@@ -284,6 +285,8 @@ class FakeProvider:
         self._changed.set()
         quotes = [name.removeprefix("O:") for name in peer.subscribed]
         await peer.send({"T": "subscription", "trades": [], "quotes": quotes, "bars": []})
+        if self.greet_with is not None:
+            await peer.quote(self.greet_with)
 
     async def _massive(self, peer: Peer) -> None:
         logs_in = not peer.path.startswith("/v1/ws/")

@@ -14,20 +14,11 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
+from marketdata.grades import Grade
+
 
 class BadOptions(ValueError):
     """The settings of a provider cannot be used together; the message says what to change, and repeats no key."""
-
-
-class Grade(StrEnum):
-    """How honest a feed's quotes are. Shown wherever its prices are; the words are wire values."""
-
-    NBBO = "nbbo"  # the national best bid and offer, in real time
-    SINGLE_VENUE = "single_venue"  # one exchange's own best, often wider than the market's
-    INDICATIVE = "indicative"  # changed by the provider: nobody quoted exactly this
-    DELAYED = "delayed"  # true some minutes ago
-    PUSHED = "pushed"  # whatever the pusher says
-    TEST = "test"  # invented by the provider to try the wiring
 
 
 class State(StrEnum):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.api.kit.authentication import MayMoveMarket, MayRead
+from papertrade.api.kit.feed import FeedNow, feed_now
 from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import NUMBER, call, json_body
 from papertrade.api.kit.viewsets import ApiViewSet, ListViewSet
@@ -37,6 +38,7 @@ class ClockNow:
     next_close: datetime
     market: str
     speed: str
+    feed: FeedNow | None
 
 
 def clock_now() -> ClockNow:
@@ -49,6 +51,7 @@ def clock_now() -> ClockNow:
         next_close=days.upcoming(reading.now).close,
         market=reading.market,
         speed=format(reading.speed.normalize(), "f"),
+        feed=feed_now(),
     )
 
 

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.policy import Policy
 from marketdata import clock
+from marketdata.grades import grade_of
 from marketdata.instruments import parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
@@ -32,11 +33,12 @@ PUSH = json_body({"quotes": {"type": "array", "items": {"type": "object"}, "maxI
 
 
 class QuoteNow(NamedTuple):
-    """What the market quotes for a symbol at an instant; all but `quality` and `feed` is None where it quotes nothing."""
+    """What the market quotes for a symbol at an instant; all but quality, feed and grade is None where it quotes nothing."""
 
     symbol: str
     quality: str
     feed: str
+    grade: str
     bid: Decimal | None = None
     ask: Decimal | None = None
     bid_size: Decimal | None = None
@@ -51,10 +53,10 @@ def quote_now(symbol: str, quote: Quote | None, at: datetime, policy: Policy) ->
     now = Circumstances(at=at, session_open=session.open if session else None, policy=policy, buying_power=ZERO_MONEY)
     quality = str(obstacle(quote, now, is_option=parse_symbol(symbol).is_option) or OK)
     if quote is None:
-        return QuoteNow(symbol, quality, current_market().feed.name)
+        return QuoteNow(symbol, quality, current_market().feed.name, str(grade_of(current_market().feed.name)))
     return QuoteNow(
-        symbol, quality, quote.feed, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quoted_at,
-        (at - quote.quoted_at) // MILLISECOND,
+        symbol, quality, quote.feed, str(grade_of(quote.feed)), quote.bid, quote.ask, quote.bid_size, quote.ask_size,
+        quote.quoted_at, (at - quote.quoted_at) // MILLISECOND,
     )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """The objects of /v1/market/, fields in their order. One description serves the answers and the OpenAPI document."""
 
+from papertrade.api.kit.feed import FeedSerializer
 from papertrade.api.kit.fields import Count, Day, Instant, Price, Qty, Switch, Text
 from papertrade.api.kit.serializers import WireSerializer
 
 
 class ClockSerializer(WireSerializer):
-    """Exchange time. `speed` is exchange seconds a wall second; 0 = it moves only when told to."""
+    """Exchange time. `speed` is exchange seconds a wall second; 0 = it moves only when told to. `feed`: of a live market."""
 
     timestamp = Instant()
     is_open = Switch()
@@ -13,6 +14,7 @@ class ClockSerializer(WireSerializer):
     next_close = Instant()
     market = Text()
     speed = Text()
+    feed = FeedSerializer(allow_null=True)
 
 
 class SessionSerializer(WireSerializer):
@@ -24,7 +26,7 @@ class SessionSerializer(WireSerializer):
 
 
 class QuoteSerializer(WireSerializer):
-    """The latest quote; `quality` is ok, or the reason that would stop a fill."""
+    """The latest quote; `quality` is ok, or the reason that would stop a fill; `grade` says how honest its feed is."""
 
     symbol = Text()
     bid = Price(allow_null=True)
@@ -35,3 +37,4 @@ class QuoteSerializer(WireSerializer):
     age_ms = Count(allow_null=True)
     quality = Text()
     feed = Text()
+    grade = Text()
