@@ -25,6 +25,11 @@ UNDERLYING_OF_ROOT = {
     "BFB": "BF.B",
 }  # fmt: skip
 
+# Figures that nobody can buy, which options are written on. An index has no quote of its own market (NBBO).
+INDEXES = frozenset({"SPX", "NDX", "RUT", "VIX", "XSP", "DJX", "OEX", "XEO"})
+# Series whose settlement is not the close of their last session but an opening print the morning after their last trade.
+AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT", "DJX", "VIX", "VIXW"})
+
 _TICKER = re.compile(r"[A-Z]{1,5}(\.[A-Z]{1,2})?", re.ASCII)
 _OPTION = re.compile(r"O:([A-Z]{1,5}\d?)(\d{2})(\d{2})(\d{2})([CP])(\d{8})", re.ASCII)
 
@@ -73,6 +78,16 @@ class Instrument:
         """The terms of an option; ask no stock for them."""
         assert self.expiry is not None and self.strike is not None and self.right is not None
         return Contract(self.expiry, self.strike, self.right)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is a figure and no stock."""
+        return not self.is_option and self.symbol in INDEXES
+
+    @property
+    def am_settled(self) -> bool:
+        """Whether the contract is settled by the opening prices of a morning, and not at the close of its last session."""
+        return self.root in AM_SETTLED_ROOTS
 
     @property
     def adjusted(self) -> bool:

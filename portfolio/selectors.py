@@ -19,7 +19,7 @@ from marketdata.instruments import is_symbol
 from papertrade.lib.errors import NotFound
 from portfolio import valuation
 from portfolio.books import OpenBook
-from portfolio.ledger import Frame, spelled
+from portfolio.ledger import Frame, SettlementReason, spelled
 from portfolio.marks import MARK_AT, MARK_PRICE
 from portfolio.models import AccountEvent, Book, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
@@ -77,6 +77,11 @@ class PositionView:
     updated_at: datetime
     unsettled: bool
     marked_at: datetime
+
+    @property
+    def unsettled_reason(self) -> str:
+        """What an expired option waits for before it can be settled; empty for one that does not."""
+        return SettlementReason.NO_UNDERLYING_QUOTE if self.unsettled else ""
 
 
 def book_of(*, account: PaperAccount, generation: int | None = None) -> Book:

@@ -57,6 +57,11 @@ def _ledger_kind(rows: Rows, word: str) -> Rows:
     return rows.filter(kind=word)
 
 
+def _waits_for(position: portfolio.PositionView) -> str:
+    """What keeps an expired option from being settled."""
+    return words.reason(position.unsettled_reason) if position.unsettled_reason else ""
+
+
 POSITIONS = TableSpec(
     name="positions",
     title="Positions",
@@ -71,6 +76,7 @@ POSITIONS = TableSpec(
         _column("unrealized_plpc", "Unrealized %", "signed_percent", only_in_csv=True),
         _column("realized_pl", "Realized P/L", "signed"),
         _column("marked_at", "Marked", "when", only_in_csv=True),
+        Column("waits_for", "Waits for", _waits_for, only_in_csv=True),
         _column("id", "Position id", only_in_csv=True),
     ),
     search=_held_by_symbol,

@@ -125,6 +125,11 @@ UNSUPPORTED = [
     ("intent that contradicts the side: option sell", option(side="sell", position_intent="buy_to_open")),
     *[(f"stock with intent {word}", stock(position_intent=word)) for word in ("buy_to_close", "sell_to_open")],
     ("adjusted option root", option(symbol=ADJUSTED)),
+    *[
+        (f"AM-settled root {root}", option(symbol=f"O:{root}131018C00100000"))
+        for root in ("SPX", "NDX", "RUT", "DJX", "VIX", "VIXW")
+    ],
+    *[(f"the index {index} as a stock", stock(symbol=index)) for index in ("SPX", "NDX", "RUT", "VIX", "XSP")],
     ("market order in extended hours", stock(extended_hours=True)),
 ]
 
@@ -216,7 +221,9 @@ def test_a_stock_order_without_an_intent_has_none() -> None:
     assert read_order(stock()).intent == ""
 
 
-@pytest.mark.parametrize(("root", "underlying"), [("SPXW", "SPX"), ("BRKB", "BRK.B"), ("IBM", "IBM")])
+@pytest.mark.parametrize(
+    ("root", "underlying"), [("SPXW", "SPX"), ("XSP", "XSP"), ("RUTW", "RUT"), ("BRKB", "BRK.B"), ("IBM", "IBM")]
+)
 def test_roots_that_differ_from_their_ticker(root: str, underlying: str) -> None:
     assert read_order(option(symbol=f"O:{root}131019C00100000")).instrument.underlying == underlying
 
