@@ -88,6 +88,33 @@ def read_order(payload: object) -> OrderRequest:
     return request
 
 
+# What an open order may change, and what Alpaca's clients may change beside it.
+REPLACEABLE = ("qty", "limit_price", "time_in_force", "client_order_id")
+_UNSUPPORTED_CHANGES = {"stop_price": "stop orders", "trail": "trailing-stop orders"}
+
+
+def read_replacement(payload: object, terms: Mapping[str, Any]) -> OrderRequest:
+    """An order with these terms and the changes of a payload, by the rules that an order is read by; `qty` is all of it.
+
+    Raises BadRequest, also where nothing is to be changed, and Unprocessable.
+    """
+    if not isinstance(payload, Mapping):
+        raise BadRequest("Send what to change as a JSON object.")
+    changes = {name: value for name, value in payload.items() if value is not None}
+    unknown = sorted(str(name)[:64] for name in payload if name not in {*REPLACEABLE, *_UNSUPPORTED_CHANGES})
+    if unknown:
+        raise BadRequest(
+            f"These cannot be changed: {', '.join(unknown)}. What can: {', '.join(REPLACEABLE)}.",
+            **dict.fromkeys(unknown, "cannot be changed"),
+        )
+    for field, feature in _UNSUPPORTED_CHANGES.items():
+        if field in changes:
+            raise _unsupported(field, feature)
+    if not changes.keys() - {"client_order_id"}:
+        raise BadRequest("Say what to change: qty, limit_price or time_in_force.")
+    return read_order({**terms, **changes})
+
+
 def _refuse_unsupported(given: Mapping[str, Any]) -> None:
     for field, feature in _UNSUPPORTED_FIELDS.items():
         if field in given:
@@ -243,6 +270,10 @@ def _refuse_combination(request: OrderRequest, given: Mapping[str, Any]) -> None
         raise _unsupported("position_intent", f"{request.intent} with side {request.side}")
     if request.instrument.adjusted:
         raise _unsupported("symbol", "adjusted option contracts, which do not deliver 100 shares")
+    if request.instrument.am_settled:
+        raise _unsupported("symbol", "option contracts that are settled in the morning (SPX, NDX, RUT, DJX, VIX)")
+    if request.instrument.is_index:
+        raise _unsupported("symbol", f"an index is no stock to trade: {request.instrument.symbol}")
 
 
 def price_decimals(instrument: Instrument, price: Decimal) -> int:

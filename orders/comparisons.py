@@ -41,6 +41,8 @@ ORDERS = Comparison(
         JOIN portfolio_book b ON b.id = o.book_id
         LEFT JOIN filled ON filled.order_id = o.id
         LEFT JOIN marketdata_quoterecord q ON q.id = o.quote_id
+        LEFT JOIN orders_order heir ON heir.id = o.replaced_by_id
+        LEFT JOIN orders_order before ON before.id = o.replaces_id
         LEFT JOIN LATERAL (
             SELECT e.type, e.at, e.quote_id, e.order_status FROM portfolio_accountevent e
             WHERE e.order_id = o.id ORDER BY e.seq LIMIT 1
@@ -87,6 +89,18 @@ ORDERS = Comparison(
         "canceled_at": ("o.canceled_at", "CASE last.order_status WHEN 'canceled' THEN last.at END"),
         "expired_at": ("o.expired_at", "CASE last.order_status WHEN 'expired' THEN o.expires_at END"),
         "rejected_at": ("o.rejected_at", "CASE last.order_status WHEN 'rejected' THEN last.at END"),
+        "replaced_at": ("o.replaced_at", "CASE last.order_status WHEN 'replaced' THEN last.at END"),
+        # An order and the one that took its place name each other, and were parted at one instant.
+        "replaced_by_id": (
+            "o.replaced_by_id",
+            """CASE WHEN last.order_status = 'replaced' AND heir.replaces_id = o.id AND heir.book_id = o.book_id
+                     AND heir.submitted_at = o.replaced_at AND heir.number > o.number THEN o.replaced_by_id END""",
+        ),
+        "replaces_id": (
+            "o.replaces_id",
+            """CASE WHEN before.replaced_by_id = o.id AND (before.book_id, before.symbol, before.side, before.type)
+                     = (o.book_id, o.symbol, o.side, o.type) THEN o.replaces_id END""",
+        ),
     },
 )
 

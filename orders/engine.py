@@ -86,7 +86,39 @@ class Engine:
         refusal = refuse(book, order, quote)
         if refusal:
             self._reject(book, order, refusal, sent.at, quote)
-            return order
+        else:
+            self._accept(book, order, sent, quote, at_submission=True)
+        return order
+
+    def replace(
+        self, book: OpenBook, old: Order, request: OrderRequest, sent: Submission, quote: Quote | None
+    ) -> Order | RejectReason:
+        """Put another order in the place of an open one, with what that holds: nothing comes between the two.
+
+        The other is judged as one that is working already. A reason where the book could not take it: then throw book and
+        engine away, for the old order goes on as it was.
+        """
+        self.books[book.id] = book
+        self._hold(book, old, ZERO, sent.at)
+        order = new_order(book, request, sent, quote)
+        refusal = refuse(book, order, quote)
+        if refusal:
+            return refusal
+        order.replaces_id, old.replaced_by_id = old.id, order.id
+        old.status, old.replaced_at = move(old.status, Status.REPLACED), sent.at
+        old.no_fill_reason, old.no_fill_at = "", None
+        self._touch(old, sent.at)
+        book.record(
+            EventType.ORDER_REPLACED, sent.at, order_id=old.id, order_status=old.status, symbol=old.symbol, quote=quote
+        )
+        self.placed.append(order)
+        self._accept(book, order, sent, quote, at_submission=False)
+        return order
+
+    def _accept(
+        self, book: OpenBook, order: Order, sent: Submission, quote: Quote | None, *, at_submission: bool
+    ) -> None:
+        """Hold for the order, and evaluate it at once where the market is open."""
         self._hold(book, order, first_hold(book, order, quote), sent.at)
         order.status, order.accepted_at = move(order.status, Status.ACCEPTED), sent.at
         book.record(
@@ -98,8 +130,7 @@ class Engine:
             quote=quote,
         )
         if sent.in_session:
-            self.evaluate(book, order, quote, sent.at, sent.session, at_submission=True)
-        return order
+            self.evaluate(book, order, quote, sent.at, sent.session, at_submission=at_submission)
 
     def evaluate(
         self, book: OpenBook, order: Order, quote: Quote | None, at: datetime, session: Session, *,

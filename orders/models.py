@@ -35,6 +35,7 @@ class Order(models.Model):
 
     `exact_cost` is the unrounded sum of qty x price x multiplier over its fills, `booked` the rounded sum that was booked.
     `evaluated_on` is the session whose open, or submission, evaluated it last: an open order of an earlier one is due.
+    An order that was replaced, and the one that took its place, name each other (`replaced_by`, `replaces`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -73,6 +74,9 @@ class Order(models.Model):
     canceled_at = models.DateTimeField(null=True)
     expired_at = models.DateTimeField(null=True)
     rejected_at = models.DateTimeField(null=True)
+    replaced_at = models.DateTimeField(null=True)
+    replaced_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", **COPY)
+    replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", **COPY)
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -97,6 +101,11 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 name="order_canceled_has_reason", condition=~Q(status="canceled") | ~Q(cancel_reason="")
+            ),
+            models.CheckConstraint(
+                name="order_replaced_names_other",
+                condition=Q(status="replaced", replaced_by__isnull=False, replaced_at__isnull=False)
+                | ~Q(status="replaced") & Q(replaced_by__isnull=True, replaced_at__isnull=True),
             ),
             models.CheckConstraint(name="order_closed_holds_nothing", condition=IS_OPEN | Q(held_cash=0, held_qty=0)),
             models.CheckConstraint(name="order_holds_not_negative", condition=Q(held_cash__gte=0, held_qty__gte=0)),

@@ -29,6 +29,8 @@ class OrderUpdate(NamedTuple):
     canceled_at: datetime | None
     expired_at: datetime | None
     rejected_at: datetime | None
+    replaced_at: datetime | None
+    replaced_by_id: UUID | None
 
 
 class FillRow(NamedTuple):

@@ -1,4 +1,5 @@
-"""What a trader can do with orders: submit, preview, cancel one or all. One function a use case; see also `orders.closing`.
+"""What a trader can do with orders: submit, preview, cancel one or all. One function a use case; see also `orders.replacing`
+and `orders.closing`.
 
 Each owns its transaction: pass the gate, lock the book, load, decide with the engine, write. Admission reads first, so
 that a malformed request costs no lock. A book that a reset closed meanwhile means: start over on the current one.
@@ -81,11 +82,7 @@ def cancel(*, account: PaperAccount, order_id: UUID | str, note: str = "") -> Or
     wanted = as_uuid(order_id, "order")
 
     def run(unit: Unit) -> Order:
-        order = (
-            Order.objects.select_related("book__generation", "quote").filter(account_id=account.id, pk=wanted).first()
-        )
-        if order is None:
-            raise NotFound("There is no such order.")
+        order = order_of(account, wanted)
         if unit.book is None or order.status not in OPEN:
             raise Conflict(f"The order is {order.status}, not open.", code="order_not_cancelable", status=order.status)
         _cancel(unit, unit.book, [order], note)
@@ -161,9 +158,9 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
     request = read_order(payload)
 
     def run(unit: Unit) -> Preview:
-        earlier = _same_client_order_id(account, unit.book, request)
-        book = _ready(unit, request)
-        before, quote = book.buying_power, _latest(unit, request)
+        earlier = same_client_order_id(account, unit.book, request)
+        book = ready(unit, request)
+        before, quote = book.buying_power, quote_for(unit, request)
         order = earlier or with_its_rows(_place(unit, Engine(), book, request, quote), book, quote)
         return Preview(
             order=order,
@@ -201,6 +198,14 @@ def open_orders(book: OpenBook) -> QuerySet[Order]:
     return orders.filter(IS_OPEN, book_id=book.id).order_by("number")
 
 
+def order_of(account: PaperAccount, order_id: UUID) -> Order:
+    """An order of the account, with its rows; read it with the book under lock. Raises NotFound."""
+    order = Order.objects.select_related("book__generation", "quote").filter(account_id=account.id, pk=order_id).first()
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
 def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
@@ -226,30 +231,34 @@ def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
 
 def submit_in(unit: Unit, account: PaperAccount, request: OrderRequest) -> Submitted:
     """Take an order in a transaction that has begun. Raises what `submit` raises."""
-    earlier = _same_client_order_id(account, unit.book, request)
+    earlier = same_client_order_id(account, unit.book, request)
     if earlier is not None:
         return Submitted(earlier, replayed=True)
-    book, engine = _ready(unit, request), Engine()
-    quote = _latest(unit, request)
+    book, engine = ready(unit, request), Engine()
+    quote = quote_for(unit, request)
     order = _place(unit, engine, book, request, quote)
     _refuse_too_many(unit, order)
     engine.write(unit.cursor)
     return Submitted(with_its_rows(order, book, quote))
 
 
-def _same_client_order_id(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Order | None:
+def same_client_order_id(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Order | None:
     """The order that a retry replays. Raises Conflict where the id names another order of this generation."""
     if request.client_order_id is None:
         return None
     book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
     earlier = sent_before(book_id, request.client_order_id)
     if earlier is not None and terms(earlier) != request.terms:
-        raise Conflict(
-            "This client_order_id names another order of this generation; send a new id.",
-            code="client_order_id_not_unique",
-            order_id=str(earlier.id),
-        )
+        raise id_of_another(earlier)
     return earlier
+
+
+def id_of_another(earlier: Order) -> Conflict:
+    return Conflict(
+        "This client_order_id names another order of this generation; send a new id.",
+        code="client_order_id_not_unique",
+        order_id=str(earlier.id),
+    )
 
 
 def sent_before(book_id: int, client_order_id: str) -> Order | None:
@@ -266,7 +275,7 @@ def terms(order: Order) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _ready(unit: Unit, request: OrderRequest) -> OpenBook:
+def ready(unit: Unit, request: OrderRequest) -> OpenBook:
     """The book, where account and market can take the order at all."""
     instrument = request.instrument
     if instrument.expiry is not None and calendar().upcoming(unit.now).date > instrument.expiry:
@@ -306,10 +315,15 @@ def open_orders_number(book_id: int, most: int) -> int:
 
 
 def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Order:
+    return engine.place(book, request, sent_now(unit, engine, book, request, quote), quote)
+
+
+def sent_now(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Submission:
+    """When the order is sent; where it is evaluated at once the engine gets to know what was taken of the quote."""
     sent = _submission(unit.now, request, calendar())
     if quote is not None and sent.in_session:
         engine.taken = load_taken(unit.cursor, {book.id: book}, [supply_of(book.id, request.side, quote)])
-    return engine.place(book, request, sent, quote)
+    return sent
 
 
 def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submission:
@@ -320,7 +334,7 @@ def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submissi
     return Submission(at, session, days.last_on_or_before(last_day).close)
 
 
-def _latest(unit: Unit, request: OrderRequest) -> Quote | None:
+def quote_for(unit: Unit, request: OrderRequest) -> Quote | None:
     symbol = request.instrument.symbol
     return current_market().latest([symbol], at=unit.now, position=unit.position).get(symbol)
 

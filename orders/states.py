@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """`accepted` waits for its first evaluation, `new` was evaluated and not filled."""
+    """`accepted` waits for its first evaluation, `new` was evaluated and not filled; `replaced` gave its place to another."""
 
     ACCEPTED = "accepted"
     NEW = "new"
@@ -16,23 +16,25 @@ class Status(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    REPLACED = "replaced"
 
 
 OPEN = frozenset({Status.ACCEPTED, Status.NEW, Status.PARTIALLY_FILLED})
 CLOSED = frozenset(Status) - OPEN
 
+_ENDS = frozenset({Status.CANCELED, Status.EXPIRED, Status.REPLACED})
+
 TRANSITIONS: dict[str, frozenset[Status]] = {
     "": frozenset({Status.ACCEPTED, Status.REJECTED}),
-    Status.ACCEPTED: frozenset(
-        {Status.NEW, Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}
-    ),
-    Status.NEW: frozenset({Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED}),
+    Status.ACCEPTED: _ENDS | {Status.NEW, Status.PARTIALLY_FILLED, Status.FILLED, Status.REJECTED},
+    Status.NEW: _ENDS | {Status.PARTIALLY_FILLED, Status.FILLED, Status.REJECTED},
     # What was filled stays booked, so a partially filled order is never rejected: its rest is canceled.
-    Status.PARTIALLY_FILLED: frozenset({Status.PARTIALLY_FILLED, Status.FILLED, Status.CANCELED, Status.EXPIRED}),
+    Status.PARTIALLY_FILLED: _ENDS | {Status.PARTIALLY_FILLED, Status.FILLED},
     Status.FILLED: frozenset(),
     Status.CANCELED: frozenset(),
     Status.EXPIRED: frozenset(),
     Status.REJECTED: frozenset(),
+    Status.REPLACED: frozenset(),
 }
 
 

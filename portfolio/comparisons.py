@@ -189,6 +189,7 @@ EVENTS = Comparison(
             """CASE WHEN e.order_id IS NULL THEN '' ELSE CASE e.type
                 WHEN 'order_submitted' THEN 'accepted' WHEN 'order_rejected' THEN 'rejected'
                 WHEN 'order_canceled' THEN 'canceled' WHEN 'order_expired' THEN 'expired'
+                WHEN 'order_replaced' THEN 'replaced'
                 WHEN 'order_filled' THEN CASE e.order_status WHEN 'partially_filled' THEN e.order_status ELSE 'filled' END
                 WHEN 'order_evaluated' THEN CASE e.order_status WHEN 'partially_filled' THEN e.order_status ELSE 'new' END
                 END END""",

@@ -275,12 +275,15 @@ class EventType(models.TextChoices):
     ORDER_CANCELED = "order_canceled"
     ORDER_EXPIRED = "order_expired"
     ORDER_REJECTED = "order_rejected"
+    ORDER_REPLACED = "order_replaced"
     POSITION_SETTLED = "position_settled"
     POSITION_UNSETTLED = "position_unsettled"
 
 
-# All but what nearly every order leaves: few rows, among which one kind is found at once.
-UNUSUAL_EVENTS = sorted(set(EventType.values) - {"order_submitted", "order_evaluated", "order_filled"})
+# All but what nearly every order leaves, or a bot that follows the market: few rows, among which one kind is found at once.
+UNUSUAL_EVENTS = sorted(
+    set(EventType.values) - {"order_submitted", "order_evaluated", "order_filled", "order_replaced"}
+)
 
 
 class AccountEvent(models.Model):

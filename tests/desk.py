@@ -8,6 +8,7 @@ from django.db.models import F
 
 from accounts.models import PaperAccount, User
 from orders.models import Fill, Order
+from orders.replacing import replace
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
 from papertrade.trading.accounts import reset_account
@@ -44,6 +45,10 @@ class Desk:
     def cancel(self, order: Order) -> Order:
         """Cancel it."""
         return cancel(account=self.account, order_id=order.id)
+
+    def replace(self, order: Order, **changes: Any) -> Order:
+        """Put another order in its place."""
+        return replace(account=self.account, order_id=order.pk, payload=changes).order
 
     def reset(self, **values: Any) -> None:
         """Start the next generation."""

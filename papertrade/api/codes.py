@@ -30,9 +30,18 @@ ERRORS = {
         "Decide anew, and send the current generation.",
     ),
     "order_not_cancelable": ("The order is closed already.", "Read the order: it was filled, or ended."),
+    "order_not_replaceable": (
+        "The order is closed already; `replaced_by` names the one that took its place.",
+        "Read the order, or that one.",
+    ),
     "payload_too_large": ("The body is over 64 KiB (pushed quotes: 1 MiB).", "Send less at a time."),
     "unsupported_media_type": ("The body is not JSON.", "Send `Content-Type: application/json`."),
     "contract_expired": ("The option contract has ended.", "Choose one from the chain."),
+    "replacement_changes_nothing": ("The order has these terms already.", "Nothing: it goes on."),
+    "replacement_refused": (
+        "The new order would be rejected for the `reason`, or all of its `qty` is filled; the old one goes on.",
+        "Change less, or cancel other orders.",
+    ),
     "unknown_symbol": ("This market has no such symbol.", "Search `/v1/tickers/search/`, or read the chain."),
     "unsupported_order": (
         "A real order, and not one that papertrade takes; the message names the feature.",
@@ -53,6 +62,7 @@ STATUSES = {
     Status.FILLED: "All of it was filled. Final.",
     Status.CANCELED: "Ended before it was filled; `cancel_reason` says why. Final.",
     Status.EXPIRED: "Its last session closed. Final.",
+    Status.REPLACED: "Another order took its place: `replaced_by`. What it had filled stays with it. Final.",
     Status.REJECTED: "Refused, and kept so that it can be looked up; `rejected_reason` says why. Final.",
 }
 HEAD = """# Every code

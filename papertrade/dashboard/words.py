@@ -11,6 +11,7 @@ STATUS = {
     "canceled": "canceled",
     "expired": "expired",
     "rejected": "rejected",
+    "replaced": "replaced",
 }
 
 # What the order's table says beside the status.
@@ -62,6 +63,7 @@ EVENT = {
     "order_canceled": "Canceled",
     "order_expired": "Expired",
     "order_rejected": "Rejected",
+    "order_replaced": "Replaced by another order",
     "position_settled": "Option settled",
     "position_unsettled": "Option not settled",
 }

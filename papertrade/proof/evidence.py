@@ -34,7 +34,10 @@ _EVENTS = f"""
             o.status, o.filled_qty, o.exact_cost, o.booked, o.held_cash, o.held_qty, o.rejected_reason, o.cancel_reason,
             o.no_fill_reason, extract(epoch FROM o.no_fill_at), o.evaluated_on, extract(epoch FROM o.updated_at),
             extract(epoch FROM o.filled_at), extract(epoch FROM o.canceled_at), extract(epoch FROM o.expired_at),
-            extract(epoch FROM o.rejected_at)) END
+            extract(epoch FROM o.rejected_at))
+        WHEN e.order_status = 'replaced' THEN json_build_array(
+            o.status, o.filled_qty, o.exact_cost, o.booked, o.held_cash, o.held_qty, o.evaluated_on,
+            extract(epoch FROM o.updated_at), extract(epoch FROM o.replaced_at), o.replaced_by_id) END
         )::text, E'\\n' ORDER BY e.seq), 'UTF8'))
     FROM unnest(%(book)s::bigint[], %(events)s::bigint[]) AS h (book, events)
     JOIN portfolio_book b ON b.id = h.book

@@ -92,13 +92,14 @@ ORDER = {
     "id": uuid7, "client_order_id": string, "account_id": uuid7, "generation": count, "symbol": string,
     "asset_class": asset_class, "qty": qty, "filled_qty": qty, "side": one_of("buy", "sell"),
     "type": one_of("market", "limit"), "time_in_force": one_of("day", "gtc"), "limit_price": nullable(price),
-    "status": one_of("accepted", "new", "partially_filled", "filled", "canceled", "expired", "rejected"),
+    "status": one_of("accepted", "new", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"),
     "position_intent": one_of("", "buy_to_open", "sell_to_close"), "order_class": one_of("simple"),
     "extended_hours": switch, "average_fill_price": nullable(price), "filled_avg_price": nullable(price),
     "rejected_reason": string, "cancel_reason": string, "no_fill_reason": string, "no_fill_at": nullable(instant),
     "submitted_at": instant, "accepted_at": nullable(instant), "updated_at": instant, "filled_at": nullable(instant),
     "canceled_at": nullable(instant), "expired_at": nullable(instant), "rejected_at": nullable(instant),
-    "expires_at": instant, "evidence": nullable(evidence),
+    "expires_at": instant, "evidence": nullable(evidence), "number": count, "replaced_at": nullable(instant),
+    "replaced_by": nullable(uuid7), "replaces": nullable(uuid7),
 }  # fmt: skip
 
 POSITION = {

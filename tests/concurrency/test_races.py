@@ -119,6 +119,47 @@ def test_two_threads_cancel_one_order(desk: Desk, both_have_read: None) -> None:
     check_account(desk.account)
 
 
+def test_two_threads_replace_one_order(desk: Desk, both_have_read: None) -> None:
+    order = desk.buy("10", limit="50")
+    outcomes = together(*[lambda limit=limit: desk.replace(order, limit_price=limit) for limit in ("60", "70")])
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Order"]
+    [new] = [outcome for outcome in outcomes if isinstance(outcome, Order)]
+    assert (desk.now(order).replaced_by_id, desk.book.held_cash) == (new.pk, 10 * new.limit_price)
+    check_account(desk.account)
+
+
+def test_two_threads_send_one_replacement_again(desk: Desk, both_have_read: None) -> None:
+    order = desk.buy("10", limit="50")
+    outcomes = together(*[lambda: desk.replace(order, limit_price="60", client_order_id="again")] * 2)
+    assert len({outcome.pk for outcome in outcomes}) == 1, outcomes
+    assert Order.objects.filter(account=desk.account).count() == 2
+    check_account(desk.account)
+
+
+def test_nobody_takes_the_cash_between_an_order_and_its_replacement(
+    desk: Desk, locked: bool, both_have_read: None
+) -> None:
+    """All cash is held by the order; beside its replacement another buy is sent, which never fits."""
+    order = desk.buy("111", limit="90")
+    outcomes = together(
+        lambda: desk.replace(order, limit_price="89"), send(desk, type="limit", limit_price="80", qty="10")
+    )
+    right = isinstance(outcomes[0], Order) and outcomes[1].order.status == "rejected"
+    assert right or not locked, outcomes
+    if locked:
+        assert (desk.state(order)[0], desk.book.held_cash) == ("replaced", 111 * dec("89"))
+        check_account(desk.account)
+
+
+def test_a_replacement_and_a_cancel_at_once(desk: Desk, both_have_read: None) -> None:
+    order = desk.buy("10", limit="50")
+    outcomes = together(lambda: desk.replace(order, limit_price="60"), lambda: desk.cancel(order))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Order"]
+    assert desk.now(order).status in ("canceled", "replaced")
+    assert desk.book.held_cash == (600 if desk.now(order).status == "replaced" else 0)
+    check_account(desk.account)
+
+
 def test_a_reset_and_an_order_at_once(desk: Desk) -> None:
     for _ in range(5):
         generation = desk.book.generation_number

@@ -13,15 +13,15 @@ from tests.market_kit import CLOSE, MarketKit, at
 
 FRIDAY_CALL = "O:IBM131011C00100000"  # expires on a Friday
 TODAY_CALL, TODAY_PUT = "O:IBM131007C00100000", "O:IBM131007P00100000"
-OPEN_STATES, ENDS = ("accepted", "new", "partially_filled"), ("filled", "canceled", "expired", "rejected")
+OPEN_STATES, ENDS = ("accepted", "new", "partially_filled"), ("filled", "canceled", "expired", "rejected", "replaced")
 
 
 class TestTheTableOfTransitions:
     LEGAL = {
         "": {"accepted", "rejected"},
-        "accepted": {"new", "partially_filled", "filled", "canceled", "expired", "rejected"},
-        "new": {"partially_filled", "filled", "canceled", "expired", "rejected"},
-        "partially_filled": {"partially_filled", "filled", "canceled", "expired"},
+        "accepted": {"new", "partially_filled", "filled", "canceled", "expired", "rejected", "replaced"},
+        "new": {"partially_filled", "filled", "canceled", "expired", "rejected", "replaced"},
+        "partially_filled": {"partially_filled", "filled", "canceled", "expired", "replaced"},
     }
 
     @pytest.mark.parametrize("current", ["", *OPEN_STATES, *ENDS])

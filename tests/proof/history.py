@@ -8,6 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from accounts.services import issue_key, revoke_key
 from orders.audit import audit_books
+from orders.replacing import replace
 from papertrade.proof import bundle, bundle_check, heads
 from papertrade.proof.audits import run_audit
 from papertrade.trading.accounts import rename_account
@@ -60,6 +61,7 @@ class History:
         desk.buy("40")  # thirty are offered
         desk.buy("3", limit="95", time_in_force="gtc")
         desk.sell("1", limit="200", time_in_force="gtc")
+        replace(account=desk.account, order_id=desk.buy("3", limit="94").pk, payload={"limit_price": "93"})
         kit.advance("14:00:09")
         kit.advance("20:00:01")
         desk.buy("2")  # waits for the next open

@@ -86,6 +86,8 @@ PLACES: dict[str, dict[str, str]] = {
     "orders_order": {
         "audit heads bundle": "id account_id number symbol asset_class multiplier status filled_qty exact_cost booked held_cash held_qty rejected_reason cancel_reason no_fill_reason no_fill_at quote_id submitted_at accepted_at updated_at filled_at canceled_at expired_at rejected_at",
         "audit heads": "book_id side",
+        "audit bundle": "replaced_at",
+        "audit": "replaced_by_id replaces_id",
         "heads": "client_order_id type time_in_force position_intent extended_hours qty limit_price session_date expires_at evaluated_on recorded_at",
     },
     "orders_fill": {

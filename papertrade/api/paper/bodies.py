@@ -5,7 +5,7 @@ from typing import Any
 from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH
 from accounts.policy import MAX_QUOTE_AGE_SECONDS
 from marketdata.instruments import MAX_SYMBOL_LENGTH
-from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_GENERATION
+from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_GENERATION, REPLACEABLE
 from orders.terms import Intent, OrderType, Side, TimeInForce
 from papertrade.api.kit.schema import NUMBER, TEXT, json_body
 from papertrade.lib.numbers import MAX_NUMBER_LENGTH
@@ -48,6 +48,7 @@ RESET = json_body(
     }
 )
 CLOSE = json_body({"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"]})
+REPLACEMENT = json_body({name: _ORDER[name] for name in REPLACEABLE}, example={"limit_price": "99.50"})
 ORDER = json_body(
     _ORDER,
     required=("symbol", "qty", "side", "type"),

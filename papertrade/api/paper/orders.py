@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from orders import selectors, services
 from orders.models import Order
+from orders.replacing import replace
 from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
@@ -71,6 +72,17 @@ class OrderViewSet(AccountMixin, ListViewSet):
     def destroy(self, request: Request, account_id: str, order_id: str) -> Response:
         read_object(request.data)
         return self.shown(services.cancel(account=self.account, order_id=order_id))
+
+    @call(
+        "Replace an open order: its terms with these changes, for what is not filled yet",
+        OrderDetailSerializer,
+        body=bodies.REPLACEMENT,
+        replayed=SENT_BEFORE,
+        codes=(409, 422),
+    )
+    def partial_update(self, request: Request, account_id: str, order_id: str) -> Response:
+        replaced = replace(account=self.account, order_id=order_id, payload=request.data)
+        return self.shown(replaced.order, headers=REPLAYED if replaced.replayed else None)
 
     @call("Preview an order: nothing is stored", PreviewSerializer, body=bodies.ORDER, codes=(409, 422))
     @action(detail=False, methods=["post"])

@@ -187,6 +187,9 @@ class OrderSerializer(WireSerializer):
     expires_at = Instant()
     evidence = EvidenceField(at="submitted_at")
     number = Count()
+    replaced_at = Instant(allow_null=True)
+    replaced_by = Id(allow_null=True, source="replaced_by_id")
+    replaces = Id(allow_null=True, source="replaces_id")
 
 
 class OrderDetailSerializer(OrderSerializer):
@@ -229,6 +232,7 @@ class PositionSerializer(WireSerializer):
     updated_at = Instant()
     unsettled = Switch()
     marked_at = Instant()
+    unsettled_reason = Text()
 
 
 class FillSerializer(WireSerializer):

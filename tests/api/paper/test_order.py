@@ -67,6 +67,59 @@ class TestCancel:
         is_error(api.delete(f"{account_id}/orders/{MISSING}/"), 404, "not_found")
 
 
+class TestReplace:
+    """What a replacement does is in tests/orders/test_replace.py; here its way over HTTP."""
+
+    @pytest.fixture
+    def order(self, api: Api, account_id: str) -> dict[str, Any]:
+        return api.buy(account_id, qty="10", type="limit", limit_price="90")
+
+    def test_it_works(self, api: Api, account_id: str, order: dict[str, Any]) -> None:
+        answer = api.patch(f"{account_id}/orders/{order['id']}/", {"qty": "4", "limit_price": 91.5})
+        new = is_object(answer, ORDER)
+        assert (answer.status_code, answer.headers.get("Idempotency-Replayed")) == (200, None)
+        assert (new["qty"], float(new["limit_price"]), new["status"]) == ("4.000000", 91.5, "new")
+        old = is_object(api.get(f"{account_id}/orders/{order['id']}/"), ORDER)
+        assert (old["status"], old["replaced_by"], new["replaces"]) == ("replaced", new["id"], old["id"])
+        assert (old["replaced_at"], new["replaced_at"], new["replaced_by"]) == (
+            "2013-10-07T14:00:00.000000Z",
+            None,
+            None,
+        )
+        for group, ids in (("open", [new["id"]]), ("closed", [old["id"]]), ("replaced", [old["id"]])):
+            assert [row["id"] for row in is_list(api.get(f"{account_id}/orders/", status=group))] == ids
+
+    def test_sent_again(self, api: Api, account_id: str, order: dict[str, Any]) -> None:
+        changes = {"qty": "4", "client_order_id": "smaller"}
+        first, again = (api.patch(f"{account_id}/orders/{order['id']}/", changes) for _ in range(2))
+        assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+        assert is_object(again, ORDER) == is_object(first, ORDER)
+        is_error(api.patch(f"{account_id}/orders/{order['id']}/", {"qty": "4"}), 409, "order_not_replaceable")
+
+    @pytest.mark.parametrize(
+        ("changes", "status", "code"),
+        [
+            ({}, 400, "bad_request"),
+            ([], 400, "bad_request"),
+            ({"side": "sell"}, 400, "bad_request"),
+            ({"qty": "0"}, 400, "bad_request"),
+            ({"trail": "1"}, 422, "unsupported_order"),
+            ({"qty": "10.0"}, 422, "replacement_changes_nothing"),
+            ({"qty": "100000"}, 422, "replacement_refused"),
+        ],
+    )
+    def test_refused(
+        self, api: Api, account_id: str, order: dict[str, Any], changes: Any, status: int, code: str
+    ) -> None:
+        is_error(api.patch(f"{account_id}/orders/{order['id']}/", changes), status, code)
+        assert api.get(f"{account_id}/orders/{order['id']}/").json() == order
+
+    def test_missing_and_somebody_else_s(self, api: Api, account_id: str, order: dict[str, Any]) -> None:
+        is_error(api.patch(f"{account_id}/orders/{MISSING}/", {"qty": "1"}), 404, "not_found")
+        other = Api(TokenFactory())
+        is_error(other.patch(f"{account_id}/orders/{order['id']}/", {"qty": "1"}), 404, "not_found")
+
+
 class TestByClientOrderId:
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_it_works(self, api: Api, account_id: str, slash: str) -> None:
