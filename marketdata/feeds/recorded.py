@@ -5,10 +5,11 @@ price is an absent side, an empty size a feed without sizes. Recordings of a liv
 the market took the quote. They are sorted by it and played by it, and `ts` may go back. Rows of one instant keep the order of
 the sorted file names, then of the lines. A bad row is counted and reported with its file and line, and never used.
 
-A row is a line and nothing is quoted, so that a stray quotation mark spoils one row and not all up to the next. A file is
-open from its first row to its last, so that a year of daily files needs one at a time.
+A row is a line, also where its fields are quoted, so that a stray quotation mark spoils one row and not all up to the next. A
+file is open from its first row to its last, so that a year of daily files needs one at a time.
 """
 
+import csv
 import errno
 import gzip
 import heapq
@@ -23,6 +24,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import redis
 import structlog
 
 from marketdata.feeds import FeedError, Interest, Passed, ignore
@@ -30,6 +32,7 @@ from marketdata.feeds.past import PastQuote, QuoteColumns
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
+from papertrade.lib.valkey import client
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,8 @@ COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
 COLUMNS_TAKEN = [*COLUMNS, "taken_at"]
 SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
+TOLD_KEY = "papertrade:refused_rows"  # those that were logged, by file and line
+TOLD_SECONDS = 86_400
 MOST_SYMBOLS_REMEMBERED = 8  # whose quotes a process keeps for charts and bars
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -73,20 +78,36 @@ class Row(NamedTuple):
 
 @dataclass
 class Report:
-    """What reading found: counts, and the first bad rows as (file, line, problem); `logged` where a reader looks ahead."""
+    """What reading found: counts, and the first bad rows as (file, line, problem)."""
 
     good: int = 0
     bad: int = 0
     details: list[tuple[str, int, str]] = field(default_factory=list)
-    logged: bool = True
 
     def refuse(self, path: Path, line: int, problem: str) -> None:
-        """Count a bad row, and say so while there are not too many."""
+        """Count a bad row, and keep it while there are not too many."""
         self.bad += 1
         if len(self.details) < MAX_DETAILS:
             self.details.append((path.name, line, problem))
-            if self.logged:
-                log.warning("recording_row_refused", file=path.name, line=line, problem=problem)
+
+
+class LoggingReport(Report):
+    """One of a market that is moved: the first bad rows are logged, each once, whichever process reads them how often."""
+
+    def refuse(self, path: Path, line: int, problem: str) -> None:
+        super().refuse(path, line, problem)
+        if self.bad <= MAX_DETAILS and _is_news(f"{path.resolve()}:{line}"):
+            log.warning("recording_row_refused", file=path.name, line=line, problem=problem)
+
+
+def _is_news(row: str) -> bool:
+    """Whether no process has told of the row in the last day; without Valkey each tells for itself."""
+    try:
+        is_news = bool(client().sadd(TOLD_KEY, row))
+        client().expire(TOLD_KEY, TOLD_SECONDS)
+    except redis.RedisError:
+        return True
+    return is_news
 
 
 class RecordedFeed:
@@ -148,7 +169,7 @@ class RecordedFeed:
         known = self._past.get(symbol)
         if known is None:
             known = QuoteColumns()
-            for row in self.rows(Report(logged=False), symbol=symbol):
+            for row in self.rows(Report(), symbol=symbol):
                 known.append(row.at, *map(_as_float, (row.bid, row.ask, row.bid_size, row.ask_size)))
             if len(self._past) >= MOST_SYMBOLS_REMEMBERED:
                 self._past.pop(next(iter(self._past)))
@@ -168,7 +189,7 @@ class RecordedCursor:
         self._open()
 
     def _open(self) -> None:
-        self.report = Report()
+        self.report = LoggingReport()
         self.latest: dict[str, Quote] = {}
         self._rows = self.feed.rows(self.report)
         self._ahead = next(self._rows, None)
@@ -209,7 +230,7 @@ def recording_files(place: Path) -> list[Path]:
 
 def first_row_at(path: Path) -> datetime:
     """When the first good row of a file is, or the beginning of time where it has none."""
-    with closing(read_file(path, Report(logged=False))) as rows:
+    with closing(read_file(path, Report())) as rows:
         return next((row.at for row in rows), BEGINNING)
 
 
@@ -220,16 +241,18 @@ def read_file(path: Path, report: Report, *, symbol: str = "") -> Generator[Row,
     number, before = 0, BEGINNING
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="replace") as lines:
-            columns = _fields(next(lines, ""))
+            columns = _header(next(lines, ""))
             if columns not in (COLUMNS, COLUMNS_TAKEN):
                 wanted = f"{','.join(COLUMNS)}, and perhaps {COLUMNS_TAKEN[-1]}"
                 report.refuse(path, 1, f"the header must be {wanted}; the file is not read")
                 return
             for number, line in enumerate(lines, start=2):
-                if symbol and wanted not in line:
+                if symbol and wanted not in line and '"' not in line:
                     continue
                 try:
                     row = read_row(_fields(line), columns=columns, not_before=before)
+                    if symbol not in ("", row.symbol):
+                        continue
                 except ValueError as problem:
                     report.refuse(path, number, str(problem))
                     continue
@@ -244,8 +267,22 @@ def read_file(path: Path, report: Report, *, symbol: str = "") -> Generator[Row,
         report.refuse(path, number, f"cannot be read further: {error}")
 
 
+def _header(line: str) -> list[str]:
+    try:
+        return _fields(line)
+    except ValueError:
+        return []
+
+
 def _fields(line: str) -> list[str]:
-    return line.removesuffix("\n").split(",")
+    """The fields of a line. Raises ValueError where a quotation mark has no other."""
+    text = line.removesuffix("\n")
+    if '"' not in text:
+        return text.split(",")
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise ValueError(f"is quoted in a way that cannot be read: {error}") from None
 
 
 def read_row(fields: list[str], *, columns: list[str] = COLUMNS, not_before: datetime = BEGINNING) -> Row:

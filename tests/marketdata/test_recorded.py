@@ -11,10 +11,20 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from marketdata.feeds import Interest
-from marketdata.feeds.recorded import COLUMNS, MAX_DETAILS, RecordedCursor, RecordedFeed, RecordingError, Report
+from marketdata.feeds.recorded import (
+    COLUMNS,
+    MAX_DETAILS,
+    TOLD_KEY,
+    RecordedCursor,
+    RecordedFeed,
+    RecordingError,
+    Report,
+)
 from marketdata.quotes import Quote
+from papertrade.lib.valkey import client
 
 NOTHING = Interest()
 GOOD = "2013-10-07T14:00:00.000Z,IBM,183.10,183.20,200,100,test"
@@ -71,7 +81,7 @@ def test_files_are_merged_by_time_and_ties_keep_file_then_line_order(tmp_path: P
         ("2013-10-07T14:00:00.123456789Z,IBM,1,2,3,4,x", "microseconds"),
         ("2013-10-07 14:00:00Z,IBM,1,2,3,4,x", "ISO 8601"),
         ("2013-02-30T14:00:00Z,IBM,1,2,3,4,x", "not a time that exists"),
-        ('2013-10-07T14:00:00Z,"IBM,1,2,3,4,x', "symbol"),
+        ('2013-10-07T14:00:00Z,"IBM,1,2,3,4,x', "quoted in a way"),
         ("2013-10-07T14:00:00Z,IBM,1,2,3,4,a\0b", "source"),
         ("2013-10-07T14:00:00Z,IBM,1,2,3,4,x,y", "columns"),
         ("2013-10-07T14:00:00Z,IBM,1.1234567,2,3,4,x", "6 decimals"),
@@ -218,3 +228,48 @@ def test_a_long_day_streams_in_flat_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
+
+
+class TestQuotedFields:
+    def test_are_read(self, tmp_path: Path) -> None:
+        """As spreadsheets and `csv.QUOTE_ALL` write them, the header too."""
+        path = tmp_path / "quotes.csv"
+        with open(path, "w", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([COLUMNS, GOOD.split(",")])
+        write(tmp_path / "plain.csv", GOOD)
+        quoted, plain = read(tmp_path)[0]
+        assert quoted == plain
+
+    def test_a_comma_within_quotation_marks_parts_nothing(self, tmp_path: Path) -> None:
+        write(tmp_path / "quotes.csv", GOOD.replace(",test", ',"my feed, tested"'))
+        assert read(tmp_path)[0][0].source == "my feed, tested"
+
+    @pytest.mark.parametrize("bad", ['2013-10-07T14:00:00Z,IBM,1,2,3,4,"x', '"2013-10-07T14:00:00Z,IBM",1,2,3,4,x'])
+    def test_a_stray_mark_spoils_one_row(self, tmp_path: Path, bad: str) -> None:
+        write(tmp_path / "quotes.csv", GOOD, bad, GOOD.replace("14:00:00.000Z", "14:00:01Z"))
+        rows, report = read(tmp_path)
+        assert (len(rows), report.bad) == (2, 1)
+
+    def test_a_stray_mark_in_the_header_refuses_the_file(self, tmp_path: Path) -> None:
+        write(tmp_path / "quotes.csv", GOOD, header='"' + ",".join(COLUMNS))
+        assert read(tmp_path)[0] == []
+
+    def test_those_of_one_symbol_are_found(self, tmp_path: Path) -> None:
+        write(tmp_path / "quotes.csv", GOOD.replace("IBM", '"IBM"'), GOOD.replace("IBM", '"AIG"'), GOOD)
+        assert [row.symbol for row in RecordedFeed(tmp_path).rows(Report(), symbol="IBM")] == ["IBM", "IBM"]
+
+
+def test_a_refused_row_is_logged_once(tmp_path: Path) -> None:
+    """The files are read again and again: by each process, and whenever one goes back."""
+    client().delete(TOLD_KEY)
+    write(tmp_path / "quotes.csv", GOOD, "nonsense", "more nonsense")
+    with capture_logs() as logs:
+        for _ in range(3):  # three processes
+            cursor = RecordedFeed(tmp_path).cursor()
+            for _ in range(2):
+                cursor.seek(at("15:00:00"), whole=True)
+                cursor.seek(at("13:00:00"), whole=True)
+    assert [(line["event"], line["line"]) for line in logs] == [
+        ("recording_row_refused", 3),
+        ("recording_row_refused", 4),
+    ]
