@@ -23,7 +23,7 @@ def prepare_django(folder: Path) -> embedded.Servers:
     """Servers of our own, migrated, with the calendar in place."""
     servers = embedded.start(embedded.own(folder))
     os.environ.update(
-        DATABASE_URL=servers.database_url,
+        DATABASE_URL=servers.owner_url,
         REDIS_URL=servers.redis_url,
         PAPERTRADE_SECRET_KEY="benchmarks-only-" + "x" * 40,
         PAPERTRADE_VAR=str(folder),

@@ -60,6 +60,9 @@ PAPERTRADE_RATE_PLAN = env.text("PAPERTRADE_RATE_PLAN", "self-hosted")
 PAPERTRADE_RATE_LIMIT_MINUTE = env.limit("PAPERTRADE_RATE_LIMIT_MINUTE", 60_000)
 PAPERTRADE_RATE_LIMIT_DAY = env.limit("PAPERTRADE_RATE_LIMIT_DAY", None)
 
+# --- Growth -----------------------------------------------------------------------------------------------------------
+PAPERTRADE_KEEP_MINUTES_DAYS = env.days("PAPERTRADE_KEEP_MINUTES_DAYS", 400, low=30)
+
 # --- Security ---------------------------------------------------------------------------------------------------------
 DEBUG = env.switch("PAPERTRADE_DEBUG", False)
 PAPERTRADE_BEHIND_TLS = env.switch("PAPERTRADE_BEHIND_TLS", False)

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from marketdata.services import sync_sessions as sync
+from papertrade.operations import retention
 from papertrade.proof.audits import audit_nightly
 from papertrade.trading.clock import finish_sweeps
 
@@ -19,6 +20,12 @@ def audit() -> int:
     """Check all books, once a night; how many differences there are. What they are is in the report and in the log."""
     report = audit_nightly()
     return report.difference_count if report else 0
+
+
+@shared_task
+def retain() -> int:
+    """Make months of snapshots ahead, and thin old ones; how many months were made."""
+    return retention.retain().months
 
 
 @shared_task

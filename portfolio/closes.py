@@ -10,11 +10,15 @@ from marketdata.sessions import Session, calendar
 from portfolio.models import Book
 from portfolio.performance import DailyClose, Drawdown
 
-# One probe of an index for each session, however many snapshots it has.
+# One probe of an index for each session, however many snapshots and months of them there are; where a month has none, another
+# one over all before it.
 _CLOSES = """
-    SELECT (SELECT equity FROM portfolio_equitysnapshot
-            WHERE book_id = %s AND at <= close ORDER BY at DESC, id DESC LIMIT 1)
-    FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS sessions(close, number) ORDER BY number
+    SELECT coalesce(
+        (SELECT equity FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at <= close
+         AND at > close - interval '1 month' ORDER BY at DESC, id DESC LIMIT 1),
+        (SELECT equity FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at <= close - interval '1 month'
+         ORDER BY at DESC, id DESC LIMIT 1))
+    FROM unnest(%(closes)s::timestamptz[]) WITH ORDINALITY AS sessions(close, number) ORDER BY number
 """
 
 # A fall begins at the last snapshot that had no drawdown and ends at the next that has none.
@@ -45,7 +49,7 @@ def session_closes(book: Book, *, until: datetime) -> list[DailyClose]:
     """
     sessions = _ended_sessions(book, until)
     with connection.cursor() as cursor:
-        cursor.execute(_CLOSES, [book.pk, [session.close for session in sessions]])
+        cursor.execute(_CLOSES, {"book": book.pk, "closes": [session.close for session in sessions]})
         equities: list[Decimal] = [row[0] for row in cursor.fetchall()]
     return [DailyClose(session.date, equity) for session, equity in zip(sessions, equities, strict=True)]
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
-
+from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Book, EquitySnapshot
 
 
@@ -39,7 +38,8 @@ def chart_timeframe(length: timedelta) -> str:
 
 
 # A loose index scan: two probes a bucket, however many snapshots it holds, so the cost follows the points of the page and
-# not the age of the account. Buckets start at whole multiples of the timeframe in New York time.
+# not the age of the account. Both bounds of a probe let PostgreSQL pass over all months but one. Buckets start at whole
+# multiples of the timeframe in New York time.
 _HISTORY = """
     WITH RECURSIVE first AS (
         SELECT at FROM portfolio_equitysnapshot
@@ -50,11 +50,14 @@ _HISTORY = """
             LATERAL ({last_in_bucket}) AS p
         UNION ALL
         SELECT b.upto, p.*, points.number + 1 FROM points,
-            LATERAL (SELECT at FROM portfolio_equitysnapshot
-                     WHERE book_id = %(book)s AND at >= points.upto AND at <= %(until)s ORDER BY at LIMIT 1) AS f,
+            LATERAL (SELECT coalesce(
+                (SELECT at FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at >= points.upto
+                 AND at < points.upto + interval '1 month' AND at <= %(until)s ORDER BY at LIMIT 1),
+                (SELECT at FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at >= points.upto + interval '1 month'
+                 AND at <= %(until)s ORDER BY at LIMIT 1)) AS at) AS f,
             LATERAL (SELECT {bucket_end}) AS b(upto),
             LATERAL ({last_in_bucket}) AS p
-        WHERE points.number < %(limit)s
+        WHERE points.number < %(limit)s AND f.at IS NOT NULL
     )
     SELECT at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown FROM points ORDER BY at
 """.format(
@@ -64,16 +67,15 @@ _HISTORY = """
     """,
     last_in_bucket="""
         SELECT at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown FROM portfolio_equitysnapshot
-        WHERE book_id = %(book)s AND at < b.upto AND at <= %(until)s ORDER BY at DESC, id DESC LIMIT 1
+        WHERE book_id = %(book)s AND at >= f.at AND at < b.upto AND at <= %(until)s ORDER BY at DESC, id DESC LIMIT 1
     """,
 )
 
 
 def standing(*, book: Book, at: datetime) -> HistoryPoint | None:
     """The last snapshot at or before an instant: what a curve that begins then is measured from."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [book.pk, at])
-        row = cursor.fetchone()
+    with raw_cursor() as cursor:
+        row = cursor.execute(_STANDING, [book.pk, at]).fetchone()
     return None if row is None else HistoryPoint(*row)
 
 
@@ -86,9 +88,8 @@ _STANDING = """
 def history(*, book: Book, timeframe: str, after: datetime, until: datetime, limit: int) -> list[HistoryPoint]:
     """The last snapshot of each bucket in (after, until], oldest first, at most `limit`."""
     arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}
-    with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, arguments)
-        return [HistoryPoint(*row) for row in cursor.fetchall()]
+    with raw_cursor() as cursor:
+        return [HistoryPoint(*row) for row in cursor.execute(_HISTORY, arguments).fetchall()]
 
 
 def equity_at(*, book: Book, at: datetime) -> Decimal | None:

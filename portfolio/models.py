@@ -244,7 +244,7 @@ class SnapshotMonth(models.Model):
 class AuditReport(models.Model):
     """What an audit of books found; `differences` keeps the first of them as [row, problem]. Wall times.
 
-    `scope` says which books, in words; it is empty where it was all of them.
+    `scope` says which books, in words; it is empty where it was all of them. `form` is how `differences` are written.
     """
 
     scope = models.CharField(max_length=100, blank=True)
@@ -254,6 +254,7 @@ class AuditReport(models.Model):
     books = models.PositiveIntegerField()
     difference_count = models.PositiveIntegerField()
     differences = models.JSONField()
+    form = models.SmallIntegerField(db_default=1)
 
     class Meta:
         ordering = ["-id"]

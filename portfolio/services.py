@@ -63,7 +63,7 @@ _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
     WHERE b.id > %(after)s AND b.closed_at IS NULL
       AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
-      AND coalesce((SELECT max(s.at) FROM portfolio_equitysnapshot s WHERE s.book_id = b.id) <= %(at)s, true)
+      AND NOT coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %(at)s LIMIT 1), false)
     ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
 """
 

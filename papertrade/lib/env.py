@@ -16,6 +16,7 @@ Value = TypeVar("Value")
 
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
+MAX_DAYS = 36_500
 DIFFERENT_CHARACTERS = 5  # as Django wants of its secret key
 SERVERS = ("DATABASE_URL", "REDIS_URL")
 OWNER = "DATABASE_OWNER_URL"  # of the role that owns the tables; read where it is used, by the commands that need it
@@ -134,6 +135,20 @@ def limit(name: str, default: int | None) -> int | None:
         return value
 
     return read(name, default, parse, "a whole number of at least 1, or unlimited")
+
+
+def days(name: str, default: int | None, *, low: int) -> int | None:
+    """A number of days, or None for `unlimited`."""
+
+    def parse(given: str) -> int | None:
+        if given == "unlimited":
+            return None
+        number = int(given)
+        if not low <= number <= MAX_DAYS:
+            raise ValueError
+        return number
+
+    return read(name, default, parse, f"a whole number from {low} to {MAX_DAYS}, or unlimited")
 
 
 def server_url(name: str, var: Path) -> str:

@@ -15,6 +15,7 @@ from papertrade.lib import metrics
 from papertrade.lib.valkey import client
 from papertrade.operations import health
 from portfolio.models import AuditReport, Mark
+from portfolio.retention import months_ahead, rows_outside
 
 QUEUE = "celery"  # Celery's default queue is a list of this name
 
@@ -43,6 +44,7 @@ class States(Collector):
             yield from _provider()
             yield from _runs()
             yield from _audit()
+            yield from _growth()
 
 
 def _queue() -> Iterator[GaugeMetricFamily]:
@@ -87,6 +89,18 @@ def _provider() -> Iterator[GaugeMetricFamily]:
         yield GaugeMetricFamily(
             "papertrade_live_lag_seconds", "By how much quotes were late in the middle.", value=status.lag_seconds
         )
+
+
+def _growth() -> Iterator[GaugeMetricFamily]:
+    """How far ahead there is a place for snapshots, and how many found none."""
+    try:
+        ahead = months_ahead(at=clock.read().now)
+    except clock.ClockNotStarted:
+        return
+    yield GaugeMetricFamily("papertrade_snapshot_months_ahead", "Months that have a partition already.", value=ahead)
+    yield GaugeMetricFamily(
+        "papertrade_snapshot_rows_outside", "Snapshots in the default partition, 10,001 at most.", value=rows_outside()
+    )
 
 
 def _audit() -> Iterator[GaugeMetricFamily]:

@@ -17,10 +17,13 @@ from marketdata.models import MarketClock
 from orders.models import Sweep
 from papertrade.lib.errors import PapertradeError
 from portfolio.models import AuditReport, LedgerTransaction
+from portfolio.retention import rows_outside
 
 FEED_SILENT = timedelta(seconds=15)
 AUDIT_LATE = timedelta(hours=26)  # it runs every night
 SWEEP_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
+
+ROWS_IN_THE_NET = 10_000  # a clock that ran ahead of beat leaves some, which the next hour puts into their months
 
 AWAY = (Error, PapertradeError, clock.ClockNotStarted)
 
@@ -106,6 +109,10 @@ def warnings() -> list[str]:
         f"The {sweep} is late: {sweep.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
         for sweep in late
     ]
+    if (rows := rows_outside()) >= ROWS_IN_THE_NET:
+        found.append(
+            f"{rows} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
+        )
     return found + _of_the_audit()
 
 

@@ -77,6 +77,14 @@ _TABLES = """
 """
 
 
+# Views, and the functions that do one thing each as the owner.
+_VIEWS_AND_FUNCTIONS = """
+    SELECT 'TABLE', oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
+    UNION ALL
+    SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
+"""
+
+
 def _grant(role: str) -> None:
     """All rights anew in one transaction: nobody sees a moment without them."""
     to = sql.Identifier(role)
@@ -84,6 +92,9 @@ def _grant(role: str) -> None:
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(to))
         cursor.execute(sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(to))
+        for kind, name in cursor.execute(_VIEWS_AND_FUNCTIONS).fetchall():
+            right = sql.SQL("SELECT" if kind == "TABLE" else "EXECUTE")
+            cursor.execute(sql.SQL("GRANT {} ON {} {} TO {}").format(right, sql.SQL(kind), sql.SQL(name), to))
         for table, triggers in cursor.execute(_TABLES).fetchall():
             name = sql.Identifier(table)
             rights = sql.SQL(rights_on(table, triggers))

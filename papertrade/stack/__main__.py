@@ -30,6 +30,7 @@ READY_SECONDS = 60
 STOP_SECONDS = 10
 STATUS_SECONDS = 5
 SOURCES_SECONDS = 1.0
+LOGS_SECONDS = 60
 METRICS_FOLDER = "metrics"
 PROJECT = Path(__file__).resolve().parent.parent.parent
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -55,6 +56,8 @@ class Stack:
         self.stopping = False
         self.children: list[Child] = []
         self.watches: list[Watch] = []
+        self.servers: tuple[embedded.Server, ...] = ()
+        self.next_look_at_logs = 0.0
 
     def run(self) -> int:
         """Run until told to stop; the exit status. Raises EmbeddedError."""
@@ -97,6 +100,7 @@ class Stack:
     def _servers(self, folder: embedded.Folder) -> Iterator[dict[str, str]]:
         """The environment of the children; embedded servers where no others are named."""
         with running(folder) as (urls, servers):
+            self.servers = servers
             self.watches = [Watch(server, time.monotonic()) for server in servers]
             say("stack", f"{' and '.join(server.name for server in servers) or 'no server'} started here")
             yield {
@@ -166,6 +170,10 @@ class Stack:
     def _look(self) -> None:
         for watch in self.watches:
             watch.look()
+        if time.monotonic() > self.next_look_at_logs:
+            self.next_look_at_logs = time.monotonic() + LOGS_SECONDS
+            for server in self.servers:
+                server.keep_log_small()
         time.sleep(POLL_SECONDS)
 
     def _start_again_where_code_changed(self) -> None:

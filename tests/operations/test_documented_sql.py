@@ -8,13 +8,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from orders.models import Fill
-from portfolio.models import AccountEvent, EquitySnapshot, LedgerEntry
+from portfolio.models import AccountEvent, LedgerEntry
 from tests.desk import Desk
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
-ROLE, MONTHS, DETACH, HASHES = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+ROLE, HASHES = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
 SPLIT = (AccountEvent, Fill, LedgerEntry)
 
 
@@ -42,24 +42,6 @@ def test_the_role_gets_what_a_session_is_given(db: None, settings: Any) -> None:
         cursor.execute("SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = current_user::regrole")
         kept = dict(row.lower().split("=", 1) for (row,) in cursor.fetchall())
     assert kept == {name: value for name, value in given.items() if not name.startswith("tcp_")}
-
-
-def test_snapshots_go_into_months_and_stay_what_they_were(desk: Desk, open_market: MarketKit) -> None:
-    desk.buy()
-    open_market.advance("14:01:00")
-    before = list(EquitySnapshot.objects.values())
-    assert before
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(inside(MONTHS))
-    assert list(EquitySnapshot.objects.values()) == before
-    open_market.advance("14:02:00")
-    assert EquitySnapshot.objects.count() > len(before)
-    with pytest.raises(DatabaseError), transaction.atomic():
-        EquitySnapshot.objects.update(equity=0)
-    with connection.cursor() as cursor:
-        cursor.execute(DETACH)
-    assert EquitySnapshot.objects.count() == 0
 
 
 def test_evidence_is_split_by_hash_and_stays_what_it_was(desk: Desk, open_market: MarketKit) -> None:

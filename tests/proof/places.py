@@ -76,7 +76,7 @@ PLACES: dict[str, dict[str, str]] = {
         NOT_CLAIMED: "id month state rows rows_before done_at",
     },
     "portfolio_auditreport": {
-        "heads": "id scope by started_at finished_at books difference_count differences",
+        "heads": "id scope by started_at finished_at books difference_count differences form",
     },
     "portfolio_accountevent": {
         "audit heads bundle": "account_id seq at order_id order_status symbol",

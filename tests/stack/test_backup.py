@@ -55,7 +55,8 @@ def test_a_backup_is_restored_elsewhere(start: Callable[..., Server], tmp_path: 
     second.wait_for("Restored.")
     second.wait_for("credentials  ")
     before, now = (json.loads((server.folder / "credentials.json").read_text()) for server in (first, second))
-    assert {**before, "base_url": now["base_url"]} == now, "users and keys are the backup's"
+    elsewhere = {name: now[name] for name in ("base_url", "origin") if name in now}
+    assert {**before, **elsewhere} == now, "users and keys are the backup's"
     (position,) = second.call("GET", f"/paper/accounts/{account}/positions/")["results"]
     assert position["qty"] == "1.000000"
     assert second.manage("audit_books").returncode == 0

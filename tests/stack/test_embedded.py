@@ -67,6 +67,24 @@ def test_a_folder_of_release_0_1_gets_its_two_roles(folder: Path) -> None:
         second.stop()
 
 
+def test_a_log_that_grew_large_begins_anew(folder: Path) -> None:
+    running = embedded.start(embedded.own(folder), postgres=False)
+    try:
+        (server,) = running.running
+        with open(server.log, "ab") as log:
+            log.write(b"a line\n" * 1_500_000)
+        before = server.log.stat().st_size
+        server.keep_log_small()
+        earlier = server.log.with_name(f"{server.log.name}.1")
+        assert (earlier.stat().st_size, earlier.stat().st_mode & 0o777) == (before, 0o600)
+        assert redis.Redis.from_url(running.redis_url).ping()
+        assert server.log.stat().st_size < 1000
+        server.keep_log_small()
+        assert earlier.stat().st_size == before, "a small one is left as it is"
+    finally:
+        running.stop()
+
+
 def test_servers_that_outlived_their_supervisor_are_ended_first(folder: Path) -> None:
     owned = embedded.own(folder)
     left_behind = embedded.start(owned)

@@ -15,6 +15,8 @@ PROGRESS_EVERY = 500
 class Command(BaseCommand):
     help = "Check all books, or one account's, from a second direction. Ends with status 1 where something is wrong."
 
+    _told = 0
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", type=UUID, metavar="ID", help="only this account's books")
         parser.add_argument("--generation", type=int, metavar="NUMBER", help="only this generation of the account")
@@ -39,5 +41,6 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _progress(self, done: int) -> None:
-        if done % PROGRESS_EVERY == 0:
+        if done // PROGRESS_EVERY > self._told // PROGRESS_EVERY:
             self.stderr.write(f"{done} books checked")
+        self._told = done

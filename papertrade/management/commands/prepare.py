@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
+from papertrade.operations.retention import retain
 from papertrade.operations.roles import RoleError, migrate
 from papertrade.trading.clock import start_market
 
@@ -30,4 +31,5 @@ class Command(BaseCommand):
             start_market()
         except (MarketError, FeedError) as error:
             raise CommandError(str(error)) from None
+        retain()
         call_command("bootstrap", verbosity=0)

@@ -130,6 +130,8 @@ class Postgres(Server):
                 sql.Literal(password),
             )
             connection.execute(statement)
+        # What holds a lock that it needs may be a session of the other role.
+        connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(sql.Identifier(OWNER_ROLE)))
         owner = connection.execute(
             "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE]
         ).fetchone()

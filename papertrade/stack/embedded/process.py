@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from papertrade.lib.files import private_part
+
 LINUX = sys.platform.startswith("linux")
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60
 STOP_SECONDS = 20
+LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.03
 PR_SET_PDEATHSIG = 1
 
@@ -109,6 +113,14 @@ class Server(ABC):
     @abstractmethod
     def answers(self) -> bool:
         """Whether it is ready."""
+
+    def keep_log_small(self) -> None:
+        """Begin its log anew where it has grown large; the one before is kept beside it. The server goes on writing."""
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            earlier = self.log.with_name(f"{self.log.name}.1")
+            with private_part(earlier) as copy:
+                shutil.copyfile(self.log, copy)
+            os.truncate(self.log, 0)  # it is opened to append: what is written in between these two lines is lost
 
     def await_ready(self) -> None:
         """Wait until it answers. Raises EmbeddedError where it ends or stays silent."""
