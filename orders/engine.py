@@ -17,7 +17,7 @@ from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from marketdata.instruments import parse_symbol
-from marketdata.quotes import Quote, fault
+from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote, fault
 from marketdata.sessions import Session
 from orders import matching
 from orders.admission import OrderRequest
@@ -388,9 +388,12 @@ def load_taken(
 ) -> dict[Supply, Decimal]:
     """What locked books took of displayed prices since they were set, shares or contracts.
 
-    A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it.
+    A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it; a live quote may
+    be stamped a little after it was taken.
     """
-    priced = [key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at]
+    priced = [
+        key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at + TOLERANCE_OF_TAKEN
+    ]
     if not priced:
         return {}
     rows = cursor.execute(

@@ -24,6 +24,7 @@ from marketdata.gate import pass_gate
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, Session, calendar
+from orders import working
 from orders.admission import OrderRequest, read_order
 from orders.engine import Engine, Submission, load_taken, supply_of
 from orders.matching import NoFillReason
@@ -219,6 +220,8 @@ def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
                 parts.end("lock")
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 reading = clock.read()
+                if book is not None and working.catch_up(cursor, book.id, reading):
+                    book = lock_account(cursor, account.id)
                 now = book.advance_to(reading.now) if book else reading.now
                 result = run(Unit(cursor, book, now, reading.position))
                 parts.end("decide")

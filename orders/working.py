@@ -14,8 +14,10 @@ from operator import attrgetter
 
 import psycopg
 
+from marketdata import clock
+from marketdata.markets.current import current_market
 from marketdata.quotes import Quote, QuoteFault, fault
-from marketdata.sessions import Session
+from marketdata.sessions import Session, calendar
 from orders.engine import Engine, Supply, load_taken, supply_of
 from orders.matching import marketable
 from orders.models import Order
@@ -143,8 +145,43 @@ def put(
     """
     near = _Near.of(quotes, at=at, after_book=after_book, resumed=resumed)
     chosen, last_book = _chunk(near.books(cursor, limit=CHUNK_ORDERS + 1))
-    if not chosen:
-        return Put(False, None)
+    return Put(_put_to_books(cursor, near, chosen, quotes, at, session), last_book)
+
+
+def catch_up(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> bool:
+    """Where a step has left the quotes of an instant to the next, put them to this book's orders first; whether it did.
+
+    So what a request finds is what it would have found after the whole step. The book must be locked, the gate passed. Call in
+    the request's transaction, and load the book anew where this has changed it.
+    """
+    if not reading.half_done or reading.through_book is None or book_id <= reading.through_book:
+        return False
+    at, session = reading.through, calendar().session_at(reading.through)
+    if session is None or at == session.open:
+        return False
+    symbols = [symbol for (symbol,) in cursor.execute(_SYMBOLS_OF_BOOK, [book_id, book_id]).fetchall()]
+    latest = current_market().latest(symbols, at=at, position=reading.position).values()
+    quotes = sorted((quote for quote in latest if quote.at == at), key=lambda quote: (quote.quoted_at, quote.symbol))
+    near = _Near.of(quotes, at=at, after_book=0, resumed=True)
+    return _put_to_books(cursor, near, [book_id], quotes, at, session)
+
+
+_SYMBOLS_OF_BOOK = f"""
+    SELECT symbol FROM orders_order WHERE book_id = %s AND {_OPEN}
+    UNION SELECT symbol FROM portfolio_position WHERE book_id = %s AND qty > 0
+"""
+
+
+def _put_to_books(
+    cursor: psycopg.Cursor,
+    near: "_Near",
+    chosen: Sequence[int],
+    quotes: Sequence[Quote],
+    at: datetime,
+    session: Session,
+) -> bool:
+    if not chosen or not quotes:
+        return False
     books = {book.id: book for book in lock_books(cursor, chosen)}
     orders = near.orders(cursor, list(books))
     engine, changed = Engine(taken=load_taken(cursor, books, _supplies(orders, quotes))), False
@@ -152,7 +189,7 @@ def put(
         changed |= _put_to_book(engine, books[book_id], list(in_book), quotes, at, session)
     if changed or engine.changed:
         engine.write(cursor)
-    return Put(changed, last_book)
+    return changed
 
 
 def _put_to_book(

@@ -22,6 +22,7 @@ class Market:
 
     has_book = True
     interest_rate = RISK_FREE_RATE  # that options are priced by, a fraction a year
+    takes_pushes = False  # whether its quotes come through the API
 
     def __init__(self, name: str, feed: Feed) -> None:
         self.name = name

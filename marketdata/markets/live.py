@@ -27,6 +27,7 @@ from papertrade.lib import metrics
 
 log = structlog.get_logger(__name__)
 
+LIVE, PUSH = "live", "push"
 MINUTES_KEPT = timedelta(minutes=2)  # older minutes that nobody has seen are a gap in the curve, not old marks
 ATTEND_SECONDS = 1.0
 CANARY = "SPY"  # always quoted in a session: its silence is the provider's
@@ -40,8 +41,9 @@ class LiveMarket(Market):
     feed: LiveFeed
 
     def __init__(self, feed: LiveFeed) -> None:
-        super().__init__("live", feed)
+        super().__init__(LIVE, feed)
         self.manual = False
+        self.takes_pushes = feed.name == f"{LIVE}:{PUSH}"
         self._ask_again_at = self._attends_again_at = 0.0  # of the monotonic clock
         self._needed: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
@@ -82,7 +84,7 @@ class LiveMarket(Market):
     def _state(self) -> feed_state.FeedState:
         recorder = self.feed.recorder
         return feed_state.FeedState(
-            provider=self.feed.name.removeprefix("live:"),
+            provider=self.feed.name.removeprefix(f"{LIVE}:"),
             at=clock.wall_now().isoformat(),
             lines=[feed_state.line_report(line) for line in self.feed.intake.lines()],
             lag_seconds=None if self.feed.lag is None else round(self.feed.lag.total_seconds(), 3),
@@ -145,7 +147,9 @@ class LiveMarket(Market):
         def publish() -> None:
             lost = quote_book.marker() is None
             symbols = cursor.latest if lost else cursor.changed
-            quote_book.publish([cursor.latest[symbol] for symbol in symbols], through=through)
+            # What another leader recorded and did not live to do comes first: until then nobody decides on what was before it.
+            filled_to = through + quote_book.UNSETTLED if cursor.has_more else through
+            quote_book.publish([cursor.latest[symbol] for symbol in symbols], through=filled_to)
             cursor.changed.clear()
 
         self._tell(publish)

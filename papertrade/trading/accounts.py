@@ -18,6 +18,7 @@ from accounts.policy import InvalidPolicy, Policy, policy_from_json
 from marketdata import clock
 from marketdata.gate import pass_gate
 from marketdata.markets.current import current_market
+from orders import working
 from orders.engine import Engine
 from orders.services import cancel_open
 from orders.states import CancelReason
@@ -179,7 +180,10 @@ def _read_reason(value: object) -> str:
 
 def _lock(cursor: psycopg.Cursor, account: PaperAccount) -> tuple[PaperAccount, OpenBook | None]:
     locked = accounts.lock_account(account=account)
-    return locked, lock_account(cursor, locked.pk)
+    book = lock_account(cursor, locked.pk)
+    if book is not None and working.catch_up(cursor, book.id, clock.read()):
+        book = lock_account(cursor, locked.pk)
+    return locked, book
 
 
 def _close(

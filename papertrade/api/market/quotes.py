@@ -12,6 +12,7 @@ from marketdata import clock
 from marketdata.grades import grade_of
 from marketdata.instruments import parse_symbol
 from marketdata.markets.current import current_market
+from marketdata.pushing import MAX_PUSHED, push
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
 from orders.matching import Circumstances, obstacle
@@ -20,13 +21,11 @@ from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call, json_body
 from papertrade.api.kit.viewsets import ApiViewSet, Rows
 from papertrade.api.market.filters import QuoteFilter
-from papertrade.api.market.serializers import QuoteSerializer
-from papertrade.lib.errors import Conflict
+from papertrade.api.market.serializers import PushedSerializer, QuoteSerializer
 from papertrade.trading.accounts import server_policy
 from portfolio.money import ZERO_MONEY
 
 OK = "ok"
-MAX_PUSHED = 1000
 MAX_PUSH_BYTES = 1_048_576
 MILLISECOND = timedelta(milliseconds=1)
 PUSH = json_body({"quotes": {"type": "array", "items": {"type": "object"}, "maxItems": MAX_PUSHED}})
@@ -76,7 +75,8 @@ class QuoteViewSet(ApiViewSet):
         latest = current_market().latest(symbols, at=at)
         return self.listed(quote_now(symbol, latest.get(symbol), at, policy) for symbol in symbols)
 
-    @call("Push quotes, where the market's feed is pushed", None, body=PUSH, codes=(409,))
+    @call("Push quotes, where the market's feed is pushed", PushedSerializer, body=PUSH, codes=(409,))
     def create(self, request: Request) -> Response:
-        read_object(request.data, "quotes")
-        raise Conflict("This market has a feed of its own; quotes cannot be pushed to it.", code="feed_not_writable")
+        by = request.auth.name if request.auth else request.user.username
+        pushed = push(read_object(request.data, "quotes")["quotes"], by=by)
+        return Response(PushedSerializer(pushed).data)

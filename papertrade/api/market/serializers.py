@@ -25,6 +25,21 @@ class SessionSerializer(WireSerializer):
     close = Instant()
 
 
+class RefusedRowSerializer(WireSerializer):
+    """A pushed row that was not taken."""
+
+    index = Count()
+    symbol = Text()
+    reason = Text()
+
+
+class PushedSerializer(WireSerializer):
+    """How many of the pushed rows were taken, and which were not."""
+
+    taken = Count()
+    refused = RefusedRowSerializer(many=True)
+
+
 class QuoteSerializer(WireSerializer):
     """The latest quote; `quality` is ok, or the reason that would stop a fill; `grade` says how honest its feed is."""
 
