@@ -186,6 +186,8 @@ def _put_to_books(
     orders = near.orders(cursor, list(books))
     engine, changed = Engine(taken=load_taken(cursor, books, _supplies(orders, quotes))), False
     for book_id, in_book in groupby(orders, key=attrgetter("book_id")):
+        if near.resumed and books[book_id].last_at > at:
+            continue  # a request of its own has put these quotes to it already, and more has happened since
         changed |= _put_to_book(engine, books[book_id], list(in_book), quotes, at, session)
     if changed or engine.changed:
         engine.write(cursor)
@@ -269,6 +271,10 @@ class _Near:
     """The open orders that some quotes of one instant could fill: sent by then, and not due to expire by then."""
 
     values: dict[str, object]
+
+    @property
+    def resumed(self) -> bool:
+        return bool(self.values["resumed"])
 
     @classmethod
     def of(cls, quotes: Sequence[Quote], *, at: datetime, after_book: int, resumed: bool) -> "_Near":

@@ -6,13 +6,15 @@ from django.contrib.sessions.backends.db import SessionStore
 from marketdata.services import sync_sessions as sync
 from papertrade.operations import retention
 from papertrade.proof.audits import audit_nightly
-from papertrade.trading.clock import finish_sweeps
+from papertrade.trading.clock import do_missed_boundaries, finish_sweeps
 
 
 @shared_task
 def tick() -> int:
-    """Finish what a crash left half done; how many runs."""
-    return finish_sweeps()
+    """Finish what a crash left half done, and what a live market's feed is not there to do; how many sweeps."""
+    finished = finish_sweeps()
+    do_missed_boundaries()
+    return finished
 
 
 @shared_task

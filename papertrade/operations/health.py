@@ -20,6 +20,7 @@ from portfolio.models import AuditReport, LedgerTransaction
 from portfolio.retention import rows_outside
 
 FEED_SILENT = timedelta(seconds=15)
+CLOCKS_DIFFER = timedelta(seconds=1)  # of two hosts that follow NTP it is far less
 AUDIT_LATE = timedelta(hours=26)  # it runs every night
 SWEEP_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
 
@@ -102,6 +103,8 @@ def warnings() -> list[str]:
         )
     elif not well(_clock_moves):
         found.append("The clock stands still though the feed is alive. The log of the feed process says why.")
+    elif not well(_wall_goes_on):
+        found.append("This machine's clock was set back: time stands still until it has caught up. Let it follow NTP.")
     else:
         found += _of_the_provider()
     late = Sweep.objects.filter(finished_at__isnull=True, created_at__lt=clock.wall_now() - SWEEP_LATE)
@@ -141,6 +144,12 @@ def _of_the_audit() -> list[str]:
             "The books were not audited for more than a day. Check beat and the workers, or run `papertrade audit`."
         ]
     return []
+
+
+def _wall_goes_on() -> bool:
+    """Whether a live market is not ahead of the real clock, which it is where that was set back."""
+    reading = clock.read()
+    return reading.market != clock.LIVE or reading.through - clock.real_now() < CLOCKS_DIFFER
 
 
 def _clock_is_started() -> bool:

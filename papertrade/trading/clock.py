@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -15,11 +15,13 @@ from orders.models import Sweep
 from orders.sweeps import sweeping
 from papertrade.lib.errors import BadRequest, Conflict
 from papertrade.lib.postgres import try_lock, unlock
-from papertrade.trading.mover import the_mover
+from papertrade.trading.mover import drop_movers, the_mover
 from portfolio.marks import delete_marks
 from portfolio.selectors import latest_book_time
 
 log = structlog.get_logger(__name__)
+
+FEED_IS_GONE_AFTER = timedelta(seconds=15)
 
 
 def start_market() -> None:
@@ -74,6 +76,38 @@ def moving() -> Iterator[None]:
             yield
     finally:
         unlock(gate.MOVER)
+
+
+def do_missed_boundaries() -> bool:
+    """In a live market without a feed process: an open or a close that is due by the real clock; whether there was one.
+
+    Day orders expire, gtc ones age out and options settle on time, with the last good quotes that are known.
+    """
+    market, reading = current_market(), clock.read()
+    if reading.market != clock.LIVE or not _is_alone():
+        return False
+    session = calendar().upcoming(reading.through)
+    boundary = session.open if reading.through < session.open else session.close
+    if boundary > clock.real_now():
+        return False
+    if not try_lock(gate.FEED):
+        return False  # a leader is about to do it
+    try:
+        with moving():
+            drop_movers()
+            the_mover().step(boundary)
+    except Conflict:
+        return False
+    finally:
+        unlock(gate.FEED)
+    log.warning("boundary_done_without_feed", at=boundary.isoformat(), market=market.name)
+    return True
+
+
+def _is_alone() -> bool:
+    """Whether no feed process has been heard of for a while."""
+    silent = clock.since_last_beat()
+    return silent is None or silent > FEED_IS_GONE_AFTER
 
 
 def finish_sweeps() -> int:

@@ -8,12 +8,13 @@ from unittest.mock import patch
 
 import pytest
 
-from marketdata import clock, quote_book
+from marketdata import clock, gate, quote_book
 from marketdata.feeds.recorded import COLUMNS_TAKEN, RecordedFeed, Report
 from orders import working
 from orders.models import Sweep
 from papertrade.lib.errors import Conflict
-from papertrade.trading.clock import advance
+from papertrade.operations import health
+from papertrade.trading.clock import advance, do_missed_boundaries
 from portfolio.models import EquitySnapshot, LedgerTransaction
 from tests.desk import Desk, dec
 from tests.factories import UserFactory
@@ -47,6 +48,13 @@ class TestTheClock:
         assert clock.read().now == done
         live.step()
         assert clock.read().through > done
+
+    def test_that_was_set_back_is_no_health(self, live: LiveKit) -> None:
+        clock.beat()
+        assert not any("set back" in warning for warning in health.warnings())
+        live.pass_time(seconds=-30)
+        clock.beat()
+        assert any("set back" in warning for warning in health.warnings())
 
     def test_may_be_late_by_the_delay_of_the_provider(self, live: LiveKit, settings: Any) -> None:
         settings.PAPERTRADE_DELAY_SECONDS = 900
@@ -203,7 +211,7 @@ class TestAServerThatWasAway:
         live.lead()
         live.quote("IBM 101.00 101.10 500 300")
         assert desk.now(unreached).expired_at == at("20:00:00")
-        assert desk.state(lasting) == ("new", "quote_stale")
+        assert desk.state(lasting) == ("new", "not_marketable")
         settled = LedgerTransaction.objects.get(kind="settlement")
         assert (settled.at, settled.price) == (at("20:00:00"), dec("4"))
         assert list(Sweep.objects.order_by("pk").values_list("kind", "at")) == [
@@ -254,3 +262,38 @@ class TestTheRecording:
         live.quote("IBM 98.90 98.95 500 300")
         assert desk.state(order)[0] == "filled"
         assert "1 GB" in live.feed.recorder.problem
+
+
+class TestWithoutAFeedProcess:
+    """Beat does an open and a close that are due, as the next leader would."""
+
+    def test_day_orders_expire_and_options_settle_on_time(self, live: LiveKit) -> None:
+        live.quote(f"{OPTION} 4.00 4.20 20 10")
+        live.quote("IBM 104.00 104.10 500 300")
+        desk = Desk(UserFactory())
+        desk.buy("1", symbol=OPTION)
+        live.step()
+        unreached = desk.buy("1", limit="90")
+        clock.beat()
+        live.wall = at("20:00:05")
+        clock.beat()
+        assert not do_missed_boundaries(), "the leader was heard of a moment ago"
+        live.pass_time(seconds=20)
+        assert do_missed_boundaries()
+        assert desk.now(unreached).expired_at == at("20:00:00")
+        assert LedgerTransaction.objects.get(kind="settlement").at == at("20:00:00")
+        assert not do_missed_boundaries(), "once"
+        assert clock.read().through == at("20:00:00")
+
+    def test_an_open_too(self, live: LiveKit) -> None:
+        desk = Desk(UserFactory())
+        lasting = desk.buy("1", limit="90", time_in_force="gtc")
+        live.wall = at("2013-10-08T14:00:00Z")
+        assert do_missed_boundaries() and do_missed_boundaries()
+        assert desk.state(lasting) == ("new", "quote_stale")
+        assert [sweep.kind for sweep in Sweep.objects.all()] == ["open"]
+
+    def test_not_while_a_leader_holds_its_lock(self, live: LiveKit, monkeypatch: pytest.MonkeyPatch) -> None:
+        live.wall = at("20:01:00")
+        monkeypatch.setattr("papertrade.trading.clock.try_lock", lambda key: key != gate.FEED)
+        assert not do_missed_boundaries()

@@ -1,0 +1,213 @@
+"""Random live sessions: recorded, and played again at speed 0 they leave the same fills, orders and ledger heads.
+
+Quotes come late, early, crossed, one-sided and without size; two leaders die, one of them between recording and doing; steps end
+after each book, and requests come in between. In every session, whatever happens:
+- record and replay are equal, order by order and head by head;
+- nobody is given more of a price than was displayed while it stood;
+- no order is filled by a quote from before it was sent.
+"""
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.models import User
+from marketdata.feeds.live.protocol import RawQuote
+from marketdata.feeds.recorded import RecordedFeed, Report
+from marketdata.markets.current import current_market
+from marketdata.quotes import Quote
+from orders import working
+from orders.models import IS_OPEN, Fill, Order
+from papertrade.lib.errors import Conflict, Unavailable
+from portfolio.models import Book
+from tests.desk import Desk
+from tests.factories import UserFactory
+from tests.invariants import check_account
+from tests.live_kit import FEED, LiveKit
+from tests.market_kit import MarketKit, at
+
+SYMBOLS = ["IBM", "BAC", "AIG"]
+DESKS = 4
+START, END = at("13:29:52"), at("13:30:36")
+OUTAGE = (at("13:30:13"), at("13:30:16"))
+DIES_BETWEEN_STEPS, DIES_IN_A_STEP = at("13:30:09"), at("13:30:24")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Sent:
+    """What a desk asked for, and when by the exchange's clock."""
+
+    at: datetime
+    desk: int
+    payload: dict[str, Any] | None = None  # an order
+    cancel: int = 0  # or the number of one
+
+
+@dataclass
+class Session:
+    """A live market of three stocks and four desks that trade at random."""
+
+    live: LiveKit
+    rng: random.Random
+    sent: list[Sent] = field(default_factory=list)
+    prices: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, 10_000))
+    deaths: int = 0
+    left_over: int = 0
+
+    def __post_init__(self) -> None:
+        self.users = [UserFactory() for _ in range(DESKS)]
+        self.desks = make_desks(self.users)
+        self.feed = self.live.feed.name
+
+    def run(self) -> None:
+        dies_at = [DIES_IN_A_STEP, DIES_BETWEEN_STEPS]
+        while self.live.wall < END:
+            self.live.pass_time(microseconds=self.rng.randrange(20_000, 400_000))
+            self._quote()
+            if self.rng.random() < 0.5:
+                dies = dies_at and self.live.wall > dies_at[-1]
+                self._step(dies_in_it=bool(dies) and len(dies_at) == 1)
+                if dies and (len(dies_at) == 2 or self.deaths):
+                    dies_at.pop()
+                    self.live.pass_time(seconds=1.5)
+                    self.live.lead()
+                self.live.pass_time(microseconds=self.rng.randrange(1, 50_000))
+            if self.rng.random() < 0.5:
+                self._trade()
+        self.live.wall = at("20:00:30")
+        while not self.live.step():
+            pass
+        self.live.end()
+
+    def _quote(self) -> None:
+        if OUTAGE[0] < self.live.wall < OUTAGE[1]:
+            return
+        rng = self.rng
+        for symbol in SYMBOLS:
+            if rng.random() < 0.6:
+                self.prices[symbol] += rng.randrange(-6, 7)
+                mid, half = self.prices[symbol], rng.randrange(0, 5)
+                low = mid + 3 if rng.random() < 0.03 else mid - half  # sometimes crossed
+                stamp = self.live.wall - timedelta(microseconds=rng.randrange(-1_400_000, 900_000))
+                bid = None if rng.random() < 0.02 else Decimal(low) / 100
+                sizes = (Decimal(20 * rng.randrange(0, 4)) for _ in range(2))
+                self.live.feed.intake.hear([RawQuote(symbol, bid, Decimal(mid + half) / 100, *sizes, stamp, FEED)])
+
+    def _step(self, *, dies_in_it: bool) -> None:
+        if not dies_in_it:
+            self.left_over += not self.live.step(seconds=self.rng.choice([None, 0]))
+            return
+        with patch.object(working, "put", side_effect=Killed):
+            try:
+                self.live.step()
+            except Killed:
+                self.deaths += 1
+
+    def _trade(self) -> None:
+        rng, number = self.rng, self.rng.randrange(DESKS)
+        if rng.random() < 0.15:
+            open_orders = Order.objects.filter(IS_OPEN, account=self.desks[number].account).order_by("number")
+            if order := open_orders.first():
+                self._send(Sent(self.live.wall, number, cancel=order.number))
+            return
+        symbol = rng.choice(SYMBOLS)
+        limit = rng.choice([None, str(Decimal(self.prices[symbol] + rng.randrange(-12, 13)) / 100)])
+        self._send(
+            Sent(self.live.wall, number, payload={
+                "side": rng.choice(["buy", "buy", "sell"]), "qty": str(rng.randrange(1, 60)), "limit": limit, "symbol": symbol,
+                "time_in_force": rng.choice(["day", "gtc"]),
+            })
+        )  # fmt: skip
+
+    def _send(self, what: Sent) -> None:
+        try:
+            what.at = send(self.desks, what) or what.at
+        except (Unavailable, Conflict):
+            return  # a leader is dead, or the order has been filled meanwhile
+        self.sent.append(what)
+
+
+def make_desks(users: list[User]) -> list[Desk]:
+    return [Desk(user, "5000000") for user in users]
+
+
+def send(desks: list[Desk], what: Sent) -> datetime | None:
+    """Ask for it; the exchange's time at which an order was taken."""
+    desk = desks[what.desk]
+    if what.payload is None:
+        desk.cancel(Order.objects.get(account=desk.account, number=what.cancel))
+        return Order.objects.get(account=desk.account, number=what.cancel).canceled_at
+    return desk.buy(**what.payload).submitted_at
+
+
+def outcome(desk: Desk) -> tuple[object, ...]:
+    """Everything that must be the same."""
+    orders = Order.objects.filter(account=desk.account).order_by("number")
+    fills = Fill.objects.filter(account=desk.account).order_by("seq")
+    return (
+        Book.objects.get(account=desk.account).ledger_head,
+        [(o.number, o.status, o.filled_qty, o.reason, o.no_fill_reason, o.filled_at) for o in orders],
+        [(f.symbol, f.qty, f.price, f.created_at, f.seq) for f in fills],
+    )
+
+
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.torture) for seed in range(2, 10))])
+def test_a_session_and_its_replay(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, market_kit: MarketKit, seed: int
+) -> None:
+    monkeypatch.setattr(working, "CHUNK_ORDERS", 1)
+    session = Session(LiveKit(settings, monkeypatch, tmp_path / "live", start=START), random.Random(seed))
+    session.run()
+    live = [outcome(desk) for desk in session.desks]
+    fills = list(Fill.objects.select_related("order", "quote").order_by("seq"))
+    assert session.deaths == 1 and session.left_over and len(fills) > 20, "there was something to compare"
+    no_supply_twice(fills, session.live.folder)
+    for fill in fills:
+        assert fill.created_at >= fill.order.submitted_at
+        assert fill.created_at - fill.quote.quoted_at >= timedelta(seconds=-1)
+    for desk in session.desks:
+        check_account(desk.account)
+
+    monkeypatch.undo()
+    market_kit.play_files(session.live.folder, start=START.isoformat().replace("+00:00", "Z"))
+    current_market().feed.name = session.feed  # a run's opening names it
+    desks = make_desks(session.users)
+    for what in session.sent:
+        if what.at > market_kit.now():
+            market_kit.advance(what.at)
+        send(desks, what)
+    market_kit.advance("20:00:30")
+    for number, (was, again) in enumerate(zip(live, map(outcome, desks), strict=True)):
+        assert was[1] == again[1], f"orders of desk {number}"
+        assert was[2] == again[2], f"fills of desk {number}"
+        assert was[0] == again[0], f"head of desk {number}"
+
+
+def no_supply_twice(fills: list[Fill], recording: Path) -> None:
+    """What each book took of a price since it was set is at most the most that was displayed of it while it stood."""
+    displayed: dict[tuple[str, str, Decimal, datetime], Decimal] = defaultdict(Decimal)
+    latest: dict[str, Quote] = {}
+    for row in RecordedFeed(recording).rows(Report()):
+        quote = latest[row.symbol] = row.follow(latest.get(row.symbol), feed=FEED)
+        for side, price, size, since in (
+            ("buy", quote.ask, quote.ask_size, quote.ask_since), ("sell", quote.bid, quote.bid_size, quote.bid_since),
+        ):  # fmt: skip
+            if price is not None and size is not None:
+                key = (quote.symbol, side, price, since)
+                displayed[key] = max(displayed[key], size)
+    taken: Counter[tuple[int, str, str, Decimal, datetime]] = Counter()
+    for fill in fills:
+        taken[fill.book_id, fill.symbol, fill.side, fill.price, fill.price_since] += fill.qty
+    for (_, *key), qty in taken.items():
+        assert qty <= displayed[tuple(key)], key
