@@ -4,6 +4,7 @@ from pathlib import Path
 
 import structlog
 
+from papertrade import __version__
 from papertrade.lib import env, files
 from papertrade.web.limits import LARGE_BODIES
 
@@ -224,7 +225,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "papertrade",
-    "VERSION": "1",
+    "DESCRIPTION": (
+        "A stock and options broker to trade on paper. A key goes into `Authorization: Bearer cm_...`; every address ends in a "
+        "slash; numbers are strings. /llms.txt is all of it in short."
+    ),
+    "VERSION": __version__,
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SERVERS": [{"url": "/", "description": "this server"}],
+    "POSTPROCESSING_HOOKS": ["papertrade.api.kit.document.finish"],
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

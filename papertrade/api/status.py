@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.services import MAX_ACTIVE_ACCOUNTS
+from papertrade import __version__
 from papertrade.api.kit.feed import FeedSerializer, feed_now
-from papertrade.api.kit.fields import Count, Text
+from papertrade.api.kit.fields import Count, Text, Word
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.serializers import WireSerializer
 from papertrade.api.kit.viewsets import ApiViewSet
@@ -23,7 +24,7 @@ OK, DEGRADED, DOWN = "ok", "degraded", "down"
 class ServiceSerializer(WireSerializer):
     """One part, and how long it took to answer."""
 
-    status = Text()
+    status = Word([OK, DOWN], called="ServiceStatus")
     latency_ms = serializers.FloatField(read_only=True)
 
 
@@ -39,8 +40,9 @@ class LimitsSerializer(WireSerializer):
 class StatusSerializer(WireSerializer):
     """ok, or degraded where a part does not answer. `feed`: of a live market."""
 
-    status = Text()
+    status = Word([OK, DEGRADED], called="ServerStatus")
     request_id = Text()
+    version = Text()
     services = serializers.DictField(child=ServiceSerializer(), read_only=True)
     limits = LimitsSerializer()
     feed = FeedSerializer(allow_null=True)
@@ -60,6 +62,7 @@ class StatusViewSet(ApiViewSet):
             {
                 "status": OK if healthy else DEGRADED,
                 "request_id": request._request.request_id,
+                "version": __version__,
                 "services": services,
                 "limits": {
                     "open_orders": settings.PAPERTRADE_MAX_OPEN_ORDERS,

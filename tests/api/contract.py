@@ -78,7 +78,7 @@ SUMMARY = {
 
 EVIDENCE = {
     "bid": nullable(price), "ask": nullable(price), "bid_size": nullable(qty), "ask_size": nullable(qty),
-    "quoted_at": instant, "age_ms": number, "spread": nullable(number), "feed": string,
+    "quoted_at": instant, "age_ms": count, "spread": nullable(number), "feed": string,
     "policy_hash": text(r"[0-9a-f]{64}"),
 }  # fmt: skip
 

@@ -1,9 +1,11 @@
 """How values look on the wire: decimals are strings, times RFC 3339 UTC with microseconds."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -88,6 +90,28 @@ class Day(WireField):
 class Text(WireField):
     def to_representation(self, value: Any) -> str:
         return str(value)
+
+
+class Word(WireField):
+    """One of some words, which the document lists under the name of what they are: an enum, or a name and words.
+
+    `or_empty`: it may be an empty text too, where there is nothing to say.
+    """
+
+    def __init__(self, *enums: Iterable[str], called: str, or_empty: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.called = called
+        self.words = list(dict.fromkeys([*(str(word) for enum in enums for word in enum), *([""] if or_empty else [])]))
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class WordExtension(OpenApiSerializerFieldExtension):
+    target_class = "papertrade.api.kit.fields.Word"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": self.target.words, "title": self.target.called}
 
 
 @extend_schema_field({"type": "string", "format": "uuid"})

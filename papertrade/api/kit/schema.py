@@ -24,9 +24,11 @@ NUMBER = {"oneOf": [{"type": "string", "maxLength": MAX_NUMBER_LENGTH}, {"type":
 TEXT = {"type": ["string", "null"]}
 
 
-def json_body(properties: dict[str, Any], *, required: tuple[str, ...] = (), example: Any = None) -> dict[str, Any]:
-    """A JSON object with these fields and no others."""
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+def json_body(
+    called: str, properties: dict[str, Any], *, required: tuple[str, ...] = (), example: Any = None
+) -> dict[str, Any]:
+    """A JSON object with these fields and no others, under a name of its own in the document."""
+    schema = {"type": "object", "title": called, "properties": properties, "additionalProperties": False}
     if required:
         schema["required"] = list(required)
     if example is not None:

@@ -8,7 +8,8 @@ from typing import Any, cast
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from papertrade.api.kit.fields import Text
+from papertrade.api.kit.errors import STATUS_OF_CODE
+from papertrade.api.kit.fields import Text, Word
 
 Plan = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...]
 
@@ -55,5 +56,10 @@ class ErrorSerializer(WireSerializer):
     status = Text()
     request_id = Text()
     error = inline_serializer(
-        "ErrorBody", {"code": Text(), "message": Text(), "details": serializers.DictField(read_only=True)}
+        "ErrorBody",
+        {
+            "code": Word(STATUS_OF_CODE, called="ErrorCode"),
+            "message": Text(),
+            "details": serializers.DictField(read_only=True),
+        },
     )

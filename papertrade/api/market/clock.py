@@ -25,7 +25,11 @@ from papertrade.trading.clock import advance
 
 CALENDAR_DAYS = 30
 MAX_ADVANCE_SECONDS = Decimal(366 * 86_400)
-ADVANCE = json_body({"to": {"type": ["string", "null"], "format": "date-time"}, "seconds": NUMBER})
+ADVANCE = json_body(
+    "AdvanceClock",
+    {"to": {"type": ["string", "null"], "format": "date-time"}, "seconds": NUMBER},
+    example={"seconds": 60},
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,22 @@ from portfolio.money import ZERO_MONEY
 OK = "ok"
 MAX_PUSH_BYTES = 1_048_576
 MILLISECOND = timedelta(milliseconds=1)
-PUSH = json_body({"quotes": {"type": "array", "items": {"type": "object"}, "maxItems": MAX_PUSHED}})
+PUSH = json_body(
+    "PushQuotes",
+    {"quotes": {"type": "array", "items": {"type": "object"}, "maxItems": MAX_PUSHED}},
+    example={
+        "quotes": [
+            {
+                "symbol": "AAPL",
+                "bid": "232.10",
+                "ask": "232.12",
+                "bid_size": "300",
+                "ask_size": "200",
+                "quoted_at": "2026-11-20T14:30:00.250Z",
+            }
+        ]
+    },
+)
 
 
 class QuoteNow(NamedTuple):

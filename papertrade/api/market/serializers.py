@@ -1,8 +1,12 @@
 """The objects of /v1/market/, fields in their order. One description serves the answers and the OpenAPI document."""
 
+from orders.reasons import NO_FILL
 from papertrade.api.kit.feed import FeedSerializer
-from papertrade.api.kit.fields import Count, Day, Instant, Price, Qty, Switch, Text
+from papertrade.api.kit.fields import Count, Day, Instant, Price, Qty, Switch, Text, Word
 from papertrade.api.kit.serializers import WireSerializer
+
+MARKETS = ("simulated", "recorded", "live")
+QUALITY_OK = "ok"
 
 
 class ClockSerializer(WireSerializer):
@@ -12,7 +16,7 @@ class ClockSerializer(WireSerializer):
     is_open = Switch()
     next_open = Instant()
     next_close = Instant()
-    market = Text()
+    market = Word(MARKETS, called="Market")
     speed = Text()
     feed = FeedSerializer(allow_null=True)
 
@@ -50,6 +54,6 @@ class QuoteSerializer(WireSerializer):
     ask_size = Qty(allow_null=True)
     quoted_at = Instant(allow_null=True)
     age_ms = Count(allow_null=True)
-    quality = Text()
+    quality = Word([QUALITY_OK], NO_FILL, called="QuoteQuality")
     feed = Text()
     grade = Text()

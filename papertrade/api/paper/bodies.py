@@ -12,6 +12,7 @@ from papertrade.lib.numbers import MAX_NUMBER_LENGTH
 
 _AGE = {"type": "integer", "minimum": 1, "maximum": MAX_QUOTE_AGE_SECONDS}
 _POLICY = {
+    "title": "PolicyRequest",
     "type": ["object", "null"],
     "properties": {
         "stock_quote_max_age_seconds": _AGE,
@@ -22,34 +23,54 @@ _POLICY = {
     },
     "additionalProperties": False,
 }
+
+
+def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
+    """What may be left out by null or an empty text too."""
+    return {"oneOf": [schema, {"type": "string", "maxLength": 0}, {"type": "null"}]}
+
+
 _NAME = {**TEXT, "maxLength": NAME_MAX_LENGTH}
 _ORDER: dict[str, dict[str, Any]] = {
     "symbol": {"type": "string", "maxLength": MAX_SYMBOL_LENGTH},
     "qty": {"oneOf": [{"type": "string", "maxLength": MAX_NUMBER_LENGTH}, {"type": "number", "exclusiveMinimum": 0}]},
-    "side": {"type": "string", "enum": list(Side)},
-    "type": {"type": "string", "enum": list(OrderType)},
-    "time_in_force": {"type": ["string", "null"], "enum": [*TimeInForce, None]},
+    "side": {"type": "string", "enum": list(Side), "title": "Side"},
+    "type": {"type": "string", "enum": list(OrderType), "title": "OrderType"},
+    "time_in_force": {
+        "oneOf": [{"type": "string", "enum": list(TimeInForce), "title": "TimeInForce"}, {"type": "null"}]
+    },
     "limit_price": NUMBER,
-    "position_intent": {"type": ["string", "null"], "enum": [*Intent, "", None]},
+    "position_intent": _or_nothing({"type": "string", "enum": list(Intent), "title": "PositionIntent"}),
     "client_order_id": {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_CLIENT_ORDER_ID_LENGTH},
     "extended_hours": {"type": ["boolean", "null"]},
-    "order_class": {"type": ["string", "null"], "enum": ["simple", "", None]},
+    "order_class": _or_nothing({"type": "string", "enum": ["simple"], "title": "OrderClass"}),
     "generation": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_GENERATION},
 }
 
-OPEN_ACCOUNT = json_body({"name": _NAME, "initial_cash": NUMBER, "policy": _POLICY})
-RENAME = json_body({"name": _NAME})
+OPEN_ACCOUNT = json_body(
+    "OpenAccount",
+    {"name": _NAME, "initial_cash": NUMBER, "policy": _POLICY},
+    example={"name": "my strategy", "initial_cash": "100000"},
+)
+RENAME = json_body("RenameAccount", {"name": _NAME}, example={"name": "another name"})
 RESET = json_body(
+    "ResetAccount",
     {
         "confirm": {"type": "boolean"},
         "initial_cash": NUMBER,
         "reason": {**TEXT, "maxLength": REASON_MAX_LENGTH},
         "policy": _POLICY,
-    }
+    },
+    example={"confirm": True, "reason": "new strategy run"},
 )
-CLOSE = json_body({"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"]})
-REPLACEMENT = json_body({name: _ORDER[name] for name in REPLACEABLE}, example={"limit_price": "99.50"})
+CLOSE = json_body(
+    "ClosePosition",
+    {"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"]},
+    example={"percentage": "50", "client_order_id": "close-1"},
+)
+REPLACEMENT = json_body("ReplaceOrder", {name: _ORDER[name] for name in REPLACEABLE}, example={"limit_price": "99.50"})
 ORDER = json_body(
+    "OrderRequest",
     _ORDER,
     required=("symbol", "qty", "side", "type"),
     example={"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"},

@@ -6,12 +6,17 @@ from typing import Any, NamedTuple
 
 from drf_spectacular.utils import extend_schema_field
 
-from accounts.models import Generation, PaperAccount
+from accounts.models import AccountStatus, Generation, PaperAccount
+from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
 from marketdata.quotes import Quote
-from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, WireField
+from orders.reasons import CANCELED, NO_FILL, REJECTED
+from orders.states import Status
+from orders.terms import Intent, OrderType, Side, TimeInForce
+from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, WireField, Word
 from papertrade.api.kit.serializers import WireSerializer
-from portfolio.models import Book
+from portfolio.ledger import LedgerAccount, LedgerKind
+from portfolio.models import Book, EventType
 from portfolio.selectors import Summary
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -54,7 +59,7 @@ class EvidenceSerializer(WireSerializer):
     bid_size = Qty(allow_null=True, source="quote.bid_size")
     ask_size = Qty(allow_null=True, source="quote.ask_size")
     quoted_at = Instant(source="quote.quoted_at")
-    age_ms = Text()
+    age_ms = Count()
     spread = Price(allow_null=True)
     feed = Text(source="quote.feed")
     policy_hash = Text(source="generation.policy_hash")
@@ -114,7 +119,7 @@ class AccountSerializer(WireSerializer):
 
     id = Id(source="account.id")
     name = Text(source="account.name")
-    status = Text(source="account.status")
+    status = Word(AccountStatus.values, called="AccountStatus", source="account.status")
     currency = Text(source="account.currency")
     initial_cash = Money(source="book.generation.initial_cash")
     cash = Money(source="book.cash")
@@ -160,22 +165,22 @@ class OrderSerializer(WireSerializer):
     account_id = Id()
     generation = Count(source="book.generation_number")
     symbol = Text()
-    asset_class = Text()
+    asset_class = Word(AssetClass, called="AssetClass")
     qty = Qty()
     filled_qty = Qty()
-    side = Text()
-    type = Text()
-    time_in_force = Text()
+    side = Word(Side, called="Side")
+    type = Word(OrderType, called="OrderType")
+    time_in_force = Word(TimeInForce, called="TimeInForce")
     limit_price = Price(allow_null=True)
-    status = Text()
-    position_intent = Text()
+    status = Word(Status, called="OrderStatus")
+    position_intent = Word(Intent, called="PositionIntentOrNone", or_empty=True)
     order_class = SimpleClass(source="*")
     extended_hours = Switch()
     average_fill_price = Price(allow_null=True)
     filled_avg_price = Price(allow_null=True, source="average_fill_price")
-    rejected_reason = Text()
-    cancel_reason = Text()
-    no_fill_reason = Text()
+    rejected_reason = Word(REJECTED, called="RejectedReason", or_empty=True)
+    cancel_reason = Word(CANCELED, called="CancelReason", or_empty=True)
+    no_fill_reason = Word(NO_FILL, called="NoFillReason", or_empty=True)
     no_fill_at = Instant(allow_null=True)
     submitted_at = Instant()
     accepted_at = Instant(allow_null=True)
@@ -219,7 +224,7 @@ class PositionSerializer(WireSerializer):
 
     id = Id()
     symbol = Text()
-    asset_class = Text()
+    asset_class = Word(AssetClass, called="AssetClass")
     qty = Qty()
     qty_available = Qty()
     avg_entry_price = Price()
@@ -241,8 +246,8 @@ class FillSerializer(WireSerializer):
     id = Id()
     order_id = Id()
     symbol = Text()
-    asset_class = Text()
-    side = Text()
+    asset_class = Word(AssetClass, called="AssetClass")
+    side = Word(Side, called="Side")
     qty = Qty()
     price = Price()
     gross_amount = Money()
@@ -256,10 +261,10 @@ class EventSerializer(WireSerializer):
     """One thing that happened to the account. `status` is the order's after it."""
 
     seq = Count()
-    type = Text()
+    type = Word(EventType.values, called="EventType")
     at = Instant()
     order_id = Id(allow_null=True)
-    status = Text(source="order_status")
+    status = Word(Status, called="EventOrderStatus", or_empty=True, source="order_status")
     reason = Text()
     fill_id = Id(allow_null=True)
     evidence = EvidenceField(at="at")
@@ -282,7 +287,7 @@ class SnapshotSerializer(WireSerializer):
 class LedgerEntrySerializer(WireSerializer):
     """One debit or one credit, USD."""
 
-    account = Text()
+    account = Word(LedgerAccount, called="LedgerAccount")
     debit = Money()
     credit = Money()
 
@@ -291,7 +296,7 @@ class LedgerTransactionSerializer(WireSerializer):
     """A balanced group of entries, chained by hash to the one before."""
 
     sequence = Count()
-    kind = Text()
+    kind = Word(LedgerKind, called="LedgerKind")
     at = Instant()
     order_number = Count(allow_null=True)
     symbol = Text()

@@ -1,0 +1,82 @@
+"""The last touches to the OpenAPI document, by rule and not call by call: names for words and bodies, examples, what it is.
+
+What has a `title` becomes a component of that name, so that generated clients have a type for it and not one a call.
+"""
+
+from typing import Any
+
+# Values that work on any server, whatever was traded on it.
+EXAMPLES = {
+    "symbols": "AAPL,MSFT",
+    "query": "apple",
+    "contract_type": "call",
+    "status": "open",
+    "period": "1D",
+    "timeframe": "5Min",
+}
+# In a path the same name means different things.
+PATH_EXAMPLES = {
+    ("/v1/stocks/", "symbol"): "AAPL",
+    ("/v1/options/chain/", "symbol"): "SPY",
+    ("/v1/options/snapshot/", "underlying"): "SPY",
+    ("/v1/tickers/expirations/", "symbol"): "SPY",
+    ("/v1/paper/", "symbol"): "AAPL",
+}
+# What has no example says where a value comes from.
+SOURCES = {
+    "account_id": "The `id` of an account, from GET /v1/paper/accounts/.",
+    "order_id": "The `id` of an order, from the account's orders.",
+    "symbol": "A ticker, or a contract's `details.ticker` from the chain.",
+    "underlying": "The stock's ticker.",
+}
+
+
+def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook of drf-spectacular."""
+    schemas = result["components"]["schemas"]
+    for schema in list(schemas.values()):
+        _name_parts(schema.get("properties", {}), schemas)
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                _explain(path, parameter)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                operation["requestBody"]["required"] = "required" in content["schema"]
+                content["schema"] = _named(content["schema"], schemas)
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    return result
+
+
+def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to the schema where it has a title, which it then stands under; else itself, with its parts named."""
+    _name_parts(schema.get("properties", {}), schemas)
+    if "title" not in schema:
+        return schema
+    beside = {key: schema[key] for key in ("readOnly",) if key in schema}
+    whole = {key: value for key, value in schema.items() if key not in beside}
+    assert schemas.setdefault(schema["title"], whole) == whole, f"two schemas are called {schema['title']}"
+    reference = {"$ref": f"#/components/schemas/{schema['title']}"}
+    return {"allOf": [reference], **beside} if beside else reference
+
+
+def _name_parts(properties: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for name, schema in properties.items():
+        if "oneOf" in schema:
+            schema["oneOf"] = [_named(one, schemas) for one in schema["oneOf"]]
+        properties[name] = _named(schema, schemas)
+
+
+def _explain(path: str, parameter: dict[str, Any]) -> None:
+    name = parameter["name"]
+    in_path = parameter["in"] == "path"
+    example = (
+        next(
+            (value for (start, known), value in PATH_EXAMPLES.items() if known == name and path.startswith(start)), None
+        )
+        if in_path
+        else EXAMPLES.get(name)
+    )
+    if example is not None:
+        parameter["example"] = example
+    if in_path and name in SOURCES:
+        parameter.setdefault("description", SOURCES[name])
