@@ -6,6 +6,7 @@ A block's first line says what it is: `sh` and `python` are run, `sh background`
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -72,7 +73,9 @@ class Reader:
         script.write_text(self._script(found))
         script.chmod(0o755)
         shell = (
-            ["su", self.user, "--shell", "/bin/bash", "--command", str(script)] if self.user else ["bash", str(script)]
+            ["su", self.user, "--shell", "/bin/bash", "--command", shlex.quote(str(script))]
+            if self.user
+            else ["bash", str(script)]
         )
         process = subprocess.Popen(
             shell, cwd=self.clone, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -50,7 +50,7 @@ class Evidence(NamedTuple):
 
 
 class EvidenceSerializer(WireSerializer):
-    """The quote that a decision used, as it was at that instant; numbers are strings too. `policy_hash` names the policy
+    """The quote that a decision used, as it was at that instant; prices and sizes are strings, the age is a count. `policy_hash` names the policy
     that judged it: the account and its generations have it whole.
     """
 
