@@ -50,8 +50,8 @@ class Evidence(NamedTuple):
 
 
 class EvidenceSerializer(WireSerializer):
-    """The quote that a decision used, as it was at that instant; prices and sizes are strings, the age is a count. `policy_hash` names the policy
-    that judged it: the account and its generations have it whole.
+    """The quote that a decision used, as it was at that instant; prices and sizes are strings, the age is a count.
+    `policy_hash` names the policy that judged it: the account and its generations have it whole.
     """
 
     bid = Price(allow_null=True, source="quote.bid")
