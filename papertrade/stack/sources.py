@@ -19,7 +19,7 @@ class Sources:
     def changed(self) -> list[Path]:
         """The files that were written, made or removed since the last look."""
         before, self._seen = self._seen, self._times()
-        return sorted(path for path, _ in before.items() ^ self._seen.items())
+        return sorted({path for path, _ in before.items() ^ self._seen.items()})
 
     def _times(self) -> dict[Path, int]:
         found = {}
