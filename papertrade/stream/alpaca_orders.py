@@ -22,7 +22,7 @@ _WORDS = {
     EventType.ORDER_CANCELED: "canceled",
     EventType.ORDER_EXPIRED: "expired",
     EventType.ORDER_REJECTED: "rejected",
-    "order_replaced": "replaced",
+    EventType.ORDER_REPLACED: "replaced",
 }
 _FILLED = {Status.FILLED: "fill", Status.PARTIALLY_FILLED: "partial_fill"}
 _TIMES = ("filled_at", "canceled_at", "expired_at", "rejected_at", "replaced_at")

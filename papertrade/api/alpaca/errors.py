@@ -141,6 +141,13 @@ def _nothing_to_close(error: PapertradeError) -> AlpacaError:
     )
 
 
+def _not_replaced(error: PapertradeError) -> AlpacaError:
+    reason = str(error.details.get("reason", ""))
+    texts = {"insufficient_buying_power": "insufficient buying power", "qty_already_filled": "qty must be > filled_qty"}
+    status, code = (422, UNPROCESSABLE) if reason == "qty_already_filled" else (403, FORBIDDEN)
+    return AlpacaError(status, code, texts.get(reason, error.message))
+
+
 _BY_CODE: dict[str, Callable[[PapertradeError], AlpacaError]] = {
     "bad_request": _of_bad_request,
     "unsupported_order": _of_unsupported,
@@ -151,6 +158,11 @@ _BY_CODE: dict[str, Callable[[PapertradeError], AlpacaError]] = {
     "client_order_id_not_unique": lambda error: bad_input("client_order_id must be unique"),
     "order_not_cancelable": _not_cancelable,
     "nothing_to_close": _nothing_to_close,
+    "order_not_replaceable": lambda error: AlpacaError(
+        422, UNPROCESSABLE, f"cannot replace order in {error.details.get('status', 'closed')} status"
+    ),
+    "replacement_changes_nothing": lambda error: AlpacaError(422, UNPROCESSABLE, "order parameters are not changed"),
+    "replacement_refused": _not_replaced,
     "not_found": lambda error: not_found(error.message),
     "account_archived": lambda error: AlpacaError(403, FORBIDDEN, "account is archived: it takes no orders"),
     "unauthorized": lambda error: AlpacaError(401, UNAUTHORIZED, error.message),

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from marketdata.instruments import AssetClass, InvalidSymbol
 from orders import selectors, services
 from orders.models import Order
+from orders.replacing import replace
 from orders.states import OPEN, RejectReason, Status
 from papertrade.api.alpaca import shapes
 from papertrade.api.alpaca.errors import FORBIDDEN, UNPROCESSABLE, AlpacaError, bad_input, not_found
@@ -43,6 +44,14 @@ class OrderViewSet(AlpacaViewSet):
         except NotFound:
             raise not_found(f"order not found for {wanted[:128]}") from None
         return Response(shapes.order(found))
+
+    def partial_update(self, request: Request, order_id: str) -> Response:
+        """Replace it; what is sent as it was is no change."""
+        try:
+            replaced = replace(account=self.account, order_id=_uuid(order_id), payload=request.data)
+        except NotFound:
+            raise not_found(f"order not found for {order_id}") from None
+        return Response(shapes.order(replaced.order))
 
     def destroy(self, request: Request, order_id: str) -> Response:
         try:

@@ -33,7 +33,7 @@ urlpatterns = [
     at("v2/options/contracts/<str:named>", OptionContractViewSet, get="retrieve"),
     at("v2/orders", OrderViewSet, get="list", post="create", delete="destroy_all"),
     at("v2/orders:by_client_order_id", OrderViewSet, get="by_client_order_id"),
-    at("v2/orders/<str:order_id>", OrderViewSet, get="retrieve", delete="destroy"),
+    at("v2/orders/<str:order_id>", OrderViewSet, get="retrieve", patch="partial_update", delete="destroy"),
     at("v2/positions", PositionViewSet, get="list", delete="destroy_all"),
     at("v2/positions/<str:symbol>", PositionViewSet, get="retrieve", delete="destroy"),
     at("v2/positions/<str:symbol>/exercise", PositionViewSet, post="exercise"),

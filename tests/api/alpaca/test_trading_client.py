@@ -160,6 +160,24 @@ def cancel_orders(s: Scene) -> None:
     assert s.client.cancel_orders() == []
 
 
+def replace_order_by_id(s: Scene) -> None:
+    order = s.rest()
+    change = requests.ReplaceOrderRequest(qty=7, limit_price=91, client_order_id="the other")
+    other = s.client.replace_order_by_id(order.id, change)
+    assert (other.replaces, other.qty, other.limit_price, other.client_order_id) == (order.id, "7", "91", "the other")
+    old = s.client.get_order_by_id(order.id)
+    assert (old.status, old.replaced_by) == (OrderStatus.REPLACED, other.id) and old.replaced_at
+    assert [row.id for row in s.client.get_orders()] == [other.id]
+    again = requests.ReplaceOrderRequest(limit_price=91)
+    refused(
+        lambda: s.client.replace_order_by_id(order.id, again), 422, 42210000, "cannot replace order in replaced status"
+    )
+    refused(lambda: s.client.replace_order_by_id(other.id, again), 422, 42210000, "order parameters are not changed")
+    dear = requests.ReplaceOrderRequest(qty=7_000_000)
+    refused(lambda: s.client.replace_order_by_id(other.id, dear), 403, 40310000, "insufficient buying power")
+    refused(lambda: s.client.replace_order_by_id(uuid4(), again), 404, 40410000, "order not found")
+
+
 def get_all_positions(s: Scene) -> None:
     s.buy(), s.buy(2, OCC)
     stock, option = sorted(s.client.get_all_positions(), key=lambda row: row.asset_class, reverse=False)
@@ -305,7 +323,8 @@ WATCHLIST_CALLS = {
 RAW_CALLS = {"get", "post", "put", "patch", "delete", "response_wrapper"}  # what the others are made of
 CALLS = [
     get_account, get_account_configurations, set_account_configurations, submit_order, get_orders, get_order_by_id,
-    get_order_by_client_id, cancel_order_by_id, cancel_orders, get_all_positions, get_open_position, close_position,
+    get_order_by_client_id, cancel_order_by_id, cancel_orders, replace_order_by_id,
+    get_all_positions, get_open_position, close_position,
     close_all_positions, exercise_options_position, get_all_assets, get_asset, get_option_contracts, get_option_contract,
     get_clock, get_calendar, get_portfolio_history, get_corporate_announcements, get_corporate_announcement_by_id,
     watchlists, activities,
@@ -319,7 +338,7 @@ def test_it_works(scene: Scene, call: Callable[[Scene], None]) -> None:
 
 def test_every_call_of_the_client_is_above() -> None:
     theirs = {name for name, _ in inspect.getmembers(TradingClient, inspect.isfunction) if not name.startswith("_")}
-    assert theirs - RAW_CALLS - WATCHLIST_CALLS - {"replace_order_by_id"} == {call.__name__ for call in CALLS} - {
+    assert theirs - RAW_CALLS - WATCHLIST_CALLS == {call.__name__ for call in CALLS} - {
         "watchlists",
         "activities",
     }
