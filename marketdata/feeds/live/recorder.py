@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from marketdata.feeds.live.protocol import RawQuote
+from papertrade.lib.files import private_file
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 GZIP = 31  # zlib's window bits for the gzip format
 README = """\
 Quotes as this server took them, one file an hour of running: the format is docs/recordings.md, with the column taken_at.
-`PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again; `papertrade replay` plays the orders too.
+`PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again as a market of its own.
 
 The quotes are your data provider's. What you may do with them, and whom you may show them, is said in your contract with it.
 """
@@ -75,7 +76,7 @@ class Recorder:
             raise OSError(None, "less than 1 GB is free on its disk")
         readme = self.folder / "README.txt"
         if not readme.exists():
-            readme.write_text(README)
+            private_file(readme, README)
         self._file = os.open(self.folder / NAME.format(at), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._packer = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._begun, self.problem = at, ""
