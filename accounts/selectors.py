@@ -9,7 +9,9 @@ from papertrade.lib.errors import NotFound
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import FixedQuery
 
-_ACCOUNT_OF_USER: FixedQuery[PaperAccount] = FixedQuery(PaperAccount.objects.filter(user_id=0).filter(pk=UUID(int=0)))
+_ACCOUNT_OF_USER: FixedQuery[PaperAccount] = FixedQuery(
+    PaperAccount.objects.order_by().filter(user_id=0).filter(pk=UUID(int=0))
+)
 
 
 def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[PaperAccount]:

@@ -32,8 +32,7 @@ KEY_USE_RESOLUTION = timedelta(minutes=1)
 MAX_ACTIVE_ACCOUNTS = 20
 MOVE_MARKET = "move_market"
 
-_KEY_BY_PREFIX: FixedQuery[ApiKey] = FixedQuery(ApiKey.objects.filter(prefix=""))
-_ACTIVE_USER: FixedQuery[User] = FixedQuery(User.objects.filter(is_active=True).filter(pk=0))
+_KEY_BY_PREFIX: FixedQuery[ApiKey] = FixedQuery(ApiKey.objects.order_by().filter(prefix=""), with_related="user")
 
 
 def create_user(*, username: str, password: str, is_staff: bool = False, is_superuser: bool = False) -> User:
@@ -87,12 +86,8 @@ def authenticate_key(token: str) -> ApiKey | None:
     key = _KEY_BY_PREFIX.one([prefix])
     # Compare even without a key, so that a wrong prefix takes as long as a wrong secret.
     matches = hmac.compare_digest(key.secret_sha256 if key else "", _digest(secret))
-    if key is None or not matches or key.revoked_at:
+    if key is None or not matches or key.revoked_at or not key.user.is_active:
         return None
-    user = _ACTIVE_USER.one([key.user_id])
-    if user is None:
-        return None
-    key.user = user
     _touch(key)
     return key
 

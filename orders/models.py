@@ -1,5 +1,6 @@
 """Orders and their fills. Only `orders` writes these rows; a fill points at its ledger transaction and its quote."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from django.db import models
@@ -28,6 +29,11 @@ COPY: dict[str, bool] = {"db_index": False, "db_constraint": False}
 UNFILLED = sorted({Status.CANCELED, Status.EXPIRED, Status.REJECTED})
 IS_OPEN = Q(status__in=sorted(OPEN))
 WAITS_FOR_A_QUOTE = Q(no_fill_reason__in=sorted(QuoteFault))  # the last quote that judged it was at fault
+
+
+def average_price(exact_cost: Decimal, filled_qty: Decimal, multiplier: int) -> Decimal | None:
+    """USD per share or contract that was filled so far, or None before the first fill."""
+    return exact_cost / (filled_qty * multiplier) if filled_qty else None
 
 
 class Order(models.Model):
@@ -142,7 +148,7 @@ class Order(models.Model):
     @property
     def average_fill_price(self):
         """USD per share over its fills, or None before the first."""
-        return self.exact_cost / (self.filled_qty * self.multiplier) if self.filled_qty else None
+        return average_price(self.exact_cost, self.filled_qty, self.multiplier)
 
 
 class Fill(models.Model):

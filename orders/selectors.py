@@ -1,14 +1,18 @@
 """Reading orders, fills and the events that explain them. Nothing here writes or locks."""
 
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from accounts.models import PaperAccount
-from orders.models import Fill, Order
+from orders.models import Fill, Order, average_price
 from papertrade.lib.errors import NotFound
 from papertrade.lib.numbers import as_uuid
-from portfolio.models import AccountEvent
+from papertrade.lib.postgres import raw_cursor
+from portfolio.models import AccountEvent, Book
 from portfolio.selectors import book_of
 
 
@@ -16,6 +20,72 @@ def orders_of(*, account: PaperAccount, generation: int | None = None) -> QueryS
     """The orders of one generation, by default the latest, newest first. Raises NotFound."""
     book = book_of(account=account, generation=generation)
     return Order.objects.select_related("book__generation", "quote").filter(book=book).order_by("-number")
+
+
+class ListedOrder(NamedTuple):
+    """An order as a list shows it: plain values of columns, without an object for each row and each quote.
+
+    The quote at submission is part of the row, which stands for it: `bid` to `feed`.
+    """
+
+    id: UUID
+    number: int
+    client_order_id: str
+    account_id: UUID
+    symbol: str
+    asset_class: str
+    multiplier: int
+    qty: Decimal
+    filled_qty: Decimal
+    exact_cost: Decimal
+    side: str
+    type: str
+    time_in_force: str
+    limit_price: Decimal | None
+    status: str
+    position_intent: str
+    extended_hours: bool
+    rejected_reason: str
+    cancel_reason: str
+    no_fill_reason: str
+    no_fill_at: datetime | None
+    submitted_at: datetime
+    accepted_at: datetime | None
+    updated_at: datetime
+    filled_at: datetime | None
+    canceled_at: datetime | None
+    expired_at: datetime | None
+    rejected_at: datetime | None
+    expires_at: datetime
+    replaced_at: datetime | None
+    replaced_by_id: UUID | None
+    replaces_id: UUID | None
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    quoted_at: datetime | None
+    feed: str | None
+    book: Book
+
+    @property
+    def quote(self) -> "ListedOrder | None":
+        return None if self.quoted_at is None else self
+
+    @property
+    def average_fill_price(self) -> Decimal | None:
+        return average_price(self.exact_cost, self.filled_qty, self.multiplier)
+
+
+_OF_QUOTE = ("bid", "ask", "bid_size", "ask_size", "quoted_at", "feed")
+_LISTED = [f"quote__{name}" if name in _OF_QUOTE else name for name in ListedOrder._fields if name != "book"]
+
+
+def listed_orders(rows: QuerySet[Order], *, book: Book) -> list[ListedOrder]:
+    """The orders of a query on one book, in one statement."""
+    statement, values = rows.values_list(*_LISTED).query.sql_with_params()
+    with raw_cursor() as cursor:
+        return [ListedOrder._make((*row, book)) for row in cursor.execute(statement, values, binary=True)]
 
 
 def get_order(*, account: PaperAccount, order_id: UUID | str) -> Order:

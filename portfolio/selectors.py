@@ -17,6 +17,7 @@ from accounts.models import Generation, PaperAccount
 from marketdata import evidence
 from marketdata.instruments import is_symbol
 from papertrade.lib.errors import NotFound
+from papertrade.lib.postgres import FixedQuery
 from portfolio import valuation
 from portfolio.books import OpenBook
 from portfolio.ledger import Frame, SettlementReason, spelled
@@ -84,12 +85,14 @@ class PositionView:
         return SettlementReason.NO_UNDERLYING_QUOTE if self.unsettled else ""
 
 
+_BOOKS = Book.objects.filter(account_id=UUID(int=0))
+_LATEST: FixedQuery[Book] = FixedQuery(_BOOKS.order_by("-generation_number")[:1], with_related="generation")
+_NUMBERED: FixedQuery[Book] = FixedQuery(_BOOKS.filter(generation_number=0), with_related="generation")
+
+
 def book_of(*, account: PaperAccount, generation: int | None = None) -> Book:
     """The book of one generation, by default the latest. Raises NotFound."""
-    books = Book.objects.select_related("generation").filter(account=account)
-    if generation is not None:
-        books = books.filter(generation_number=generation)
-    book = books.order_by("-generation_number").first()
+    book = _LATEST.one([account.pk]) if generation is None else _NUMBERED.one([account.pk, generation])
     if book is None:
         raise NotFound("The account has no such generation.")
     return book

@@ -76,7 +76,7 @@ class KeysetPagination(Enveloped):
         if self.token is not None:
             last = _key_value(rows.model._meta.get_field(name), self.token)
             rows = rows.filter(**{f"{name}__{'lt' if descending else 'gt'}": last})
-        return self.cut(list(rows[: self.limit + 1]), attrgetter(name))
+        return self.cut(view.read(rows[: self.limit + 1]), attrgetter(name))
 
     def begin(self, request: Request) -> None:
         """Read how many rows are wanted, as `limit`, and what the cursor names, as `token`. Raises BadRequest."""

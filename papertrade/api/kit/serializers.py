@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from operator import attrgetter, itemgetter
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from papertrade.api.kit.errors import STATUS_OF_CODE
-from papertrade.api.kit.fields import Text, Word
+from papertrade.api.kit.fields import Text, Word, as_it_is
 
-Plan = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...]
+Plan = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None], ...]
 
 
 class WireSerializer(serializers.Serializer):
@@ -25,7 +25,10 @@ class WireSerializer(serializers.Serializer):
         kind: Any = type(self)
         of_mapping, of_object = _plans(kind)
         plan = of_mapping if isinstance(instance, Mapping) else of_object
-        return {name: None if (value := get(instance)) is None else write(value) for name, get, write in plan}
+        return {
+            name: value if (value := get(instance)) is None or write is None else write(value)
+            for name, get, write in plan
+        }
 
 
 @cache
@@ -42,8 +45,10 @@ def _getter(field: serializers.Field, kind: Callable[[str], Callable[[Any], Any]
     return _itself if field.source == "*" else kind(field.source)
 
 
-def _writer(field: serializers.Field) -> Callable[[Any], Any]:
-    return cast("Callable[[Any], Any]", field.to_representation)
+def _writer(field: serializers.Field) -> Callable[[Any], Any] | None:
+    """How its value is written; None where it goes out as it is."""
+    write = field.write if hasattr(field, "write") else field.to_representation
+    return None if write is as_it_is else write
 
 
 def _itself(instance: Any) -> Any:

@@ -65,6 +65,10 @@ class ApiViewSet(GenericViewSet):
             self._paginator = self.pagination_class() if self.action in self.paged_actions else Enveloped()
         return self._paginator
 
+    def read(self, rows: Any) -> Rows:
+        """The rows of a query, once it is cut to a page."""
+        return list(rows)
+
     def complete(self, rows: Rows) -> Rows:
         """The rows of a page with what showing them needs, read in as few statements as there are kinds of it."""
         return rows

@@ -38,10 +38,11 @@ class OrderViewSet(AccountMixin, ListViewSet):
         self.book = book_of(account=self.account, generation=self.query.get("generation"))
         return Order.objects.filter(book=self.book)
 
+    def read(self, rows: Any) -> Rows:
+        return selectors.listed_orders(rows, book=self.book) if self.action == "list" else super().read(rows)
+
     def complete(self, rows: Rows) -> Rows:
-        if self.action == "destroy_all":  # these come with what they need
-            return rows
-        return with_evidence(rows, book=self.book if self.action == "list" else None)
+        return with_evidence(rows) if self.action == "events" else rows
 
     @call("List orders, newest first", OrderSerializer, many=True)
     def list(self, request: Request, account_id: str) -> Response:

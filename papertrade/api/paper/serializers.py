@@ -75,7 +75,7 @@ class WholeEvidenceSerializer(EvidenceSerializer):
 class EvidenceField(WireField):
     """The evidence of a row that has a `quote`, a `book` and, in the column `at`, when it was seen."""
 
-    write = staticmethod(EvidenceSerializer().to_representation)
+    shape = EvidenceSerializer()
 
     def __init__(self, at: str) -> None:
         super().__init__(source="*")
@@ -83,7 +83,9 @@ class EvidenceField(WireField):
 
     def to_representation(self, row: Any) -> dict[str, Any] | None:
         quote = row.quote
-        return None if quote is None else self.write(Evidence(quote, getattr(row, self.at), row.book.generation))
+        if quote is None:
+            return None
+        return self.shape.to_representation(Evidence(quote, getattr(row, self.at), row.book.generation))
 
 
 @extend_schema_field(EvidenceSerializer)
@@ -95,7 +97,7 @@ class CertainEvidenceField(EvidenceField):
 class WholeEvidenceField(EvidenceField):
     """Evidence with the policy itself."""
 
-    write = staticmethod(WholeEvidenceSerializer().to_representation)
+    shape = WholeEvidenceSerializer()
 
 
 @extend_schema_field({"type": "string", "enum": ["simple"]})
