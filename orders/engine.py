@@ -157,6 +157,7 @@ class Engine:
         if isinstance(decision, Reject):
             self._refuse_open(book, order, decision.reason, at, quote)
         else:
+            assert quote is not None, "nothing fills without a quote"
             self._fill(book, order, decision, at, quote)
         return True
 
@@ -279,7 +280,8 @@ class Engine:
                 created_at=at,
             )
         )
-        book.mark({order.symbol: (quote.bid, quote.quoted_at)})
+        if quote.bid is not None:
+            book.mark({order.symbol: (quote.bid, quote.quoted_at)})
         book.snapshot(at)
 
     def _hold(self, book: OpenBook, order: Order, hold: Decimal, at: datetime) -> None:

@@ -142,7 +142,8 @@ _changes_of_book = attrgetter(*BookUpdate._fields)
 
 
 def _position_update(position: OpenPosition) -> PositionUpdate:
-    holding = position.holding
+    holding, changed_at = position.holding, position.changed_at
+    assert changed_at is not None, "only what has changed is written"
     return PositionUpdate(
         id=position.id,
         qty=holding.qty,
@@ -153,7 +154,7 @@ def _position_update(position: OpenPosition) -> PositionUpdate:
         mark_price=position.mark,
         mark_at=position.mark_at,
         unsettled=position.unsettled,
-        updated_at=position.changed_at,
+        updated_at=changed_at,
     )
 
 

@@ -28,7 +28,7 @@ CHUNK_ORDERS = 1000  # about a third of a second under lock
 POLL_SECONDS = 0.02
 
 
-def begin(kind: Sweep.Kind, session: Session, *, at: datetime, quotes: Iterable[Quote]) -> Sweep | None:
+def begin(kind: str, session: Session, *, at: datetime, quotes: Iterable[Quote]) -> Sweep | None:
     """The sweep to work on: the unfinished one, or a new one where something is due; None where nothing is."""
     earlier = Sweep.objects.filter(kind=kind, session_date=session.date).order_by("-round").first()
     if earlier is not None and earlier.finished_at is None:
@@ -51,14 +51,14 @@ def begin(kind: Sweep.Kind, session: Session, *, at: datetime, quotes: Iterable[
     return sweep
 
 
-def due_symbols(kind: Sweep.Kind, session: Session) -> list[str]:
+def due_symbols(kind: str, session: Session) -> list[str]:
     """The symbols whose quotes a sweep of that kind decides on."""
     if kind == Sweep.Kind.OPEN:
         return list(due_at_open(session).order_by().values_list("symbol", flat=True).distinct())
     return list(expiring_positions(session).order_by().values_list("symbol", flat=True).distinct())
 
 
-def _due_books(kind: Sweep.Kind, session: Session) -> dict[int, int]:
+def _due_books(kind: str, session: Session) -> dict[int, int]:
     """How many orders and positions are due, by book id, in id order."""
     counts: dict[int, int] = {}
     orders = due_at_open(session) if kind == Sweep.Kind.OPEN else due_at_close(session)

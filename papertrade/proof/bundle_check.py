@@ -108,7 +108,7 @@ def ledger(bundle: Bundle) -> Iterator[str]:
             yield f"{name}: comes where number {counts[book]} should be"
         if row["previous_hash"] != heads[book]:
             yield f"{name}: does not follow from the one before"
-        if len(row["entries"]) < 2 or sum(Decimal(debit) - Decimal(credit) for _, debit, credit in row["entries"]):
+        if len(row["entries"]) < 2 or sum((Decimal(dr) - Decimal(cr) for _, dr, cr in row["entries"]), Decimal(0)):
             yield f"{name}: is not at least two entries that balance"
         if row["quote"] is not None and row["quote"] not in contents:
             yield f"{name}: its quote {row['quote']} is not in the bundle"

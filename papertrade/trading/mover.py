@@ -129,11 +129,11 @@ class Mover:
         """Put the quotes of an instant to orders, and remember their marks; False where time was up before the last book."""
         session = calendar().session_at(batch.at)
         # Before the open has been evaluated, a quote stamped at it only updates the book.
-        waits = session is None or batch.at == session.open
-        near = [] if waits else [quote for quote in batch.quotes if self._reach(quote.symbol).touched_by(quote)]
-        if near and not self._put(batch, {quote.symbol for quote in near}, session, deadline):
-            self._unfinished = batch
-            return False
+        if session is not None and batch.at != session.open:
+            near = [quote for quote in batch.quotes if self._reach(quote.symbol).touched_by(quote)]
+            if near and not self._put(batch, {quote.symbol for quote in near}, session, deadline):
+                self._unfinished = batch
+                return False
         for quote in batch.quotes:
             self._remember_mark(quote)
         return True
@@ -173,14 +173,14 @@ class Mover:
         if on_the_minute or (ending is not None and ending.close == instant):
             snapshot_books(at=instant)
 
-    def _sweep(self, kind: Sweep.Kind, session: Session, at: datetime) -> None:
+    def _sweep(self, kind: str, session: Session, at: datetime) -> None:
         """Until nothing is due: a sweep that a crash left behind may not know the orders that were sent since."""
         while (sweep := sweeping.begin(kind, session, at=at, quotes=self._quotes_of(kind, session, at))) is not None:
             tasks.invite_workers(sweep)
             sweeping.finish(sweep)
             self._reload_interest(at)
 
-    def _quotes_of(self, kind: Sweep.Kind, session: Session, at: datetime) -> list[Quote]:
+    def _quotes_of(self, kind: str, session: Session, at: datetime) -> list[Quote]:
         symbols = sweeping.due_symbols(kind, session)
         if kind == Sweep.Kind.OPEN:
             return list(self.market.latest_of(self.cursor, symbols, at).values())
