@@ -453,6 +453,7 @@ REST_FAULTS = [
     (text(200, "[]"), "unreadable"),
     (text(302, "", Location="https://elsewhere.example/"), "status"),
     (text(403, '{"message": "forbidden"}'), "status"),
+    (text(400, '{"message": "invalid feed"}'), "status"),  # of no symbol: none is refused for it
     (text(404, '{"message": "endpoint not found."}'), "status"),
 ]
 

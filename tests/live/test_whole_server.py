@@ -18,6 +18,7 @@ import pytest
 from marketdata.services import last_session_by_the_rules
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
 from tests.stack.server import Server, wait_until
+from tests.stack.test_stack import kill_database
 
 BEAT_SECONDS = 0.1
 
@@ -79,6 +80,11 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
                 wait_until(lambda: server.buy(account, "2") is not None, "an answer to the second order")
                 wait_until(lambda: _order(server, account, "2")["status"] == "filled", "the second fill")
                 _recorded(server, account)
+                opened = len(provider.fake.opened)
+                kill_database(server)
+                wait_until(lambda: len(provider.fake.opened) > opened, "the socket closed and opened again")
+                wait_until(lambda: server.buy(account, "3") is not None, "an answer after the database came back")
+                wait_until(lambda: _order(server, account, "3")["status"] == "filled", "the third fill")
             assert provider.fake.most_peers == 1
         finally:
             server.stop()

@@ -1,0 +1,99 @@
+"""Faults that the market has to bear, between a provider on a real socket and the books."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketdata import clock
+from marketdata.feeds.live import alpaca
+from marketdata.feeds.live.intake import CONFLATED, Intake
+from marketdata.feeds.live.protocol import ProviderOptions, Rank, Want
+from orders.models import Order
+from tests.desk import Desk
+from tests.factories import UserFactory
+from tests.live.provider import KEY, SECRET, FakeProvider, Quoted
+from tests.live_kit import LiveKit
+
+SYMBOLS = ["AAPL", "IBM", "BRK.B"]
+FRAMES, QUOTES_A_FRAME = 20, 500
+
+
+@pytest.fixture
+def live(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LiveKit:
+    kit = LiveKit(settings, monkeypatch, tmp_path / "live", start="13:59:59")
+    kit.quote("IBM 100.00 100.10 500 300")
+    kit.pass_time(seconds=0.1)
+    return kit
+
+
+def test_a_step_that_takes_long_costs_no_memory_and_no_connection() -> None:
+    """While nobody takes quotes the newest of each symbol is kept, the others are counted, and the provider is not let wait."""
+
+    async def scenario() -> None:
+        intake = Intake()
+        async with FakeProvider() as fake:
+            options = ProviderOptions(key=KEY, secret=SECRET, url=fake.http_url, stream_url=fake.ws_url)
+            provider = alpaca.provider(options, intake)
+            provider.want([Want(symbol, Rank.ORDER) for symbol in SYMBOLS])
+            running = asyncio.ensure_future(provider.run())
+            try:
+                await fake.until(lambda: bool(fake.peers) and len(fake.peers[0].subscribed) == len(SYMBOLS))
+                await flood(fake, intake)
+                assert len(fake.opened) == 1 and fake.peers
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    async def flood(fake: FakeProvider, intake: Intake) -> None:
+        start = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
+        for frame in range(FRAMES):
+            stamps = (start + timedelta(microseconds=frame * QUOTES_A_FRAME + place) for place in range(QUOTES_A_FRAME))
+            await fake.peers[0].quote(*(Quoted(SYMBOLS[at.microsecond % 3], at=at) for at in stamps))
+        last = start + timedelta(microseconds=FRAMES * QUOTES_A_FRAME - 1)
+        counted = 0.0
+        async with asyncio.timeout(60):
+            while counted < (FRAMES * QUOTES_A_FRAME - len(SYMBOLS)):
+                await asyncio.sleep(0.05)
+                counted += intake.take_counted().get((CONFLATED, ""), 0)
+        newest = intake.take_quotes()
+        assert len(newest) == len(SYMBOLS), "as many as there are symbols, however long nobody takes them"
+        assert max(quote.quoted_at for quote in newest) == last
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("skew", [-2.0, 2.0])
+def test_a_web_host_whose_clock_is_wrong_never_turns_a_book_s_time_back(live: LiveKit, skew: float) -> None:
+    """An order sent by it is stamped behind all that is done, late by the skew at most, and the next quote reaches it."""
+    desk = Desk(UserFactory())
+    live.wall += timedelta(seconds=skew)  # what the web host believes
+    order = desk.buy("10", limit="99")
+    live.wall -= timedelta(seconds=skew)
+    stored = Order.objects.get(pk=order.pk)
+    assert stored.submitted_at >= clock.read().through
+    live.pass_time(seconds=max(skew, 0))
+    live.quote("IBM 98.80 98.90 500 300")
+    assert desk.fills(order) == [("10", "98.90")]
+    times = list(desk.now(order).fills.values_list("created_at", flat=True))
+    assert all(at >= stored.submitted_at for at in times)
+
+
+def test_a_quote_and_an_order_at_the_same_moment(live: LiveKit) -> None:
+    """In either order, again and again: no marketable order is left behind, and none fills by a quote from before it."""
+    desk = Desk(UserFactory(), "100000000")
+    for number in range(100):
+        price = 100 + number % 7
+        live.pass_time(seconds=0.2)
+        if number % 2:
+            live.hear(f"IBM {price}.00 {price}.10 500 300")
+            order = desk.buy("1", limit=f"{price}.10")
+        else:
+            order = desk.buy("1", limit=f"{price}.10")
+            live.hear(f"IBM {price}.00 {price}.10 500 300")
+        live.step()
+        stored = desk.now(order)
+        assert str(stored.status) == "filled", number
+        assert all(fill.created_at >= stored.submitted_at for fill in stored.fills.all())
