@@ -28,12 +28,13 @@ _DRAWDOWNS = """
         FROM portfolio_equitysnapshot WHERE book_id = %s
     ), falls AS (
         SELECT peak, min(at) AS began_at, max(drawdown) AS depth FROM numbered GROUP BY peak HAVING max(drawdown) > 0
+        ORDER BY depth DESC, began_at LIMIT %s
     )
     SELECT f.began_at,
            (SELECT min(n.at) FROM numbered n WHERE n.peak = f.peak AND n.drawdown = f.depth),
            (SELECT min(n.at) FROM numbered n WHERE n.peak = f.peak + 1),
            f.depth
-    FROM falls f ORDER BY f.depth DESC, f.began_at LIMIT %s
+    FROM falls f ORDER BY f.depth DESC, f.began_at
 """
 
 

@@ -3,6 +3,7 @@
 Every figure is `<data value="...">`: the value is the wire's, to its last decimal, and the text is rounded for the eye.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ CENTS = Decimal("0.01")
 PERCENT_PLACES = Decimal("0.01")
 MIN_PRICE_DECIMALS = 2
 
+register.filter("event_words", words.event)
 register.filter("status_words", words.status)
 register.filter("reason_words", words.reason)
 register.filter("explanation", words.explanation)
@@ -51,6 +53,29 @@ def percent(value: Decimal | None) -> SafeString:
 def signed_percent(value: Decimal | None) -> SafeString:
     """A fraction as per cent with its sign."""
     return _signed(value, "{:.6f}", "" if value is None else f"{abs(value * 100).quantize(PERCENT_PLACES)}%")
+
+
+@register.filter
+def share(value: float | Decimal | None) -> SafeString:
+    """A fraction as the API writes it, as per cent."""
+    return percent(_as_wire(value))
+
+
+@register.filter
+def signed_share(value: float | Decimal | None) -> SafeString:
+    """The same with its sign."""
+    return signed_percent(_as_wire(value))
+
+
+@register.filter
+def ratio(value: float | Decimal | None) -> SafeString:
+    """A number as it is, to two decimals."""
+    exact = _as_wire(value)
+    return _figure(exact, "{:.6f}", "" if exact is None else grouped(exact.quantize(CENTS)))
+
+
+def _as_wire(value: float | Decimal | None) -> Decimal | None:
+    return None if value is None else Decimal(f"{value:.6f}")
 
 
 @register.filter
@@ -95,6 +120,18 @@ def _time(value: datetime, title: str) -> SafeString:
 
 def _to_the_millisecond(value: datetime) -> str:
     return value.strftime("%a %Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+@register.filter
+def entry(found: Mapping[str, Any] | str, key: object) -> Any:
+    """What a mapping has under a key, if there is such a mapping."""
+    return found.get(str(key)) if isinstance(found, Mapping) else None
+
+
+@register.filter
+def run_id(account_id: object, generation: int) -> str:
+    """A run as the comparison names it."""
+    return f"{account_id}:{generation}"
 
 
 @register.filter

@@ -12,7 +12,7 @@ from orders.states import CLOSED, OPEN, Status
 from papertrade.dashboard import words
 from papertrade.dashboard.tables import Choice, Column, Rows, TableSpec
 from portfolio import selectors as portfolio
-from portfolio.models import Book
+from portfolio.models import AccountEvent, Book
 
 SIDES = {"buy": "Buy", "sell": "Sell"}
 
@@ -51,6 +51,10 @@ def _order_text(rows: Rows, text: str) -> Rows:
 
 def _order_status(rows: Rows, word: str) -> Rows:
     return rows.filter(status__in={"open": OPEN, "closed": CLOSED}.get(word, {word}))
+
+
+def _activity_kind(rows: Rows, word: str) -> Rows:
+    return rows.filter(type__in=words.ACTIVITY_TYPES[word])
 
 
 def _ledger_kind(rows: Rows, word: str) -> Rows:
@@ -185,7 +189,27 @@ LEDGER = TableSpec(
     empty="No transactions.",
 )
 
-TABLES = {spec.name: spec for spec in (POSITIONS, ORDERS, FILLS, LEDGER)}
+ACTIVITY = TableSpec(
+    name="activity",
+    title="Activity",
+    columns=(
+        _column("at", "Time", "when", sortable=False),
+        _column("type", "What", "event", sortable=False),
+        _column("symbol", "Symbol", "symbol", sortable=False),
+        _column("reason", "Why", "reason", sortable=False),
+        _column("order_id", "Order", "order_link", sortable=False),
+        _column("seq", "No.", "count", sortable=False),
+        _column("order_status", "Status", only_in_csv=True, sortable=False),
+        _column("fill_id", "Fill id", only_in_csv=True, sortable=False),
+        _column("recorded_at", "Recorded", "when", only_in_csv=True, sortable=False),
+    ),
+    search=_by_symbol,
+    search_label="Symbol",
+    choices=(Choice("kind", "Kind", words.ACTIVITY, _activity_kind),),
+    empty="Nothing happened yet.",
+)
+
+TABLES = {spec.name: spec for spec in (POSITIONS, ORDERS, FILLS, LEDGER, ACTIVITY)}
 
 
 def _entry_words(entry: Any) -> str:
@@ -204,4 +228,6 @@ def rows_of(name: str, *, account: PaperAccount, book: Book) -> Rows:
         return orders.fills_of(account=account, generation=generation).select_related(
             "order", "quote", "book__generation"
         )
+    if name == ACTIVITY.name:
+        return AccountEvent.objects.filter(book=book).order_by("-seq")
     return portfolio.ledger_transactions(book=book)

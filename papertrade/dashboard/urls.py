@@ -5,7 +5,7 @@ from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
 from papertrade.dashboard.listings import TABLES
-from papertrade.dashboard.views import account, accounts, keys, lookup, manage, orders, session
+from papertrade.dashboard.views import account, accounts, keys, lookup, manage, orders, reports, session, symbols
 
 app_name = "dashboard"
 
@@ -31,11 +31,20 @@ urlpatterns = [
     path("accounts/new/", accounts.new, name="new_account"),
     path(ACCOUNT, account.overview, name="account"),
     path(f"{ACCOUNT}charts/", account.charts, name="charts"),
+    path(f"{ACCOUNT}performance/", reports.performance, name="performance"),
+    path(f"{ACCOUNT}performance/tearsheet.html", reports.tearsheet, name="tearsheet"),
+    path(f"{ACCOUNT}performance/returns.csv", reports.returns_csv, name="returns"),
+    path(f"{ACCOUNT}trades/", reports.trades, name="trades"),
+    path(f"{ACCOUNT}trades.csv", reports.trades_csv, name="trades_csv"),
+    path("compare/", reports.comparison, name="compare"),
+    path("compare/charts/", reports.comparison_chart, name="compare_chart"),
     path(f"{ACCOUNT}manage/", manage.manage, name="manage"),
     path(f"{ACCOUNT}generations/", account.all_generations, name="generations"),
     path(f"{ACCOUNT}<table:name>/", account.table, name="table"),
     path(f"{ACCOUNT}<table:name>.csv", account.export, name="export"),
     path(f"{ACCOUNT}orders/<str:order_id>/", orders.order, name="order"),
+    path("symbols/<str:name>/", symbols.symbol, name="symbol"),
+    path("symbols/<str:name>/chart/", symbols.chart, name="symbol_chart"),
     path("keys/", keys.keys, name="keys"),
     path("keys/<str:key_id>/revoke/", keys.revoke, name="revoke_key"),
     path("lookup/symbols/", lookup.symbols, name="symbols"),

@@ -68,6 +68,22 @@ EVENT = {
     "position_unsettled": "Option not settled",
 }
 
+# What the activity can be narrowed to, and the event types that each takes in.
+ACTIVITY = {
+    "orders": "Orders sent",
+    "fills": "Fills",
+    "ends": "Rejects, cancels, replacements, expiries",
+    "settlements": "Settlements",
+    "account": "The account",
+}
+ACTIVITY_TYPES = {
+    "orders": ("order_submitted", "order_evaluated"),
+    "fills": ("order_filled",),
+    "ends": ("order_rejected", "order_canceled", "order_replaced", "order_expired"),
+    "settlements": ("position_settled", "position_unsettled"),
+    "account": ("account_opened", "account_renamed", "account_reset", "account_archived"),
+}
+
 LEDGER_KIND = {"opening": "Opening", "buy": "Buy", "sell": "Sell", "settlement": "Settlement"}
 
 MARKET = {
@@ -98,6 +114,11 @@ LINE_STATE = {
 def status(code: str) -> str:
     """A status in words."""
     return STATUS.get(code, code)
+
+
+def event(code: str) -> str:
+    """What happened, in words."""
+    return EVENT.get(code, code.replace("_", " "))
 
 
 def reason(code: str) -> str:

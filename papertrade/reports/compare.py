@@ -34,24 +34,31 @@ class CurvePoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One of the runs, by what it is called and what it came to."""
+class Curve:
+    """A run's equity by what the run is called."""
 
     name: str
-    performance: Performance
+    book: Book
     points: Sequence[HistoryPoint]
 
     @property
     def id(self) -> str:
         """As `runs=` names it."""
-        book = self.performance.book
-        return f"{book.account_id}:{book.generation_number}"
+        return f"{self.book.account_id}:{self.book.generation_number}"
 
     @property
-    def curve(self) -> list[CurvePoint]:
+    def rebased(self) -> list[CurvePoint]:
         """The equity with its start at 100."""
         start = self.points[0].equity
         return [CurvePoint(point.timestamp, point.equity / start * 100) for point in self.points]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the runs: its curve, and what it came to."""
+
+    curve: Curve
+    performance: Performance
 
     @property
     def days(self) -> dict[date, float]:
@@ -66,6 +73,8 @@ class Alike:
     first: str
     second: str
     correlation: float | None
+    first_name: str = ""
+    second_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +98,38 @@ def read_runs(text: str) -> list[tuple[str, int | None]]:
     return found
 
 
+def curves_of(user: User, runs: Sequence[tuple[str, int | None]]) -> list[Curve]:
+    """The curves of runs of this user's accounts. Raises NotFound, also for those of somebody else."""
+    return [_curve(user, account_id, generation) for account_id, generation in runs]
+
+
+def _curve(user: User, account_id: str, generation: int | None) -> Curve:
+    account = get_account(user=user, account_id=account_id)
+    book: Book = book_of(account=account, generation=generation)
+    return Curve(f"{account.name} #{book.generation_number}", book, curve_points(book, most=POINTS_OF_A_CURVE))
+
+
 def compare(user: User, runs: Sequence[tuple[str, int | None]]) -> Comparison:
-    """The runs of this user's accounts. Raises NotFound, also for those of somebody else."""
-    found = [_run(user, account_id, generation) for account_id, generation in runs]
-    alike = [Alike(one.id, two.id, correlation(one.days, two.days)) for one, two in combinations(found, 2)]
+    """The same with what they came to, and how alike each two were."""
+    found = [Run(curve, performance_of(curve.book)) for curve in curves_of(user, runs)]
+    alike = [
+        Alike(one.curve.id, two.curve.id, correlation(one.days, two.days), one.curve.name, two.curve.name)
+        for one, two in combinations(found, 2)
+    ]
     return Comparison(found, alike)
 
 
-def _run(user: User, account_id: str, generation: int | None) -> Run:
-    account = get_account(user=user, account_id=account_id)
-    book: Book = book_of(account=account, generation=generation)
-    performance = performance_of(book)
-    name = f"{account.name} #{book.generation_number}"
-    return Run(name, performance, curve_points(book, most=POINTS_OF_A_CURVE))
-
-
-def compared_figure(found: Comparison, *, zone: tzinfo = EXCHANGE_ZONE, benchmark: str = "") -> Figure | None:
-    """All curves on one axis, in per cent since each began; None where there is no time to draw."""
-    if not found.runs:
-        return None
-    start = min(run.performance.began_at for run in found.runs)
-    end = max(run.performance.until for run in found.runs)
+def compared_figure(curves: Sequence[Curve], *, zone: tzinfo = EXCHANGE_ZONE, benchmark: str = "") -> Figure:
+    """All curves, at least one, on one axis, in per cent since each began."""
+    start = min(curve.points[0].timestamp for curve in curves)
+    end = max(curve.points[-1].timestamp for curve in curves)
     frame = Frame(TradingAxis(calendar(), start, end), zone, datetime.now(UTC).year)
     lines = [
-        Line(run.name, _per_cent(run.points), COMPARED[place % len(COMPARED)], dashed=place >= len(COMPARED))
-        for place, run in enumerate(found.runs)
+        Line(curve.name, _per_cent(curve.points), COMPARED[place % len(COMPARED)], dashed=place >= len(COMPARED))
+        for place, curve in enumerate(curves)
     ]
     if benchmark:
-        longest = max(found.runs, key=lambda run: len(run.points))
+        longest = max(curves, key=lambda curve: len(curve.points))
         held = benchmark_line(benchmark, [point.timestamp for point in longest.points], start=100.0)
         if held is not None:
             points = [(at, value - 100) for at, value in held.line.points]

@@ -75,28 +75,26 @@ def account_figures(
 ) -> dict[str, Figure]:
     """Equity with its marks, cash and market value, profit and loss, drawdown."""
     times = [point.timestamp for point in points]
+    places, told = [frame.axis.place(at) for at in times], [frame.told(at) for at in times]
 
-    def line(name: str, field: str, token: str, *, steps: bool = False, factor: float = 1.0) -> dict[str, Any]:
-        values = [factor * float(getattr(point, field)) for point in points]
-        return _trace(name, times, values, token, frame, steps=steps)
+    def line(name: str, token: str, *, field: str = "", steps: bool = False, factor: float = 1.0) -> dict[str, Any]:
+        values = [factor * float(getattr(point, field or name)) for point in points]
+        return _trace(name, places, values, token, steps=steps)
 
-    equity = [line("equity", "equity", "accent")]
-    if benchmark is not None:
-        equity.append(_line(benchmark, frame))
-    equity += _marked(marks, points, frame)
+    def figure(first: dict[str, Any], *others: dict[str, Any], suffix: str = "") -> Figure:
+        """One curve of a figure tells the time for all of them."""
+        return _figure([first | {"customdata": told}, *others], frame, suffix=suffix)
+
+    beside = [] if benchmark is None else [_line(benchmark, frame)]
     return {
-        "equity": _figure(equity, frame),
-        "parts": _figure(
-            [line("cash", "cash", "accent", steps=True), line("market value", "market_value", "violet")], frame
+        "equity": figure(line("equity", "accent"), *beside, *_marked(marks, points, frame)),
+        "parts": figure(line("cash", "accent", steps=True), line("market value", "violet", field="market_value")),
+        "pl": figure(
+            line("realized", "accent", field="realized_pl", steps=True),
+            line("unrealized", "violet", field="unrealized_pl"),
         ),
-        "pl": _figure(
-            [line("realized", "realized_pl", "accent", steps=True), line("unrealized", "unrealized_pl", "violet")],
-            frame,
-        ),
-        "drawdown": _figure(
-            [line("drawdown", "drawdown", "down", factor=-100.0) | {"fill": "tozeroy", "fillcolor": "token:down/0.15"}],
-            frame,
-            suffix="%",
+        "drawdown": figure(
+            line("drawdown", "down", factor=-100.0) | {"fill": "tozeroy", "fillcolor": "token:down/0.15"}, suffix="%"
         ),
     }
 
@@ -120,20 +118,19 @@ def price_chart(mid: Line, marks: Sequence[Mark], limits: Iterable[tuple[str, De
 
 
 def _line(line: Line, frame: Frame) -> dict[str, Any]:
-    times, values = [at for at, _ in line.points], [value for _, value in line.points]
-    trace = _trace(line.name, times, values, line.token, frame)
+    trace = _trace(line.name, [frame.axis.place(at) for at, _ in line.points], [y for _, y in line.points], line.token)
+    trace["customdata"] = [frame.told(at) for at, _ in line.points]
     if line.dashed:
         trace["line"] |= {"dash": "dot", "width": 1.5}
     return trace
 
 
 def _trace(
-    name: str, times: Sequence[datetime], values: Sequence[float], token: str, frame: Frame, *, steps: bool = False
+    name: str, places: Sequence[float], values: Sequence[float], token: str, *, steps: bool = False
 ) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines" if len(times) > 1 else "markers", "name": name, "hoverinfo": "none",
-        "x": [frame.axis.place(at) for at in times], "y": [round(value, 6) for value in values],
-        "customdata": [frame.told(at) for at in times],
+        "type": "scatter", "mode": "lines" if len(places) > 1 else "markers", "name": name, "hoverinfo": "none",
+        "x": places, "y": [round(value, 6) for value in values],
         "line": {"color": f"token:{token}", "width": LINE_WIDTH, "shape": "hv" if steps else "linear"},
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import { wireActions } from "./actions.js";
 import { startClock } from "./clock.js";
+import { wireKeyboard } from "./keyboard.js";
 import { startLive } from "./live.js";
 import { wireTables } from "./tables.js";
 import { wireTheme } from "./theme.js";
@@ -12,8 +13,12 @@ wireTheme();
 wireZone();
 wireActions();
 wireTables();
+wireKeyboard();
 startClock();
 startLive();
 
 if (document.getElementById("charts")) import("./charts.js").then((charts) => charts.start());
+if (document.querySelector("#account[data-events]")) import("./notices.js").then((notices) => notices.start());
+if (document.getElementById("priced")) import("./symbol.js").then((symbol) => symbol.start());
+if (document.getElementById("compared")) import("./compare.js").then((compare) => compare.start());
 if (document.getElementById("ticket")) import("./ticket.js").then((ticket) => ticket.start());

@@ -1,55 +1,103 @@
-// The option chain: expiry, call or put, and the strikes around the stock's price with their quotes.
+// The option chain: calls, strike, puts, as they are quoted, kept true while it is open. What is too wide to fill is dimmed.
 
 import { get } from "./api.js";
+
+const QUOTE_MS = 3_000;
+const ROWS_ABOVE_MONEY = 4;
 
 const dialog = document.getElementById("chain");
 const body = dialog.querySelector("tbody");
 const expiry = document.getElementById("chain-expiry");
 const note = document.getElementById("chain-note");
+const spotLine = document.getElementById("chain-spot");
 const dates = new Intl.DateTimeFormat("en-US", { weekday: "short", month: "short", day: "numeric", year: "numeric", timeZone: "UTC" });
+const percent = (share, digits = 0) => (share === undefined ? "–" : `${(share * 100).toFixed(digits)}%`);
 
-const text = (tag, content, name = "") => Object.assign(document.createElement(tag), { textContent: content, className: name });
+const cell = (name) => Object.assign(document.createElement("td"), { className: name });
+
+// The cells of a side, from the strike outwards, with what fills each.
+const FIGURES = [
+  ["number", "bid", ({ bid }) => bid ?? "–"],
+  ["number", "ask", ({ ask }) => ask ?? "–"],
+  ["number", "spread", ({ spread, spread_share: share }) => (spread ? `${spread} ${percent(share)}` : "–")],
+  ["number more", "delta", ({ delta }) => delta?.toFixed(2) ?? "–"],
+  ["number more", "iv", ({ volatility }) => percent(volatility, 1)],
+];
+const CALL_ORDER = ["iv", "delta", "spread", "bid", "ask"];
+const PUT_ORDER = ["bid", "ask", "spread", "delta", "iv"];
 
 export function wireChain(button, underlying, choose) {
   let stock = "";
+  let timer = 0;
+  let asked = 0;
 
-  async function load() {
-    note.textContent = "";
-    body.replaceChildren();
+  async function load({ fresh = false } = {}) {
+    clearTimeout(timer);
+    const mine = ++asked;
+    if (fresh) {
+      note.textContent = "";
+      body.replaceChildren();
+    }
     try {
-      const right = dialog.querySelector("[name=right]:checked").value;
-      const chain = await get(`/lookup/chain/${encodeURIComponent(stock)}/?${new URLSearchParams({ expiry: expiry.value, right })}`);
+      const chain = await get(`/lookup/chain/${encodeURIComponent(stock)}/?${new URLSearchParams({ expiry: expiry.value })}`);
+      if (mine !== asked || !dialog.open) return;
       if (!chain.expiries.length) note.textContent = `The market lists no options on ${stock}.`;
-      expiry.replaceChildren(...chain.expiries.map((day) => new Option(dates.format(new Date(day)), day, false, day === chain.expiry)));
-      if (chain.contracts.length) await fill(chain);
+      if (fresh) expiry.replaceChildren(...chain.expiries.map((day) => new Option(dates.format(new Date(day)), day, false, day === chain.expiry)));
+      spotLine.textContent = chain.spot ? `${stock} ${Number(chain.spot).toFixed(2)}` : "";
+      show(chain, fresh);
     } catch (refusal) {
       note.textContent = refusal.message;
     }
+    timer = setTimeout(load, QUOTE_MS);
   }
 
-  async function fill(chain) {
-    const symbols = chain.contracts.map(({ symbol }) => symbol).join(",");
-    const { results } = await get(`${document.getElementById("ticket").dataset.quotes}?symbols=${encodeURIComponent(symbols)}`);
-    const above = chain.contracts.findIndex(({ strike }) => Number(strike) >= Number(chain.spot));
-    body.replaceChildren(...chain.contracts.map((contract, number) => row(contract, results[number], number === above)));
-    body.children[Math.max(0, above - 4)]?.scrollIntoView({ block: "start" });
+  function show({ rows, spot }, fresh) {
+    const lines = new Map([...body.children].map((line) => [line.dataset.strike, line]));
+    if (rows.length !== lines.size || rows.some(({ strike }) => !lines.has(strike))) body.replaceChildren(...rows.map(line));
+    const above = rows.findIndex(({ strike }) => Number(strike) >= Number(spot));
+    for (const [number, row] of rows.entries()) {
+      const place = body.children[number];
+      place.className = number === above ? "at-money" : "";
+      fill(place, "call", row.call);
+      fill(place, "put", row.put);
+    }
+    if (fresh) body.children[Math.max(0, above - ROWS_ABOVE_MONEY)]?.scrollIntoView({ block: "start" });
   }
 
-  function row({ symbol, strike }, quote, atMoney) {
-    const line = document.createElement("tr");
-    if (atMoney) line.className = "at-money";
-    const pick = text("button", "Choose", "small");
-    pick.type = "button";
-    pick.setAttribute("aria-label", `Choose strike ${strike}`);
+  function line({ strike, call, put }) {
+    const row = document.createElement("tr");
+    row.dataset.strike = strike;
+    const figures = (side, order) => order.map((name) => marked(side, name));
+    row.append(chooser("call", strike, call), ...figures("call", CALL_ORDER), Object.assign(document.createElement("th"), { className: "strike", scope: "row", textContent: strike }), ...figures("put", PUT_ORDER), chooser("put", strike, put));
+    return row;
+  }
+
+  function marked(side, name) {
+    const made = cell(`${FIGURES.find(([, figure]) => figure === name)[0]} ${side}`);
+    made.dataset.figure = name;
+    return made;
+  }
+
+  function chooser(side, strike, contract) {
+    const made = cell(`${side} action-cell`);
+    if (!contract) return made;
+    const pick = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: "Choose" });
+    pick.setAttribute("aria-label", `Choose ${side} ${strike}`);
     pick.addEventListener("click", () => {
       dialog.close();
-      choose(symbol);
+      choose(contract.symbol);
     });
-    const last = text("td", "", "action");
-    last.append(pick);
-    const sizes = quote.bid_size === null ? "–" : `${Number(quote.bid_size)} × ${Number(quote.ask_size)}`;
-    line.append(text("td", strike, "number"), text("td", quote.bid ?? "–", "number"), text("td", quote.ask ?? "–", "number"), text("td", sizes, "number"), text("td", quote.quality.replaceAll("_", " ")), last);
-    return line;
+    made.append(pick);
+    return made;
+  }
+
+  function fill(row, side, contract) {
+    for (const [, name, say] of FIGURES) {
+      const place = row.querySelector(`.${side}[data-figure=${name}]`);
+      const text = contract ? say(contract) : "";
+      if (place.textContent !== text) place.textContent = text;
+      place.classList.toggle("dim", contract?.quality === "option_spread_too_wide");
+    }
   }
 
   button.addEventListener("click", () => {
@@ -57,8 +105,9 @@ export function wireChain(button, underlying, choose) {
     document.getElementById("chain-title").textContent = `Options on ${stock}`;
     expiry.replaceChildren();
     dialog.showModal();
-    load();
+    load({ fresh: true });
   });
-  expiry.addEventListener("change", load);
-  for (const choice of dialog.querySelectorAll("[name=right]")) choice.addEventListener("change", load);
+  expiry.addEventListener("change", () => load({ fresh: true }));
+  dialog.addEventListener("close", () => clearTimeout(timer));
+  for (const choice of dialog.querySelectorAll("[name=right]")) choice.addEventListener("change", () => (dialog.dataset.right = choice.value));
 }

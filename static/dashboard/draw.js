@@ -49,8 +49,8 @@ function say(readout, data, layout, points) {
   if (!readout || !points.length) return;
   const curves = points.filter(({ trace }) => isCurve(trace));
   const marks = points.filter(({ trace }) => !isCurve(trace));
-  const first = curves[0] ?? marks[0];
-  const parts = [word("time", first.trace.customdata[first.point])];
+  const first = points.find(({ trace }) => trace.customdata);
+  const parts = first ? [word("time", first.trace.customdata[first.point])] : [];
   for (const { trace, point } of curves) parts.push(keyed(trace.line.color, `${trace.name} ${value(trace.y[point], layout.meta.suffix)}`));
   for (const { trace, point } of marks) parts.push(keyed(trace.marker.color, trace.text[point]));
   readout.replaceChildren(...parts);

@@ -286,6 +286,8 @@ export function start() {
     symbolChangedAndLabel();
   });
   document.addEventListener("visibilitychange", () => document.hidden || showQuote());
+  const asked = new URLSearchParams(location.search).get("symbol");
+  if (asked) form.elements.symbol.value = asked;
   label();
   if (symbol()) symbolChanged();
   form.dataset.ready = "";

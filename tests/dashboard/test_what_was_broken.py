@@ -285,14 +285,14 @@ def on_the_wire(url: str) -> int:
     return len(b"".join(answer.streaming_content) if answer.streaming else answer.content)
 
 
-def test_files_are_kept_for_good(client: Client) -> None:
+def test_files_are_kept_for_good(db: None, client: Client) -> None:
     """The address of a file changes with it, so that a browser need never ask again."""
     answer = client.get(static("dashboard/app.js"))
     assert answer.headers["Cache-Control"] == "max-age=315360000, public, immutable"
     assert re.search(r"/[0-9a-f]{12}/dashboard/app.js$", static("dashboard/app.js"))
 
 
-def test_a_file_is_sent_whole_compressed_or_not(client: Client) -> None:
+def test_a_file_is_sent_whole_compressed_or_not(db: None, client: Client) -> None:
     address, file = static("dashboard/dashboard.css"), Path("static/dashboard/dashboard.css").read_bytes()
     packed = client.get(address, headers={"Accept-Encoding": "gzip"})
     assert (packed.streaming, packed.headers["Content-Encoding"], packed.headers["Vary"]) == (

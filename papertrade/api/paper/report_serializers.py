@@ -187,10 +187,10 @@ class CurvePointSerializer(WireSerializer):
 class ComparedRunSerializer(WireSerializer):
     """One of the runs that are compared, and its curve with its start at 100."""
 
-    run = Text(source="id")
-    name = Text()
+    run = Text(source="curve.id")
+    name = Text(source="curve.name")
     performance = PerformanceSerializer()
-    curve = CurvePointSerializer(many=True)
+    curve = CurvePointSerializer(source="curve.rebased", many=True)
 
 
 class AlikeSerializer(WireSerializer):

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -18,27 +19,33 @@ from marketdata.instruments import is_symbol
 from orders.models import Order
 from orders.states import OPEN
 from papertrade.dashboard import words
-from papertrade.dashboard.listings import FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
+from papertrade.dashboard.distance import distances
+from papertrade.dashboard.listings import ACTIVITY, FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
 from papertrade.dashboard.live import respond
 from papertrade.dashboard.overview import Standing, standings
 from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, select
 from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
 from papertrade.reports.account_charts import account_charts
+from papertrade.reports.executions import settlements_of
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations
 
 TABS = {
     "overview": "Overview",
+    "performance": "Performance",
+    "trades": "Trades",
     POSITIONS.name: POSITIONS.title,
     ORDERS.name: ORDERS.title,
     FILLS.name: FILLS.title,
     LEDGER.name: LEDGER.title,
+    ACTIVITY.name: ACTIVITY.title,
     "generations": "Generations",
 }
-TABS_WITHOUT_TICKET = {"generations", "manage"}
+TABS_WITHOUT_TICKET = {"performance", "trades", "generations", "manage"}
 GLANCE_ROWS = 5
+SETTLEMENTS_SHOWN = 20
 MAX_GENERATION_DIGITS = 9
 PERIODS = {
     "1D": "The session in progress, or the last",
@@ -50,7 +57,7 @@ PERIODS = {
 }
 TIMEFRAMES = {"": "Auto", "1Min": "1 min", "5Min": "5 min", "15Min": "15 min", "1H": "1 hour", "1D": "1 day"}
 # What the ticket's and the tables' scripts say.
-SCRIPT_WORDS = {"status": words.STATUS, "reason": words.REASON, "explanation": words.EXPLANATION}
+SCRIPT_WORDS = {"status": words.STATUS, "event": words.EVENT, "reason": words.REASON, "explanation": words.EXPLANATION}
 
 View = Callable[..., HttpResponse]
 
@@ -192,10 +199,18 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     page = read_page(request, account, name)
     keep = {"generation": str(page.book.generation_number)} if page.is_past else {}
     rows = rows_of(name, account=account, book=page.book)
-    context = page.context(table=read_table(TABLES[name], rows, request.GET, keep=keep))
+    found = read_table(TABLES[name], rows, request.GET, keep=keep)
+    context = page.context(table=found)
+    away = distances(found.rows) if name == ORDERS.name else {}
+    context["distances"] = {str(order_id): distance for order_id, distance in away.items()}
+    if name == FILLS.name:
+        context["settlements"] = settlements_of(page.book)[::-1][:SETTLEMENTS_SHOWN]
+    if name == ACTIVITY.name:
+        context["key_used_at"] = account.user.api_keys.aggregate(latest=Max("last_used_at"))["latest"]
+        context["last_order_at"] = Order.objects.filter(book=page.book).aggregate(latest=Max("submitted_at"))["latest"]
     if name == LEDGER.name and "verify" in request.GET:
         context["report"] = verify_ledger(book=page.book)
-    return respond(request, "dashboard/table.html", context, *page.state)
+    return respond(request, "dashboard/table.html", context, *page.state, [row.share for row in away.values()])
 
 
 @account_view

@@ -1,15 +1,15 @@
 """What the order ticket looks up: stocks by ticker or name, and the option chain of one. JSON for the page's own scripts."""
 
 from datetime import date
-from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from marketdata import clock, listing
-from marketdata.instruments import Instrument, OptionRight, is_symbol
+from marketdata.instruments import is_symbol
 from marketdata.markets.current import current_market
+from papertrade.dashboard.chain import chain_rows
 from papertrade.lib.errors import Unavailable
 
 SEARCH_RESULTS = 8
@@ -30,31 +30,24 @@ def symbols(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def chain(request: HttpRequest, underlying: str) -> HttpResponse:
-    """`?expiry=2026-06-19&right=call`: the expiries, and the contracts of one around the stock's price."""
+    """`?expiry=2026-06-19`: the expiries, and the strikes of one around the stock's price with their quotes."""
     at = clock.read().now
     try:
         expiries = listing.expirations(underlying, at=at) if is_symbol(underlying) else []
         quote = current_market().latest([underlying], at=at).get(underlying) if expiries else None
+        expiry, spot = _asked(request.GET.get("expiry", ""), expiries), listing.spot_of(quote)
+        rows = chain_rows(underlying, expiry, spot=spot, at=at) if expiry and spot is not None else []
     except Unavailable as busy:
         return JsonResponse({"message": busy.message}, status=503)
-    expiry = _asked(request.GET.get("expiry", ""), expiries)
-    right = OptionRight.PUT if request.GET.get("right") == OptionRight.PUT else OptionRight.CALL
-    spot = listing.spot_of(quote)
-    listed = listing.contracts(underlying, expiry, spot=spot, right=right) if expiry and spot is not None else []
     return JsonResponse(
         {
             "expiries": [day.isoformat() for day in expiries],
             "expiry": expiry.isoformat() if expiry else None,
-            "right": right,
             "spot": None if spot is None else str(spot),
-            "contracts": [_row(contract) for contract in listed],
+            "rows": rows,
         }
     )
 
 
 def _asked(text: str, expiries: list[date]) -> date | None:
     return next((day for day in expiries if day.isoformat() == text), expiries[0] if expiries else None)
-
-
-def _row(contract: Instrument) -> dict[str, Any]:
-    return {"symbol": contract.symbol, "strike": f"{contract.contract.strike.normalize():f}"}

@@ -11,6 +11,7 @@ from accounts.models import PaperAccount
 from orders.models import Fill, Order
 from orders.selectors import events_of_order, fills_of, get_order
 from papertrade.dashboard import words
+from papertrade.dashboard.distance import distances
 from papertrade.dashboard.live import respond
 from papertrade.dashboard.pictures import PriceScale, price_scale
 from papertrade.dashboard.views.account import AccountPage, account_view
@@ -46,7 +47,9 @@ def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpRes
     events = list(events_of_order(order=row)[:MAX_EVENTS])
     steps = [step(row, event, by_id, before) for event, before in zip(events, [None, *events], strict=False)]
     context = page.context(order=row, steps=steps, policy=book.generation.policy, verdict=verdict(row))
-    return respond(request, "dashboard/order.html", context, *page.state)
+    away = distances([row]).get(row.pk)
+    context["now"] = away
+    return respond(request, "dashboard/order.html", context, *page.state, away and (away.quote.bid, away.quote.ask))
 
 
 def step(order: Order, event: AccountEvent, fills: dict[object, Fill], before: AccountEvent | None) -> Step:

@@ -1,0 +1,196 @@
+"""Judging a run: its performance, its trades, and runs side by side; the tearsheet and CSV files to take along."""
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from accounts.models import PaperAccount
+from accounts.selectors import accounts_of
+from marketdata import clock
+from marketdata.instruments import is_symbol
+from papertrade.dashboard import heat
+from papertrade.dashboard.live import respond
+from papertrade.dashboard.views.account import account_view, book_asked_for, read_page
+from papertrade.lib.errors import NotFound
+from papertrade.lib.spreadsheets import csv_response
+from papertrade.reports.compare import MOST_RUNS, compare, compared_figure, curves_of, read_runs
+from papertrade.reports.execution import execution_of
+from papertrade.reports.executions import executions_of
+from papertrade.reports.performance import DEFAULT_METHOD, Trade, performance_of, trades_of
+from papertrade.reports.tearsheet import tearsheet_of
+from portfolio.closes import last_instant
+from portfolio.models import Book
+from portfolio.performance import trade_figures
+from portfolio.round_trips import METHODS
+from portfolio.selectors import generations
+
+Found = TypeVar("Found")
+
+TRADES_A_PAGE = 50
+METHOD_WORDS = {"flat": "From flat to flat, as the books count", "fifo": "Lot by lot, oldest first"}
+TRADE_COLUMNS = (
+    "number", "symbol", "opened_at", "closed_at", "qty", "entry_price", "exit_price", "cost", "proceeds", "realized_pl",
+    "spread_paid", "settled", "held_seconds", "entry_fill_ids", "exit_fill_ids", "order_ids", "client_order_ids",
+)  # fmt: skip
+
+
+def method_of(request: HttpRequest) -> str:
+    """How the query wants round trips counted."""
+    asked = request.GET.get("method", "")
+    return asked if asked in METHODS else DEFAULT_METHOD
+
+
+@account_view
+@require_GET
+def performance(request: HttpRequest, account: PaperAccount) -> HttpResponse:
+    """The figures of a run, its calendar, its falls, and how well it was executed."""
+    page = read_page(request, account, "performance")
+    found = performance_of(page.book)
+    context = page.context(
+        found=found,
+        execution=execution_of(page.book),
+        years=heat.years(found.months),
+        months=heat.months(found.days),
+        weekdays=("Mon", "Tue", "Wed", "Thu", "Fri"),
+    )
+    return respond(request, "dashboard/performance.html", context, *page.state)
+
+
+@account_view
+@require_GET
+def trades(request: HttpRequest, account: PaperAccount) -> HttpResponse:
+    """Round trips, the latest first."""
+    page = read_page(request, account, "trades")
+    method = method_of(request)
+    symbol = request.GET.get("q", "").strip().upper()
+    found = [trade for trade in _trades(page.book, method) if symbol in trade.trip.symbol]
+    closed = [(trade.trip.realized_pl, trade.held) for trade in found if not trade.trip.is_open]
+    number = _page_number(request, len(found))
+    context = page.context(
+        trades=found[::-1][(number - 1) * TRADES_A_PAGE : number * TRADES_A_PAGE],
+        figures=trade_figures(closed),
+        total=len(found),
+        number=number,
+        has_next=number * TRADES_A_PAGE < len(found),
+        method=method,
+        methods=METHOD_WORDS,
+        symbol=symbol,
+    )
+    return respond(request, "dashboard/trades.html", context, *page.state)
+
+
+def _trades(book: Book, method: str) -> list[Trade]:
+    return trades_of(executions_of(book), method=method, until=last_instant(book, clock.read().now))
+
+
+def _page_number(request: HttpRequest, rows: int) -> int:
+    """The page that the query asks for, at most the last."""
+    asked = request.GET.get("page", "1")
+    last = max(1, -(-rows // TRADES_A_PAGE))
+    return max(1, min(last, int(asked[:9]))) if asked.isascii() and asked.isdigit() else 1
+
+
+@account_view
+@require_GET
+def trades_csv(request: HttpRequest, account: PaperAccount) -> HttpResponseBase:
+    """All round trips with the ids of the fills and orders that they are made of."""
+    book, method = book_asked_for(request, account), method_of(request)
+    name = f"trades-{method}-generation-{book.generation_number}"
+    return csv_response(request, TRADE_COLUMNS, _trade_lines(_trades(book, method)), filename=name)
+
+
+def _trade_lines(found: list[Trade]) -> Iterator[list[Any]]:
+    for trade in found:
+        trip = trade.trip
+        parts = (*trip.entries, *trip.exits)
+        yield [
+            trade.number, trip.symbol, trip.opened_at, trip.closed_at, trip.qty, round(trip.entry_price, 6),
+            None if trip.exit_price is None else round(trip.exit_price, 6), trip.cost, trip.proceeds, trip.realized_pl,
+            trip.spread_paid, trip.settled, round(trade.held.total_seconds()), _ids(part.id for part in trip.entries),
+            _ids(part.id for part in trip.exits), _ids(part.order_id for part in parts),
+            _ids(part.client_order_id for part in parts),
+        ]  # fmt: skip
+
+
+def _ids(found: Iterable[str | None]) -> str:
+    """Each once, in order; a settlement has no order."""
+    return " ".join(dict.fromkeys(text for text in found if text))
+
+
+@account_view
+@require_GET
+def returns_csv(request: HttpRequest, account: PaperAccount) -> HttpResponseBase:
+    """The daily returns, as other libraries read them."""
+    book = book_asked_for(request, account)
+    lines = ([day.day.isoformat(), Decimal(f"{day.share:.12f}"), day.pl] for day in performance_of(book).days)
+    return csv_response(
+        request, ("date", "return", "pl"), lines, filename=f"returns-generation-{book.generation_number}"
+    )
+
+
+@account_view
+@require_GET
+def tearsheet(request: HttpRequest, account: PaperAccount) -> HttpResponse:
+    """The run on one page, as a file that opens anywhere."""
+    book = book_asked_for(request, account)
+    response = HttpResponse(tearsheet_of(account, book), content_type="text/html; charset=utf-8")
+    name = f"tearsheet-{account.pk}-generation-{book.generation_number}.html"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@login_required
+@require_GET
+def comparison(request: HttpRequest) -> HttpResponse:
+    """Runs of the user's accounts side by side; those of the query, else the latest of each account."""
+    accounts = list(accounts_of(user=request.user))
+    options = [(account, list(generations(account=account))) for account in accounts]
+    asked = _asked(request) or [(str(account.pk), None) for account in accounts[:MOST_RUNS]]
+    found = _of_this_user(compare, request, asked)
+    context = {
+        "options": options,
+        "chosen": {run.curve.id for run in found.runs},
+        "found": found,
+        "most": MOST_RUNS,
+        "benchmark": _benchmark(request),
+    }
+    return respond(request, "dashboard/compare.html", context, [run.performance.summary for run in found.runs])
+
+
+@login_required
+@require_GET
+def comparison_chart(request: HttpRequest) -> JsonResponse:
+    """The curves of the same runs, for the page's script."""
+    curves = _of_this_user(curves_of, request, _asked(request))
+    if not curves:
+        raise Http404("No runs are named.")
+    figure = compared_figure(curves, zone=timezone.get_current_timezone(), benchmark=_benchmark(request))
+    return JsonResponse({"figures": {"compared": figure}})
+
+
+def _benchmark(request: HttpRequest) -> str:
+    symbol = request.GET.get("benchmark", "").strip().upper()
+    return symbol if is_symbol(symbol) else ""
+
+
+def _asked(request: HttpRequest) -> list[tuple[str, int | None]]:
+    """What the query names: `runs=a:1,b`, or as a form sends it, one `run` each; nothing where it names none."""
+    text = ",".join([request.GET.get("runs", ""), *request.GET.getlist("run")]).strip(",")
+    try:
+        return read_runs(text) if text else []
+    except ValueError as problem:
+        raise Http404(f"runs {problem}") from None
+
+
+def _of_this_user(read: Callable[[Any, Any], Found], request: HttpRequest, runs: list[tuple[str, int | None]]) -> Found:
+    """What is read of these runs; a run that is missing or somebody else's is a page that is not there."""
+    try:
+        return read(request.user, runs)
+    except NotFound as missing:
+        raise Http404(missing.message) from None
