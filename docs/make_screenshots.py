@@ -21,10 +21,13 @@ ARGUMENTS = [
 ]  # fmt: skip
 WIDTHS = {1440: 900, 390: 844}
 THEMES = ("light", "dark")
-README = {("accounts", "dark"), ("overview", "light"), ("order", "light"), ("chain", "dark")}
+README = {
+    ("accounts", "dark"), ("overview", "light"), ("performance", "light"), ("compare", "dark"), ("order", "light"),
+    ("chain", "dark"),
+}  # fmt: skip
 README_WIDTH = 1440
 SETTLE_MS = 600
-TABS = ("positions", "orders", "fills", "ledger", "generations", "manage")
+TABS = ("performance", "trades", "positions", "orders", "fills", "ledger", "activity", "generations", "manage")
 
 
 def main() -> None:
@@ -75,6 +78,7 @@ class Camera:
         for tab in TABS:
             self.shoot(tab, f"{account}{tab}/")
         self.shoot("past", f"{account}?generation=1")
+        self.shoot("compare", "/compare/?benchmark=SPY")
         self._order_that_waits()
         self._ticket(account)
         for name, path in {"new-account": "/accounts/new/", "keys": "/keys/", "password": "/password/"}.items():
@@ -106,8 +110,10 @@ class Camera:
     def shoot(self, name: str, path: str) -> None:
         """Go there, wait until it is drawn, and take the picture."""
         self.page.goto(f"{self.base}{path}")
-        if self.page.locator("#charts").count():
+        if self.page.locator("#charts:not([hidden])").count():
             self.page.wait_for_selector("#charts[data-points]")
+        if self.page.locator("#compared").count():
+            self.page.wait_for_selector("#compared[data-curves]")
         self.page.wait_for_timeout(SETTLE_MS)
         self._save(name, full_page=not self.options.readme)
 
