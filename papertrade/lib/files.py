@@ -7,11 +7,24 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+PRIVATE_UMASK = 0o077  # what a process makes is for its own user
+
+
+def close_to_others(folder: Path, *, but: str) -> None:
+    """Leave all in the folder to its owner alone, but the part of that name, which has an owner of its own."""
+    for path in folder.iterdir():
+        if path.is_symlink() or path.name == but:
+            continue
+        path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+        if path.is_dir():
+            close_to_others(path, but=but)
+
 
 def private_file(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     scratch.replace(path)
@@ -22,7 +35,7 @@ def private_part(path: Path) -> Iterator[Path]:
     """An empty file beside `path` that only its owner may read. In the end it takes the name, or is gone where that failed."""
     unfinished = path.with_name(path.name + ".part")
     unfinished.unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
     try:
         yield unfinished
         unfinished.replace(path)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from papertrade import __version__
 from papertrade.lib import env
+from papertrade.lib.files import PRIVATE_UMASK, close_to_others
 from papertrade.stack import embedded
 from papertrade.stack.servers import make_secret, running
 from papertrade.stack.sources import Sources
@@ -90,6 +91,8 @@ class Stack:
         folder = embedded.own(self.var)
         self._refuse_taken_port()
         shutil.rmtree(self.var / METRICS_FOLDER, ignore_errors=True)  # of processes that are gone
+        os.umask(PRIVATE_UMASK)
+        close_to_others(self.var, but="postgres")  # what an earlier version made
         make_secret(self.var)
         try:
             yield folder

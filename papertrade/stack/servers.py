@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from papertrade.lib import env
-from papertrade.lib.files import private_file
+from papertrade.lib.files import PRIVATE_UMASK, private_file
 from papertrade.stack import embedded
 
 SECRET_FILE = "secret_key"
@@ -52,6 +52,7 @@ def for_a_command(var: Path, *, make: bool = False) -> Iterator[None]:
     if not make and not (var / "postgres").is_dir() and not os.environ.get("DATABASE_URL", "").strip():
         raise embedded.EmbeddedError(f"No server has been started on {var} yet: `papertrade run` starts one.")
     folder = embedded.own(var)
+    os.umask(PRIVATE_UMASK)
     try:
         make_secret(var)
         with running(folder):

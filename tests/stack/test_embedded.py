@@ -1,6 +1,10 @@
 """The embedded servers: data that survives, one owner, no second server on the same data."""
 
 import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -8,6 +12,7 @@ import pytest
 import redis
 
 from papertrade.stack import embedded
+from tests.stack.server import PROJECT
 
 
 def ask(url: str, statement: str) -> object:
@@ -114,6 +119,38 @@ def test_either_server_can_be_one_of_your_own(folder: Path) -> None:
         assert not (folder / "postgres").exists()
     finally:
         only_valkey.stop()
+
+
+def test_a_start_right_after_everything_was_killed(folder: Path) -> None:
+    owned = embedded.own(folder)
+    first = embedded.start(owned)
+    connection = psycopg.connect(first.database_url, autocommit=True)
+    parts = connection.info.backend_pid
+    for server in first.running:
+        os.kill(server.process.pid, signal.SIGKILL)  # and nobody buries them: their numbers stay taken
+    second = embedded.start(owned)
+    try:
+        with psycopg.connect(second.database_url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert not Path(f"/proc/{parts}").exists(), "a part of the first server was left"
+    finally:
+        second.stop()
+        connection.close()
+        for server in first.running:
+            server.process.wait()
+
+
+def test_without_the_right_to_search_every_folder_the_database_s_account_passes(folder: Path) -> None:
+    """As root in many containers."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv: another user's database runs as that user")
+    start = "from pathlib import Path; import sys; from papertrade.stack import embedded; " \
+        "embedded.start(embedded.own(Path(sys.argv[1])), valkey=False).stop()"  # fmt: skip
+    subprocess.run(
+        ["setpriv", "--bounding-set=-dac_read_search", "--inh-caps=-dac_read_search", "--", sys.executable, "-c", start, folder],
+        check=True, cwd=PROJECT,
+    )  # fmt: skip
+    assert folder.stat().st_mode & 0o777 == 0o710
 
 
 def test_a_folder_has_one_owner(folder: Path) -> None:

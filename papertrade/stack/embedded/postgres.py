@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertrade.lib.files import private_file
-from papertrade.stack.embedded.process import LINUX, LOOPBACK, EmbeddedError, Server, die_with_parent, end_leftover
+from papertrade.stack.embedded.process import (
+    LINUX,
+    LOOPBACK,
+    EmbeddedError,
+    Server,
+    die_with_parent,
+    end_leftover,
+    end_orphans,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +33,8 @@ APP_ROLE = "papertrade"  # everything else; what it may do is granted by `manage
 DATABASE = "papertrade"
 MAX_CONNECTIONS = 200
 CONNECT_SECONDS = 2
+DAC_READ_SEARCH = 2  # its number, from linux/capability.h
+PASSABLE_FOLDER = 0o710
 UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
 
 
@@ -63,7 +73,7 @@ class Postgres(Server):
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
         self._refuse_somebody_elses()
-        end_leftover(self.data / "postmaster.pid", str(self.data), self.stop_signal)
+        self._end_what_was_left()
         options = {
             "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "jit": "off",
             "max_connections": MAX_CONNECTIONS, "shared_buffers": "256MB", "timezone": "UTC", "log_timezone": "UTC",
@@ -76,6 +86,18 @@ class Postgres(Server):
                 self._unprivileged(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 start_new_session=True, preexec_fn=None if self.account else die_with_parent(self.stop_signal),
             )  # fmt: skip
+
+    def _end_what_was_left(self) -> None:
+        """Of a killed supervisor or a killed server, so that the next start never meets it.
+
+        PostgreSQL itself refuses to start while the number in its pid file is a process's, be it a dead one that nobody has
+        buried yet, or while a part of the old server still has its memory. Both are known better here: the folder is owned.
+        """
+        pid_file = self.data / "postmaster.pid"
+        end_leftover(pid_file, str(self.data), self.stop_signal)
+        if LINUX:
+            end_orphans(self.data)
+            pid_file.unlink(missing_ok=True)
 
     def _refuse_somebody_elses(self) -> None:
         ours = self.account.pw_uid if self.account else os.geteuid()
@@ -181,9 +203,19 @@ class Postgres(Server):
             return command
         ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
         drop = ["setpriv", *ids, f"--pdeathsig={self.stop_signal.name.removeprefix('SIG')}"]
-        if not all(_open_to_all(path) for path in (self.folder, self.programs)):
-            drop += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        if not all(_open_to_all(path) for path in (self.folder, self.programs)) and not self._may_pass():
+            # initdb asks with access(2), which minds no ambient capability without the first of these. The exec itself leaves
+            # the process with the one that is named and no other.
+            drop += ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         return [*drop, "--", *command]
+
+    def _may_pass(self) -> bool:
+        """Where root itself has not got that capability (in many containers): the account's group passes through the folder."""
+        if self.account is None or _has_capability(DAC_READ_SEARCH):
+            return False
+        os.chown(self.folder, -1, self.account.pw_gid)
+        self.folder.chmod(PASSABLE_FOLDER)
+        return True
 
 
 def postgres_programs() -> Path:
@@ -214,6 +246,13 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
         "PostgreSQL does not run as root, and there is no setpriv or no account postgres or nobody to run it under: "
         "start papertrade as an ordinary user, or set DATABASE_URL to a server."
     )
+
+
+def _has_capability(number: int) -> bool:
+    """Whether this process may use that capability of Linux, and so pass it on."""
+    status = Path("/proc/self/status").read_text()
+    permitted = next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm:"))
+    return bool(int(permitted, 16) >> number & 1)
 
 
 def _open_to_all(path: Path) -> bool:

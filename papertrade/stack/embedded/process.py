@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from papertrade.lib.files import private_part
+from papertrade.lib.files import PRIVATE_FOLDER, private_part
 
 LINUX = sys.platform.startswith("linux")
 LOOPBACK = "127.0.0.1"
@@ -44,10 +44,12 @@ class Folder:
 
 
 def own(path: Path) -> Folder:
-    """Be the only supervisor of the folder, made where it is missing. Raises EmbeddedError where another one runs."""
+    """Be the only supervisor of the folder, made where it is missing and closed to others. Raises EmbeddedError where another
+    one runs.
+    """
     path = path.resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         lock = open(path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
     except OSError as error:
         raise EmbeddedError(
@@ -66,6 +68,7 @@ def own(path: Path) -> Folder:
         raise EmbeddedError(
             f"{path} cannot be the var folder: its file system has no locks ({error.strerror}). Choose another."
         ) from None
+    path.chmod(PRIVATE_FOLDER)
     lock.seek(0)
     lock.truncate()
     lock.write(str(os.getpid()))
@@ -169,6 +172,28 @@ def end_leftover(pid_file: Path, mark: str, sign: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
         time.sleep(POLL_SECONDS)
+
+
+def end_orphans(folder: Path) -> None:
+    """End every live process that works in the folder: parts of a server whose head was killed. Linux; it must be owned."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while pids := _working_in(folder):
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"Processes {pids} still work in {folder} and do not stop: end them first.")
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _working_in(folder: Path) -> list[int]:
+    """The dead, also unburied ones, work nowhere."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == folder:
+                found.append(int(process.name))
+    return found
 
 
 def _command_of(pid: int) -> str:
