@@ -60,6 +60,7 @@ PAPERTRADE_MAX_OPEN_ORDERS = env.whole("PAPERTRADE_MAX_OPEN_ORDERS", 1000, low=1
 PAPERTRADE_RATE_PLAN = env.text("PAPERTRADE_RATE_PLAN", "self-hosted")
 PAPERTRADE_RATE_LIMIT_MINUTE = env.limit("PAPERTRADE_RATE_LIMIT_MINUTE", 60_000)
 PAPERTRADE_RATE_LIMIT_DAY = env.limit("PAPERTRADE_RATE_LIMIT_DAY", None)
+PAPERTRADE_STRANGER_LIMIT_MINUTE = env.limit("PAPERTRADE_STRANGER_LIMIT_MINUTE", 600)
 
 # --- Growth -----------------------------------------------------------------------------------------------------------
 PAPERTRADE_KEEP_MINUTES_DAYS = env.days("PAPERTRADE_KEEP_MINUTES_DAYS", 400, low=30)
@@ -67,6 +68,8 @@ PAPERTRADE_KEEP_MINUTES_DAYS = env.days("PAPERTRADE_KEEP_MINUTES_DAYS", 400, low
 # --- Security ---------------------------------------------------------------------------------------------------------
 DEBUG = env.switch("PAPERTRADE_DEBUG", False)
 PAPERTRADE_BEHIND_TLS = env.switch("PAPERTRADE_BEHIND_TLS", False)
+PAPERTRADE_TRUSTED_PROXIES = env.whole("PAPERTRADE_TRUSTED_PROXIES", int(PAPERTRADE_BEHIND_TLS), low=0, high=10)
+PAPERTRADE_PUBLIC_URL = env.text("PAPERTRADE_PUBLIC_URL", f"http://127.0.0.1:{PAPERTRADE_PORT}").rstrip("/")
 SECRET_KEY = env.secret("PAPERTRADE_SECRET_KEY", characters=50)
 if not SECRET_KEY:
     secret_file = PAPERTRADE_VAR / "secret_key"
@@ -134,9 +137,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "papertrade.lib.metrics.RequestMetrics",
+    "papertrade.operations.probes.Probes",
     "papertrade.api.kit.middleware.ApiMiddleware",
     "papertrade.dashboard.security.ContentSecurityPolicy",
     "papertrade.lib.compression.Compression",
+    "papertrade.lib.strangers.Strangers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -202,7 +207,7 @@ X_FRAME_OPTIONS = "DENY"
 if PAPERTRADE_BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside, past the proxy
+    SECURE_REDIRECT_EXEMPT = ["^metrics$"]  # asked from inside, past the proxy
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -30,6 +30,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
     """
     global _var
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
+    os.environ.setdefault("PAPERTRADE_STRANGER_LIMIT_MINUTE", "unlimited")  # all tests come from one address
     _var = Path(tempfile.mkdtemp(prefix="papertrade-tests-var-"))
     os.environ["PAPERTRADE_VAR"] = str(_var)
     _start_missing_servers()

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
 
 import redis
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from papertrade.lib import metrics
+from papertrade.lib.addresses import client_network
 from papertrade.lib.valkey import client
 
 log = structlog.get_logger(__name__)
@@ -31,10 +30,10 @@ POLICY = {
 STYLE_ATTRIBUTES = "style-src-attr 'unsafe-inline'"
 HEADER = "; ".join([*(f"{name} {sources}" for name, sources in POLICY.items()), STYLE_ATTRIBUTES])
 
-FAILURES_PER_USER = 5
-FAILURES_PER_ADDRESS = 50
+FAILURES_PER_NAME = 5  # and address
+NAMES_PER_ADDRESS = 100
 WINDOW_SECONDS = 900
-IPV6_PREFIX = 64
+KNOWN_SECONDS = 30 * 86_400
 
 
 class ContentSecurityPolicy:
@@ -50,41 +49,45 @@ class ContentSecurityPolicy:
 
 
 class SignInThrottle:
-    """Counts sign-ins that have not succeeded in Valkey, by name and address together and by address alone.
+    """Counts sign-ins that have not succeeded in Valkey, by name and address together, and the names tried from an address.
 
-    Never by name alone: a stranger could then lock the account's holder out. An attempt is counted before the password is
-    looked at, so that many at once, on any web process, cannot all pass. Without Valkey nobody is locked out: passwords are
-    generated or at least ten characters, so that guessing is slow.
+    Never by name alone: a stranger could then lock the account's holder out. Never all tries of an address: one who guesses a
+    name would lock out everybody behind it. So five tries a name and address, and a hundred names an address, of which those
+    that have signed in from there before are not one. An attempt is counted before the password is looked at, so that many at
+    once, on any web process, cannot all pass. Without Valkey nobody is locked out: passwords are generated or at least ten
+    characters, so that guessing is slow.
     """
 
     def __init__(self, request: HttpRequest, username: str) -> None:
-        self._address = address = client_network(request)
-        who = hashlib.sha256(username.lower().encode()).hexdigest()  # people type passwords into the wrong field
-        self._limits = {
-            f"papertrade:signin:{address}:{who}": FAILURES_PER_USER,
-            f"papertrade:signin:{address}": FAILURES_PER_ADDRESS,
-        }
+        self._address = client_network(request)
+        self._who = hashlib.sha256(username.lower().encode()).hexdigest()  # people type passwords into the wrong field
+        self._tries = f"papertrade:signin:{self._address}:{self._who}"
+        self._names = f"papertrade:signin:names:{self._address}"
+        self._known = f"papertrade:signin:known:{self._address}:{self._who}"
 
     def allows_another(self) -> bool:
         """Count an attempt; False where there were too many in the last quarter of an hour."""
         try:
             with client().pipeline() as pipe:
-                for name in self._limits:
-                    pipe.incr(name)
-                    pipe.expire(name, WINDOW_SECONDS, nx=True)
-                counts = pipe.execute()[::2]
+                pipe.incr(self._tries)
+                pipe.expire(self._tries, WINDOW_SECONDS, nx=True)
+                pipe.exists(self._known)
+                pipe.sadd(self._names, self._who)
+                pipe.expire(self._names, WINDOW_SECONDS, nx=True)
+                pipe.scard(self._names)
+                tries, _, known, _, _, names = pipe.execute()
         except redis.RedisError as error:
             log.warning("sign_in_not_counted", error=str(error))
             return True
-        return all(count <= limit for count, limit in zip(counts, self._limits.values(), strict=True))
+        return tries <= FAILURES_PER_NAME and (bool(known) or names <= NAMES_PER_ADDRESS)
 
     def succeeded(self) -> None:
-        """Forget this name's failures, and take this attempt back from the address."""
-        name, address = self._limits
+        """Forget this name's failures, and know it at this address for a while."""
         try:
             with client().pipeline() as pipe:
-                pipe.delete(name)
-                pipe.decr(address)
+                pipe.delete(self._tries)
+                pipe.srem(self._names, self._who)
+                pipe.set(self._known, 1, ex=KNOWN_SECONDS)
                 pipe.execute()
         except redis.RedisError as error:
             log.warning("sign_in_not_counted", error=str(error))
@@ -93,18 +96,3 @@ class SignInThrottle:
         """Log and count a try. The name only of one that succeeded: what was typed otherwise may be a password."""
         metrics.SIGN_INS.labels(outcome).inc()
         log.info(f"sign_in_{outcome}", address=self._address, **who)
-
-
-def client_network(request: HttpRequest) -> str:
-    """Where a request comes from: an IPv4 address, or the /64 that an IPv6 client has to itself.
-
-    Behind the TLS proxy it is the last entry of X-Forwarded-For, which the proxy wrote; those before it anybody can write.
-    """
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.PAPERTRADE_BEHIND_TLS:
-        address = request.headers.get("X-Forwarded-For", address).rsplit(",", 1)[-1].strip()
-    try:
-        place = ip_address(address)
-    except ValueError:
-        return "unknown"
-    return str(ip_network((place, IPV6_PREFIX), strict=False)) if place.version == 6 else str(place)

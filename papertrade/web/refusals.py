@@ -33,8 +33,17 @@ def envelope(refusal: Refusal) -> dict[str, object]:
     }
 
 
+def alpaca(refusal: Refusal) -> dict[str, object]:
+    """As Alpaca's API words its errors: the status and five digits."""
+    return {"code": refusal.status * 100_000 + 10_000, "message": refusal.message}
+
+
 # Where an address begins like this, errors look like that; elsewhere a person reads them.
-SHAPES: tuple[tuple[str, Callable[[Refusal], dict[str, object]]], ...] = (("/v1", envelope),)
+SHAPES: tuple[tuple[str, Callable[[Refusal], dict[str, object]]], ...] = (
+    ("/v2", alpaca),
+    ("/v1beta1", alpaca),
+    ("/v1", envelope),
+)
 
 
 def answer_to(path: str, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:

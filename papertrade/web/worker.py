@@ -34,7 +34,7 @@ def main(descriptor: int) -> None:
         backlog=limits.BACKLOG,
         timeout_keep_alive=round(limits.IDLE_SECONDS),
         timeout_graceful_shutdown=round(limits.FINISH_SECONDS),
-        proxy_headers=False,  # who is behind a proxy is decided in one place: papertrade.dashboard.security
+        proxy_headers=False,  # who is behind a proxy is decided in one place: papertrade.lib.addresses
         server_header=False,
         log_config=None,  # Django's settings say how to log
         log_level="error",

@@ -4,15 +4,22 @@ The commands of web, feed, two workers and beat are started as local processes, 
 them, against the PostgreSQL and Valkey of the test run. The images themselves are not built here.
 """
 
+import contextlib
 import json
 import os
 import re
+import select
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -69,6 +76,52 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_all_of_the_code() -> N
     assert json.loads(last.removeprefix("CMD ")) == OURS["web"]["command"]
 
 
+def test_the_servers_are_asked_as_they_will_be_used() -> None:
+    """PostgreSQL over TCP, which its first start does not serve yet; Valkey with its password, and its refusals count."""
+    ask_postgres, ask_valkey = (COMPOSE["services"][name]["healthcheck"]["test"] for name in ("postgres", "valkey"))
+    assert ask_postgres[ask_postgres.index("--host") + 1] == "127.0.0.1"
+    assert ask_valkey[ask_valkey.index("-a") + 1] == COMPOSE["services"]["valkey"]["command"][2]
+    assert "-e" in ask_valkey
+    assert COMPOSE["services"]["prepare"]["restart"] == "on-failure"
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(empty_database: str) -> None:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    given = urlsplit(empty_database)
+    far = given._replace(netloc=f"{given.username}:{given.password}@127.0.0.1:{port}").geturl()
+    environment = {**os.environ, "DATABASE_URL": far, "PYTHONUNBUFFERED": "1"}
+    preparing = subprocess.Popen(
+        [sys.executable, "manage.py", "prepare"], cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert preparing.stdout is not None
+    assert "waiting up to" in preparing.stdout.readline()
+    with relay(port, given.port or 5432):
+        assert preparing.wait(120) == 0
+
+
+@contextlib.contextmanager
+def relay(port: int, target: int) -> Iterator[None]:
+    """The server at one port can be reached at another, from now on."""
+
+    class Both(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", target)) as server:
+                ends = {server: self.request, self.request: server}
+                while True:
+                    for end in select.select(list(ends), [], [])[0]:
+                        if not (text := end.recv(65_536)):
+                            return
+                        ends[end].sendall(text)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", port), Both) as serving:
+        serving.daemon_threads = True
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield
+        serving.shutdown()
+
+
 @pytest.mark.slow
 def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None:
     port = free_port()
@@ -101,8 +154,7 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
     def ready() -> bool:
         try:
             return (
-                ask("GET", "/readyz", host="localhost")["status"] == "ok"
-                and ask("GET", "/v1/status/")["status"] == "ok"
+                ask("GET", "/readyz", host="10.1.2.3")["status"] == "ok" and ask("GET", "/v1/status/")["status"] == "ok"
             )
         except (urllib.error.URLError, OSError):
             return False
@@ -111,7 +163,9 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
     processes = [start(name) for name in ("web", "feed", "worker", "worker", "beat")]
     try:
         wait_until(ready, "web and feed answer")
-        key = json.loads((tmp_path / "credentials.json").read_text())["paper_key"]
+        known = json.loads((tmp_path / "credentials.json").read_text())
+        assert known["base_url"] == f"https://{GIVEN['DOMAIN']}/v1"
+        key = known["paper_key"]
         account = ask("POST", "/v1/paper/accounts/", {}, key)["account"]["id"]
         order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
         sent = ask("POST", f"/v1/paper/accounts/{account}/orders/", order, key)

@@ -66,6 +66,7 @@ _MESSAGES = {
     400: ("bad_request", "The request cannot be used. PAPERTRADE_ALLOWED_HOSTS names the hosts that are served."),
     403: ("forbidden", "This needs a key, or a dashboard session with its CSRF token."),
     405: ("method_not_allowed", "This address does not take that method."),
+    429: ("rate_limit_exceeded", "Too many requests without a valid key from this address. Wait, then send your key."),
 }
 
 

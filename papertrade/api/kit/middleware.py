@@ -33,7 +33,10 @@ class ApiMiddleware:
             response = self.get_response(request)
         if is_api(request.path):
             if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
+                wait = response.headers.get("Retry-After")
                 response = plain(request, response.status_code)
+                if wait:
+                    response.headers["Retry-After"] = wait
             counted = getattr(request, "rate_headers", None)  # without a key nothing was counted
             for name, value in (counted or rate_headers({})).items():
                 response.headers[name] = value

@@ -34,8 +34,8 @@ class Command(BaseCommand):
             "market_key": self._key(trader, dashboard_password, known.get("market_key"), [Scope.PAPER, Scope.MARKET]),
         }
         credentials = {
-            "base_url": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}/v1",
-            "origin": f"http://127.0.0.1:{settings.PAPERTRADE_PORT}",  # for clients that add /v1 themselves
+            "base_url": f"{settings.PAPERTRADE_PUBLIC_URL}/v1",
+            "origin": settings.PAPERTRADE_PUBLIC_URL,  # for clients that add /v1 themselves
             "dashboard_user": TRADER,
             "admin_user": ADMIN,
             **{name: secret for name, secret in secrets_of_users.items() if secret},

@@ -1,16 +1,24 @@
 """`manage.py prepare`: everything that a database needs before the processes start, in one process."""
 
+import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
 from papertrade.operations.retention import retain
 from papertrade.operations.roles import RoleError, migrate
 from papertrade.trading.clock import start_market
+
+DATABASE_SECONDS = 60
+POLL_SECONDS = 1.0
+CONNECT_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -21,6 +29,7 @@ class Command(BaseCommand):
     requires_system_checks: tuple[str, ...] = ()  # they load the whole API, and the gate has run them
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._await_database()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         try:
             migrate()
@@ -33,3 +42,17 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         retain()
         call_command("bootstrap", verbosity=0)
+
+    def _await_database(self) -> None:
+        """Started together with the database, this may be the faster. Raises CommandError where nothing answers in time."""
+        place = connection.settings_dict
+        conninfo = make_conninfo(host=place["HOST"], port=place["PORT"], connect_timeout=CONNECT_SECONDS).encode()
+        deadline = time.monotonic() + DATABASE_SECONDS
+        said = False
+        while pq.PGconn.ping(conninfo) != pq.Ping.OK:
+            if time.monotonic() > deadline:
+                raise CommandError(f"No database answers at {place['HOST']}:{place['PORT']}.")
+            if not said:
+                self.stdout.write(f"waiting up to {DATABASE_SECONDS} s for the database")
+                said = True
+            time.sleep(POLL_SECONDS)
