@@ -20,7 +20,7 @@ PROBE_THREADS = 1
 # --- An answer ----------------------------------------------------------------------------------------------------------
 ANSWER_IN_MEMORY_BYTES = 262_144  # a longer one is spooled to a file
 PIECE_BYTES = 65_536
-SEND_BUFFER_BYTES = 262_144  # of the system, a connection; by itself it grows to megabytes for one who does not read
+SEND_BUFFER_BYTES = 131_072  # of the system, a connection; by itself it grows to megabytes for one who does not read
 WRITE_SECONDS = 30.0  # a reader who takes less than a piece in so long is cut off
 
 # --- Connections --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,153 @@
+"""Hostile crowds of every kind against a whole server, while eight good clients trade on it. A short form.
+
+The long form, with figures: `python -m tests.web.test_crowd 500 10` prints them beside those of the quiet server.
+"""
+
+import http.client
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.stack.server import PROJECT, Server
+from tests.web.crowd import KINDS
+
+CONNECTIONS, SECONDS = 100, 2.0
+CLIENTS = 8
+HEALTH_SECONDS = 1.0
+LARGE_FILE = "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+IDLE = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND now() - state_change > interval '1 s'"
+
+
+@contextmanager
+def crowd(kind: str, count: int, server: Server, path: str) -> Iterator[None]:
+    """The crowd is there."""
+    coming = subprocess.Popen(
+        [sys.executable, "-m", "tests.web.crowd", kind, str(count), str(server.port), path],
+        cwd=PROJECT, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert select.select([coming.stdout], [], [], 60)[0], f"{kind}: not all of them got a connection"
+        yield
+    finally:
+        coming.kill()
+        coming.wait()
+
+
+class Figures:
+    """What eight good clients and a health check see for a while."""
+
+    def __init__(self, server: Server, accounts: list[str], seconds: float) -> None:
+        self.server = server
+        self.until = time.monotonic() + seconds
+        self.orders: list[float] = []
+        self.health: list[float] = []
+        self.failed: list[object] = []
+        key = json.loads((server.folder / "credentials.json").read_text())["market_key"]
+        self.headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        checking = threading.Thread(target=self._check)
+        checking.start()
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(self._trade, accounts))
+        checking.join()
+        urls = json.loads((server.folder / "servers.json").read_text())
+        with psycopg.connect(urls["DATABASE_URL"]) as database:
+            self.idle_in_transaction = database.execute(IDLE).fetchone()[0]
+
+    def _trade(self, account: str) -> None:
+        order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        while time.monotonic() < self.until:
+            began = time.monotonic()
+            connection.request("POST", f"/v1/paper/accounts/{account}/orders/", json.dumps(order), self.headers)
+            answer = connection.getresponse()
+            answer.read()
+            self.orders.append(time.monotonic() - began)
+            if answer.status != 201:
+                self.failed.append(answer.status)
+            time.sleep(0.05)
+
+    def _check(self) -> None:
+        while time.monotonic() < self.until:
+            began = time.monotonic()
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status != 200:
+                self.failed.append("health")
+            connection.close()
+            self.health.append(time.monotonic() - began)
+            time.sleep(0.1)
+
+    def p95(self) -> float:
+        """Of the orders."""
+        return sorted(self.orders)[int(len(self.orders) * 0.95)]
+
+
+@contextmanager
+def trading_server() -> Iterator[tuple[Server, list[str]]]:
+    """A server whose market stands, and accounts on it."""
+    with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as folder:
+        server = Server(Path(folder) / "var", PAPERTRADE_SPEED="0", PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600")
+        try:
+            server.wait_for("credentials")
+            server.call("POST", "/market/clock/advance/", {"seconds": 60})
+            yield server, [server.call("POST", "/paper/accounts/", {})["account"]["id"] for _ in range(CLIENTS)]
+        finally:
+            server.stop()
+
+
+def large_file() -> str:
+    """The address of the largest file that the server has for everybody."""
+    from django.templatetags.static import static
+
+    return static(LARGE_FILE)
+
+
+@pytest.mark.slow
+def test_no_crowd_stops_the_server() -> None:
+    """One server for all kinds: starting one takes longer than a crowd."""
+    seen: dict[str, Any] = {}
+    with trading_server() as (server, accounts):
+        for kind in KINDS:
+            with crowd(kind, CONNECTIONS, server, large_file()):
+                seen[kind] = Figures(server, accounts, SECONDS)
+    for kind, figures in seen.items():
+        assert figures.failed == [], kind
+        assert len(figures.orders) >= CLIENTS, kind
+        assert sorted(figures.health)[len(figures.health) // 2] < HEALTH_SECONDS, kind
+        assert figures.idle_in_transaction == 0, kind
+
+
+def main(count: int, seconds: float) -> None:
+    """The figures of every kind beside those of the quiet server just before."""
+    import django
+
+    django.setup()
+    path = large_file()
+    with trading_server() as (server, accounts):
+        for kind in KINDS:
+            quiet = Figures(server, accounts, seconds)
+            with crowd(kind, count, server, path):
+                figures = Figures(server, accounts, seconds)
+            print(
+                f"{kind:18} p95 {figures.p95() * 1000:6.0f} ms, quiet {quiet.p95() * 1000:6.0f} ms: "
+                f"x {figures.p95() / quiet.p95():.2f}; slowest health {max(figures.health) * 1000:.0f} ms; "
+                f"{len(figures.orders)} orders, {len(figures.failed)} failed; "
+                f"{figures.idle_in_transaction} idle in transaction",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))
