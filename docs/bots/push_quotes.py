@@ -1,6 +1,8 @@
 """Push quotes of your own into a live market with PAPERTRADE_PROVIDER=push: from a CSV file here, from any callback alike.
 
-    python docs/bots/push_quotes.py var/credentials.json quotes.csv        # symbol,bid,ask,bid_size,ask_size; an empty field is null
+    python docs/bots/push_quotes.py var/credentials.json quotes.csv
+
+The file has the header symbol,bid,ask,bid_size,ask_size; an empty field is null.
 
 Each row is stamped when it is sent. A feed that knows its quotes' own times sends those: ages are counted from them.
 """
