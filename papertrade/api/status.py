@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from accounts.services import MAX_ACTIVE_ACCOUNTS
 from papertrade import __version__
 from papertrade.api.kit.feed import FeedSerializer, feed_now
-from papertrade.api.kit.fields import Count, Text, Word
+from papertrade.api.kit.fields import Count, Instant, Text, Word
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.serializers import WireSerializer
 from papertrade.api.kit.viewsets import ApiViewSet
-from papertrade.operations.health import CHECKS, well
+from papertrade.operations.health import CHECKS, well, went_on_at
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
@@ -44,6 +44,7 @@ class StatusSerializer(WireSerializer):
     request_id = Text()
     version = Text()
     services = serializers.DictField(child=ServiceSerializer(), read_only=True)
+    clock_went_on_at = Instant(allow_null=True)  # wall time: after sleep, or where the machine's clock was set back
     limits = LimitsSerializer()
     feed = FeedSerializer(allow_null=True)
 
@@ -64,6 +65,7 @@ class StatusViewSet(ApiViewSet):
                 "request_id": request._request.request_id,
                 "version": __version__,
                 "services": services,
+                "clock_went_on_at": went_on_at(),
                 "limits": {
                     "open_orders": settings.PAPERTRADE_MAX_OPEN_ORDERS,
                     "active_accounts": MAX_ACTIVE_ACCOUNTS,

@@ -5,7 +5,7 @@ Three questions: `CHECKS` (which parts answer), `not_ready` (may a load balancer
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error, connection
@@ -144,6 +144,14 @@ def _of_the_audit() -> list[str]:
             "The books were not audited for more than a day. Check beat and the workers, or run `papertrade audit`."
         ]
     return []
+
+
+def went_on_at() -> datetime | None:
+    """Wall time at which a running clock last went on from where it stood, after a gap; None where it never did."""
+    try:
+        return MarketClock.objects.values_list("anchored_again_at", flat=True).first()
+    except Error:
+        return None
 
 
 def _wall_goes_on() -> bool:

@@ -1,15 +1,20 @@
 """A clock that runs by itself, seen between two steps of the market: near what has been done, and never past an open."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from marketdata import clock
+from marketdata import clock, quote_book
 from marketdata.models import MarketClock
+from papertrade.lib.errors import Conflict
 from papertrade.trading.clock import moving
-from papertrade.trading.mover import the_mover
+from papertrade.trading.feed_process import FeedProcess
+from papertrade.trading.mover import Mover, the_mover
+from tests.api_kit import Api
 from tests.desk import Desk
 from tests.market_kit import MarketKit, at
 
@@ -45,3 +50,60 @@ def test_an_order_sent_before_the_open_is_done_waits_for_it(market_kit: MarketKi
         the_mover().step(clock.read().due)
     assert desk.now(order).filled_at == at("13:30:00")
     assert desk.fills(order) == [("10", "100.10")]
+
+
+class TestAGap:
+    """After sleep of the machine, or where its clock was set back, a running clock goes on from where it stood."""
+
+    @pytest.mark.parametrize(
+        ("gap", "goes_on"),
+        [
+            pytest.param(3600, True, id="slept for an hour"),
+            pytest.param(4, False, id="a slow step"),
+            pytest.param(-3600, True, id="set back by an hour"),
+            pytest.param(-0.5, False, id="set back by a little"),
+        ],
+    )
+    def test_of_the_wall_s_time(self, market_kit: MarketKit, gap: float, goes_on: bool) -> None:
+        run_from(market_kit, "13:00:00", speed=1, wall=timedelta(seconds=gap))
+        MarketClock.objects.update(heartbeat_at=clock.wall_now() - timedelta(seconds=gap))
+        process = FeedProcess()
+        process._go_on_after_a_gap()
+        row = MarketClock.objects.get()
+        assert (row.anchored_again_at is not None) == goes_on
+        assert (Api(None).get("/v1/status/").json()["clock_went_on_at"] is not None) == goes_on
+        if goes_on:
+            assert row.anchor_at == at("13:00:00")
+            assert abs(clock.read().due - at("13:00:00")) < timedelta(seconds=1)
+
+
+def test_a_lone_client_is_never_told_that_the_clock_is_busy(
+    committed: None, market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed fills a quote book that fell behind just when an advance comes: the advance waits for it."""
+    market_kit.play("14:00:00 IBM 100.00 100.10", "14:00:10 IBM 100.00 100.20", start="14:00:00")
+    quote_book.clear()
+    process, advanced = FeedProcess(), []
+
+    def publish(mover: Mover) -> None:
+        thread = threading.Thread(target=lambda: advanced.append(in_own_session(market_kit)))
+        thread.start()
+        thread.join(0.3)  # it waits at the gate, and would have been refused by now
+        waiting.append(thread)
+
+    waiting: list[threading.Thread] = []
+    monkeypatch.setattr(Mover, "publish", publish)
+    process._refill()
+    waiting[0].join(10)
+    assert advanced == ["moved"]
+
+
+def in_own_session(market_kit: MarketKit) -> str:
+    """An advance in a thread, with a database session of its own."""
+    try:
+        market_kit.advance("14:00:10")
+    except Conflict:
+        return "busy"
+    finally:
+        connection.close()
+    return "moved"
