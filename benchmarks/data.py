@@ -16,6 +16,7 @@ from orders.engine import Engine, Submission
 from papertrade.lib.postgres import raw_cursor
 from portfolio.books import OpenBook
 from portfolio.models import Book
+from portfolio.selectors import frame_of
 from portfolio.services import write_books
 from portfolio.store import lock_books
 
@@ -46,8 +47,8 @@ def open_books(count: int, *, cash: Decimal = Decimal(10_000_000)) -> list[int]:
             )
             generations = Generation.objects.bulk_create(
                 Generation(
-                    account=account, number=1, initial_cash=cash, policy=policy.as_json(), feed="bench", engine_version="1",
-                    opened_at=at,
+                    account=account, number=1, initial_cash=cash, owner=owner.username, policy=policy.as_json(), feed="bench",
+                    engine_version="1", opened_at=at,
                 )
                 for account in accounts
             )  # fmt: skip
@@ -59,8 +60,9 @@ def open_books(count: int, *, cash: Decimal = Decimal(10_000_000)) -> list[int]:
                 for generation in generations
             )  # fmt: skip
             books = lock_books(cursor, [row.pk for row in rows])
+            frame = frame_of(generations[0])
             for book in books:
-                book.open(cash, at)
+                book.open(cash, at, frame)
             write_books(cursor, books)
         ids += [row.pk for row in rows]
     return ids

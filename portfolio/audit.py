@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import psycopg
 
-from marketdata.evidence import as_quote
-from marketdata.models import QuoteRecord
+from marketdata.quotes import Quote
 from papertrade.lib.postgres import one_instant, raw_cursor
 from portfolio import ledger
 from portfolio.ledger import Entry, Frame, LedgerAccount, LedgerKind, Transaction
@@ -45,6 +45,15 @@ class LedgerReport:
     @property
     def ok(self) -> bool:
         return not self.differences
+
+
+@lru_cache(maxsize=4096)
+def _contents(
+    symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None, ask_size: Decimal | None,
+    quoted_at: datetime, feed: str,
+) -> tuple[str, ...]:  # fmt: skip
+    """What a quote says, as it is hashed; a sweep books thousands of fills on one."""
+    return Quote(symbol, bid, ask, bid_size, ask_size, quoted_at, feed, quoted_at, quoted_at).contents()
 
 
 class StoredTransaction(NamedTuple):
@@ -88,11 +97,10 @@ class StoredTransaction(NamedTuple):
     def hashed(self, frame: Frame | None) -> Transaction:
         """The value whose hash it carries; an opening is hashed with the frame of its run."""
         quote: tuple[str, ...] = ()
-        if self.quote_symbol is not None:
-            quote = as_quote(QuoteRecord(
-                symbol=self.quote_symbol, bid=self.bid, ask=self.ask, bid_size=self.bid_size, ask_size=self.ask_size,
-                quoted_at=self.quoted_at, feed=self.feed,
-            )).contents()  # fmt: skip
+        if self.quote_symbol is not None and self.quoted_at is not None:
+            quote = _contents(
+                self.quote_symbol, self.bid, self.ask, self.bid_size, self.ask_size, self.quoted_at, self.feed or ""
+            )
         return Transaction(
             self.sequence, cast("LedgerKind", self.kind), self.at, self.entries, self.order_number, self.symbol, self.qty,
             self.price, quote, self.description, frame if self.kind == LedgerKind.OPENING else None, self.form,

@@ -65,7 +65,7 @@ KINDS = {
         "audit bundle",
     ),
     "a market order holds more, and so does its book": (
-        """UPDATE orders_order SET held_cash = held_cash + 5 WHERE number = 12;
+        """UPDATE orders_order SET held_cash = held_cash + 5 WHERE number = 14;
            UPDATE portfolio_book SET held_cash = held_cash + 5 WHERE closed_at IS NULL""",
         "audit bundle",
     ),
@@ -74,10 +74,10 @@ KINDS = {
            UPDATE portfolio_position SET held_qty = 0 WHERE held_qty > 0""",
         "audit bundle",
     ),
-    "a canceled order never was": (
-        """DELETE FROM portfolio_accountevent WHERE order_id = (SELECT id FROM orders_order WHERE number = 12);
-           DELETE FROM orders_order WHERE number = 12;
-           UPDATE portfolio_book b SET order_seq = 11, event_seq = (SELECT max(seq) FROM portfolio_accountevent),
+    "an order never was": (
+        """DELETE FROM portfolio_accountevent WHERE order_id = (SELECT id FROM orders_order WHERE number = 14);
+           DELETE FROM orders_order WHERE number = 14;
+           UPDATE portfolio_book b SET order_seq = 13, event_seq = (SELECT max(seq) FROM portfolio_accountevent),
                held_cash = (SELECT sum(held_cash) FROM orders_order) WHERE closed_at IS NULL""",
         "heads",
     ),
