@@ -20,7 +20,7 @@ const FIGURES = [
   ["number", "bid", ({ bid }) => bid ?? "–"],
   ["number", "ask", ({ ask }) => ask ?? "–"],
   ["number", "spread", ({ spread, spread_share: share }) => (spread ? `${spread} ${percent(share)}` : "–")],
-  ["number more", "delta", ({ delta }) => delta?.toFixed(2) ?? "–"],
+  ["number more", "delta", ({ delta }) => delta?.toFixed(2).replace("-", "\u2212") ?? "–"],
   ["number more", "iv", ({ volatility }) => percent(volatility, 1)],
 ];
 const CALL_ORDER = ["iv", "delta", "spread", "bid", "ask"];
