@@ -198,6 +198,45 @@ EVENTS_OF_ORDERS = Comparison(
     },
 )
 
+# What an event says was done; the events of 0.1 do not say.
+DONE = Comparison(
+    table="portfolio_accountevent",
+    name="'event ' || e.seq || ' of account ' || e.account_id",
+    by="its fill or its settlement",
+    with_="""
+        WITH change AS (
+            SELECT book_id, symbol, seq, order_id, qty, price, gross_amount AS amount,
+                   CASE side WHEN 'buy' THEN qty ELSE -qty END AS change
+            FROM orders_fill WHERE book_id = ANY(%(books)s)
+        ), done AS (
+            SELECT book_id, seq, qty, price, amount, sum(qty) OVER (PARTITION BY order_id ORDER BY seq) AS filled_qty,
+                   sum(change) OVER (PARTITION BY book_id, symbol ORDER BY seq) AS position_qty, order_id
+            FROM change
+        )
+    """,
+    rows="""
+        portfolio_accountevent e
+        JOIN portfolio_book b ON b.id = e.book_id
+        LEFT JOIN done ON done.book_id = e.book_id AND done.seq = e.seq
+        LEFT JOIN orders_order o ON o.id = done.order_id
+        LEFT JOIN portfolio_ledgertransaction t ON e.type = 'position_settled' AND t.book_id = e.book_id
+              AND t.kind = 'settlement' AND t.symbol = e.symbol
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum(debit - credit) FILTER (WHERE account = 'cash'), 0) AS cash
+            FROM portfolio_ledgerentry WHERE transaction_id = t.id
+        ) AS moved ON t.id IS NOT NULL
+    """,
+    where=OF_THESE_BOOKS + " AND e.account_id = ANY(%(accounts)s) AND e.qty IS NOT NULL",
+    columns={
+        "qty": ("e.qty", "coalesce(done.qty, t.qty)"),
+        "price": ("e.price", "coalesce(done.price, t.price)"),
+        "amount": ("e.amount", "coalesce(done.amount, moved.cash)"),
+        "filled_qty": ("e.filled_qty", "done.filled_qty"),
+        "remaining_qty": ("e.remaining_qty", "o.qty - done.filled_qty"),
+        "position_qty": ("e.position_qty", "CASE WHEN t.id IS NOT NULL THEN 0 ELSE done.position_qty END"),
+    },
+)
+
 # A settlement comes after all fills of its contract. A trade is closed by a return to flat, and won where the position
 # gained since it was last flat.
 _RUNNING = """
@@ -335,4 +374,4 @@ QUOTES = Finding(
     """,
 )
 
-IN_THE_ORDERS = (ORDERS, FILLS, TRANSACTIONS, EVENTS_OF_ORDERS, POSITIONS, BOOKS_OF_ORDERS, QUOTES)
+IN_THE_ORDERS = (ORDERS, FILLS, TRANSACTIONS, EVENTS_OF_ORDERS, DONE, POSITIONS, BOOKS_OF_ORDERS, QUOTES)

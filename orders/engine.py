@@ -27,7 +27,7 @@ from orders.rows import FillRow, OrderUpdate
 from orders.states import CancelReason, RejectReason, Status, move
 from orders.terms import OrderType, Side
 from papertrade.lib import metrics
-from portfolio.books import OpenBook
+from portfolio.books import Done, OpenBook
 from portfolio.bulk import Writer, write_all
 from portfolio.models import EventType
 from portfolio.money import ZERO, ZERO_MONEY
@@ -256,9 +256,10 @@ class Engine:
         key = supply_of(book.id, order.side, quote)
         self.taken[key] = self.taken.get(key, ZERO) + fill.qty
         fill_id = uuid7()
+        done = Done(fill.qty, fill.price, fill.amount, posted.position_qty, order.filled_qty, order.remaining)
         seq = book.record(
             EventType.ORDER_FILLED, at, order_id=order.id, order_status=order.status, symbol=order.symbol, fill_id=fill_id,
-            quote=quote,
+            quote=quote, done=done,
         )  # fmt: skip
         self.fills.append(
             FillRow(

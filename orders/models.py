@@ -177,6 +177,8 @@ class Fill(models.Model):
     created_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
 
+    kind = "fill"  # in lists, where settlements stand beside fills
+
     class Meta:
         ordering = ["-seq"]
         constraints = [

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -61,10 +62,25 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True)
 class PostedFill:
-    """What posting a fill gave. `transaction_id` is None where no money moved (less than half of 0.0001 USD)."""
+    """What posting a fill gave; `position_qty` is what is held after it."""
 
     realized_pl: Decimal
-    transaction_id: UUID | None
+    transaction_id: UUID
+    position_qty: Decimal
+
+
+class Done(NamedTuple):
+    """What an event says was done: `qty` at `price` (USD per share) for `amount` USD, and what it left.
+
+    Of an order: what it has filled so far and what remains. Of the position: what is held.
+    """
+
+    qty: Decimal
+    price: Decimal
+    amount: Decimal
+    position_qty: Decimal
+    filled_qty: Decimal | None = None
+    remaining_qty: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +173,7 @@ class OpenBook:
         reason: str = "",
         fill_id: UUID | None = None,
         quote: Quote | None = None,
+        done: Done | None = None,
     ) -> int:
         """Append an event of the account; its number."""
         self.event_seq += 1
@@ -173,6 +190,7 @@ class OpenBook:
                 reason=reason,
                 fill_id=fill_id,
                 quote_id=self.keep(quote),
+                **(done._asdict() if done else {}),
             )
         )
         return self.event_seq
@@ -281,11 +299,9 @@ class OpenBook:
             self.ledger_seq + 1, kind, at, booking.entries, order_number, position.instrument.symbol, qty, price,
             quote.contents() if quote else (), description,
         )  # fmt: skip
-        return PostedFill(booking.realized_pl, self._append(transaction, quote))
+        return PostedFill(booking.realized_pl, self._append(transaction, quote), booking.holding.qty)
 
-    def _append(self, transaction: ledger.Transaction, quote: Quote | None) -> UUID | None:
-        if not transaction.entries:
-            return None
+    def _append(self, transaction: ledger.Transaction, quote: Quote | None) -> UUID:
         transaction_id = uuid7()
         previous, self.ledger_head = self.ledger_head, ledger.chain_hash(self.ledger_head, transaction)
         self.ledger_seq = transaction.sequence

@@ -14,7 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from portfolio.money import MONEY_DECIMALS, PRICE_DECIMALS, QTY_DECIMALS, ZERO
+from marketdata.instruments import parse_symbol
+from portfolio.money import MONEY_DECIMALS, MONEY_SCALE, PRICE_DECIMALS, QTY_DECIMALS, ZERO
 
 GENESIS_HASH = "0" * 64
 FORM = 2  # of the canonical form; a row keeps the number of the form that it was hashed in, so that old hashes stand
@@ -111,6 +112,15 @@ def balanced(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     if sum(entry.debit - entry.credit for entry in moving):
         raise UnbalancedTransaction(f"debits and credits differ: {moving}")
     return moving
+
+
+def may_lack_entries(symbol: str, qty: Decimal | None, price: Decimal | None) -> bool:
+    """Whether a transaction of that size may move no money: its value rounds to nothing, or did together with what came before.
+
+    It is sealed all the same, so that the chain holds every change of a position. (Rounding telescopes over an order, so what
+    rounds to nothing is at most a whole unit.)
+    """
+    return qty is not None and price is not None and qty * price * parse_symbol(symbol).multiplier <= MONEY_SCALE
 
 
 def canonical(transaction: Transaction) -> str:

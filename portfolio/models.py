@@ -171,6 +171,7 @@ class LedgerTransaction(models.Model):
     class Meta:
         ordering = ["book", "sequence"]
         constraints = [models.UniqueConstraint(name="ledger_sequence_once", fields=["book", "sequence"])]
+        indexes = [models.Index(fields=["book"], name="ledger_settlements", condition=Q(kind="settlement"))]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.sequence}"
@@ -292,6 +293,9 @@ class AccountEvent(models.Model):
 
     `order_id` and `fill_id` are plain ids: orders are an upper app, and an event must not point upwards. The account is its
     book's, and the quote is written with it and never deleted: neither needs a constraint of its own.
+
+    A fill and a settlement say what was done: `qty` at `price` (USD per share) for `amount` USD, what the order has filled by
+    then and what remains of it, and what the position is after it. Events of 0.1 leave that to their fill.
     """
 
     account = models.ForeignKey(
@@ -310,6 +314,12 @@ class AccountEvent(models.Model):
     quote = models.ForeignKey(
         QuoteRecord, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
     )
+    qty = qty_field(null=True)
+    price = price_field(null=True)
+    amount = money_field(null=True)
+    filled_qty = qty_field(null=True)
+    remaining_qty = qty_field(null=True)
+    position_qty = qty_field(null=True)
 
     class Meta:
         ordering = ["account", "seq"]

@@ -116,6 +116,12 @@ class EventRow(NamedTuple):
     reason: str
     fill_id: UUID | None
     quote_id: UUID | None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    filled_qty: Decimal | None = None
+    remaining_qty: Decimal | None = None
+    position_qty: Decimal | None = None
 
 
 class EntryRow(NamedTuple):

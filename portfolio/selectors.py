@@ -11,18 +11,19 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum, UUIDField, Value
+from django.db.models.functions import Coalesce
 
 from accounts.models import Generation, PaperAccount
 from marketdata import evidence
-from marketdata.instruments import is_symbol
+from marketdata.instruments import AssetClass, is_symbol
 from papertrade.lib.errors import NotFound
 from papertrade.lib.postgres import FixedQuery
 from portfolio import valuation
 from portfolio.books import OpenBook
-from portfolio.ledger import Frame, SettlementReason, spelled
+from portfolio.ledger import Frame, LedgerAccount, LedgerKind, SettlementReason, spelled
 from portfolio.marks import MARK_AT, MARK_PRICE
-from portfolio.models import AccountEvent, Book, LedgerTransaction, Position
+from portfolio.models import AccountEvent, Book, EventType, LedgerEntry, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
 
 Evidenced = TypeVar("Evidenced", bound=Any)  # a row with quote_id and book_id
@@ -282,6 +283,29 @@ def ledger_transactions(*, book: Book) -> QuerySet[LedgerTransaction]:
         .select_related("quote")
         .prefetch_related("entries")
         .order_by("-sequence")
+    )
+
+
+def settlements(*, book: Book) -> QuerySet[LedgerTransaction]:
+    """The settlements of expired options, with what a fill says: a sell of all that was held, that no order asked for.
+
+    `seq` is the number of the event, so that they stand among the fills in the order in which positions changed.
+    """
+    event = AccountEvent.objects.filter(
+        book=OuterRef("book"), type=EventType.POSITION_SETTLED, symbol=OuterRef("symbol"), at=OuterRef("at")
+    )
+    entries = LedgerEntry.objects.filter(transaction=OuterRef("pk")).order_by().values("transaction")
+    cash = entries.annotate(total=Sum(F("debit") - F("credit"), filter=Q(account=LedgerAccount.CASH))).values("total")
+    gain = entries.annotate(total=Sum(F("credit") - F("debit"), filter=Q(account=LedgerAccount.REALIZED_PL)))
+    money = {"output_field": AccountEvent._meta.get_field("amount")}
+    return LedgerTransaction.objects.filter(book=book, kind=LedgerKind.SETTLEMENT).annotate(
+        seq=Subquery(event.values("seq")[:1]),
+        order_id=Value(None, output_field=UUIDField(null=True)),
+        asset_class=Value(str(AssetClass.US_OPTION)),
+        side=Value("sell"),
+        gross_amount=Coalesce(Subquery(cash), Value(ZERO_MONEY), **money),
+        realized_pl=Coalesce(Subquery(gain.values("total")), Value(ZERO_MONEY), **money),
+        created_at=F("at"),
     )
 
 

@@ -11,7 +11,7 @@ from marketdata.instruments import OptionRight
 from marketdata.quotes import Quote
 from papertrade.lib.errors import BadRequest, NotFound
 from papertrade.lib.postgres import raw_cursor
-from portfolio.books import OpenBook, OpenPosition
+from portfolio.books import Done, OpenBook, OpenPosition
 from portfolio.ledger import SettlementReason
 from portfolio.models import EventType, LedgerTransaction, Position
 from portfolio.money import PRICE_DECIMALS, ZERO, round_money
@@ -68,6 +68,8 @@ def _settle(
     instrument = position.instrument
     proceeds = round_money(position.holding.qty * price * instrument.multiplier)
     position.mark, position.mark_at = price, at
-    book.settle(instrument.symbol, proceeds, quote=quote, price=price, at=at, description=reason)
-    book.record(EventType.POSITION_SETTLED, at, symbol=instrument.symbol, reason=reason, quote=quote)
+    qty = position.holding.qty
+    posted = book.settle(instrument.symbol, proceeds, quote=quote, price=price, at=at, description=reason)
+    done = Done(qty, price, proceeds, posted.position_qty)
+    book.record(EventType.POSITION_SETTLED, at, symbol=instrument.symbol, reason=reason, quote=quote, done=done)
     book.snapshot(at)

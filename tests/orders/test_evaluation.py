@@ -369,6 +369,20 @@ class TestEvents:
         assert (str(seen.bid), str(seen.ask)) == ("99.100000", "99.000000")
         assert (seen.bid_size, seen.ask_size, seen.quoted_at, seen.feed) == (7, 8, at("14:00:01"), "test")
 
+    def test_a_fills_event_says_what_was_done_and_what_is_left(self, play: Any, market_kit: MarketKit) -> None:
+        desk = play("14:00:00 IBM 100.00 100.10 500 300", "14:00:05 IBM 100.00 100.05 500 80")
+        desk.buy("5")
+        order = desk.buy("350")
+        market_kit.advance("14:00:05")
+        names = ("qty", "price", "amount", "filled_qty", "remaining_qty", "position_qty")
+        told = desk.account.events.filter(order_id=order.pk, type="order_filled").order_by("seq").values_list(*names)
+        assert [tuple(map(float, row)) for row in told] == [
+            (295, 100.10, 29529.5, 295, 55, 300),
+            (55, 100.05, 5502.75, 350, 0, 355),
+        ]
+        others = desk.account.events.exclude(type="order_filled").values_list(*names)
+        assert set(others) == {(None,) * 6}
+
     def test_events_are_numbered_without_gaps_through_resets(self, desk: Desk) -> None:
         desk.buy("10")
         desk.sell("100")

@@ -92,6 +92,33 @@ def test_a_transaction_that_is_not_one_is_refused(desk: Desk, entries: list[tupl
     refused(*transaction_of(desk, *entries))
 
 
+@pytest.mark.parametrize(
+    ("symbol", "qty", "price", "taken"),
+    [
+        ("IBM", "0.000001", "0.5013", True),
+        ("IBM", "0.000001", "100", True),  # a whole unit of 0.0001, which rounding may have booked before
+        ("IBM", "0.000002", "100", False),
+        ("IBM", "1", "100", False),
+        ("O:IBM131007C00100000", "1", "0.01", False),
+        ("O:IBM131007C00100000", "1", "0", True),
+    ],
+)
+def test_a_transaction_may_lack_entries_where_its_money_rounds_to_nothing(
+    desk: Desk, symbol: str, qty: str, price: str, taken: bool
+) -> None:
+    statement = (
+        "INSERT INTO portfolio_ledgertransaction"
+        " (id, book_id, sequence, kind, at, symbol, qty, price, description, previous_hash, hash)"
+        " VALUES (%s, %s, 99, 'buy', now(), %s, %s, %s, '', 'a', 'b')",
+        [uuid4(), desk.book.pk, symbol, qty, price],
+    )
+    if taken:
+        with connection.cursor() as cursor:
+            cursor.execute(*statement)
+    else:
+        assert "at least two entries" in refused(statement)
+
+
 def test_nothing_is_added_to_a_booked_transaction(desk: Desk) -> None:
     first = desk.book.ledger_transactions.earliest("sequence").pk
     insert = (

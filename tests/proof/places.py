@@ -82,13 +82,14 @@ PLACES: dict[str, dict[str, str]] = {
         "audit heads bundle": "account_id seq at order_id order_status symbol",
         "audit heads": "book_id type fill_id quote_id",
         "heads": "id recorded_at reason",
+        "audit": "qty price amount filled_qty remaining_qty position_qty",
     },
     "orders_order": {
         "audit heads bundle": "id account_id number symbol asset_class multiplier status filled_qty exact_cost booked held_cash held_qty rejected_reason cancel_reason no_fill_reason no_fill_at quote_id submitted_at accepted_at updated_at filled_at canceled_at expired_at rejected_at",
-        "audit heads": "book_id side",
+        "audit heads": "book_id side qty",
         "audit bundle": "replaced_at",
         "audit": "replaced_by_id replaces_id",
-        "heads": "client_order_id type time_in_force position_intent extended_hours qty limit_price session_date expires_at evaluated_on recorded_at",
+        "heads": "client_order_id type time_in_force position_intent extended_hours limit_price session_date expires_at evaluated_on recorded_at",
     },
     "orders_fill": {
         "audit heads bundle": "order_id account_id book_id symbol side qty price gross_amount realized_pl quote_id ledger_transaction_id",

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
@@ -72,11 +73,15 @@ class KeysetPagination(Enveloped):
         if not isinstance(rows, QuerySet):
             return self._page_in_memory(rows, attrgetter(view.page_key))
         name, descending = view.page_key.lstrip("-"), view.page_key.startswith("-")
-        rows = rows.order_by(view.page_key)
+        front = self._front(rows, name, descending, rows.model._meta.get_field(name))
+        return self.cut(view.read(front), attrgetter(name))
+
+    def _front(self, rows: QuerySet, name: str, descending: bool, field: Field) -> QuerySet:
+        """The rows of the page and one more."""
+        rows = rows.order_by(f"{'-' if descending else ''}{name}")
         if self.token is not None:
-            last = _key_value(rows.model._meta.get_field(name), self.token)
-            rows = rows.filter(**{f"{name}__{'lt' if descending else 'gt'}": last})
-        return self.cut(view.read(rows[: self.limit + 1]), attrgetter(name))
+            rows = rows.filter(**{f"{name}__{'lt' if descending else 'gt'}": _key_value(field, self.token)})
+        return rows[: self.limit + 1]
 
     def begin(self, request: Request) -> None:
         """Read how many rows are wanted, as `limit`, and what the cursor names, as `token`. Raises BadRequest."""
@@ -98,6 +103,18 @@ class KeysetPagination(Enveloped):
         cursor = base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
         query = [(name, value) for name, value in self.request.query_params.items() if name != "cursor"]
         return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*query, ('cursor', cursor)])}")
+
+
+class MergedPagination(KeysetPagination):
+    """The same over several querysets whose rows share one key; it is a field of the first."""
+
+    def paginate_queryset(self, rows: Any, request: Request, view: Any = None) -> list[Any]:
+        self.begin(request)
+        name, descending = view.page_key.lstrip("-"), view.page_key.startswith("-")
+        field = rows[0].model._meta.get_field(name)
+        fronts = [view.read(self._front(part, name, descending, field)) for part in rows]
+        merged = sorted(chain.from_iterable(fronts), key=attrgetter(name), reverse=descending)
+        return self.cut(merged[: self.limit + 1], attrgetter(name))
 
 
 def _key_value(field: Field, token: str) -> Any:

@@ -88,11 +88,6 @@ class EvidenceField(WireField):
         return self.shape.to_representation(Evidence(quote, getattr(row, self.at), row.book.generation))
 
 
-@extend_schema_field(EvidenceSerializer)
-class CertainEvidenceField(EvidenceField):
-    """Evidence that is always there."""
-
-
 @extend_schema_field(WholeEvidenceSerializer(allow_null=True))
 class WholeEvidenceField(EvidenceField):
     """Evidence with the policy itself."""
@@ -243,10 +238,14 @@ class PositionSerializer(WireSerializer):
 
 
 class FillSerializer(WireSerializer):
-    """One execution. `market_timestamp` is the quote's time, `created_at` the evaluation's."""
+    """One execution, of `kind` fill; or a settlement, which sold what was held of an expired option without an order.
+
+    `market_timestamp` is the quote's time, `created_at` the evaluation's. A settlement is judged by a quote of the stock; one
+    by an operator's hand has none.
+    """
 
     id = Id()
-    order_id = Id()
+    order_id = Id(allow_null=True)
     symbol = Text()
     asset_class = Word(AssetClass, called="AssetClass")
     side = Word(Side, called="Side")
@@ -254,13 +253,18 @@ class FillSerializer(WireSerializer):
     price = Price()
     gross_amount = Money()
     realized_pl = Money()
-    market_timestamp = Instant(source="quote.quoted_at")
+    market_timestamp = Instant(allow_null=True)
     created_at = Instant()
-    evidence = CertainEvidenceField(at="created_at")
+    evidence = EvidenceField(at="created_at")
+    kind = Text()
 
 
 class EventSerializer(WireSerializer):
-    """One thing that happened to the account. `status` is the order's after it."""
+    """One thing that happened to the account. `status` is the order's after it.
+
+    A fill and a settlement say what was done: `qty` at `price` for `amount` USD, what the order has filled by then and what
+    remains of it, and what is held after it.
+    """
 
     seq = Count()
     type = Word(EventType.values, called="EventType")
@@ -272,6 +276,12 @@ class EventSerializer(WireSerializer):
     evidence = EvidenceField(at="at")
     symbol = Text()
     generation = Count(source="book.generation_number")
+    qty = Qty(allow_null=True)
+    price = Price(allow_null=True)
+    amount = Money(allow_null=True)
+    filled_qty = Qty(allow_null=True)
+    remaining_qty = Qty(allow_null=True)
+    position_qty = Qty(allow_null=True)
 
 
 class SnapshotSerializer(WireSerializer):

@@ -96,3 +96,90 @@ def test_after_a_reset(api: Api, account_id: str) -> None:
     api.post(f"{account_id}/reset/", {"confirm": True})
     assert is_list(api.get(f"{account_id}/fills/")) == []
     assert len(is_list(api.get(f"{account_id}/fills/", generation=1), FILL)) == 3
+
+
+class TestSettlements:
+    """An option that was settled stands among the fills, so that positions rebuilt from them are right."""
+
+    TODAY = "O:IBM131007C00100000"
+
+    @pytest.fixture
+    def settled(self, api: Api, market_kit: MarketKit) -> str:
+        """Two calls bought at 4.20, and at the close settled at 105.50 - 100; then a share bought the next morning."""
+        market_kit.play(
+            f"19:00:00 {self.TODAY} 4.00 4.20", "19:30:00 IBM 105.50 105.60", "2013-10-08T13:30:01Z IBM 105.00 105.10",
+            start="19:00:00",
+        )  # fmt: skip
+        account_id = api.open_account()
+        api.buy(account_id, symbol=self.TODAY, qty="2")
+        market_kit.advance("2013-10-08T13:30:01Z")
+        api.buy(account_id, qty="1")
+        return account_id
+
+    def test_it_is_listed_where_fills_are(self, api: Api, settled: str) -> None:
+        share, settlement, call = is_list(api.get(f"{settled}/fills/"))
+        assert [row["kind"] for row in (share, settlement, call)] == ["fill", "settlement", "fill"]
+        told = {
+            name: settlement[name]
+            for name in (
+                "order_id",
+                "symbol",
+                "asset_class",
+                "side",
+                "qty",
+                "price",
+                "gross_amount",
+                "realized_pl",
+                "created_at",
+            )
+        }
+        assert told == {
+            "order_id": None, "symbol": self.TODAY, "asset_class": "us_option", "side": "sell", "qty": "2.000000",
+            "price": "5.50", "gross_amount": "1100.0000", "realized_pl": "260.0000", "created_at": "2013-10-07T20:00:00.000000Z",
+        }  # fmt: skip
+        assert float(settlement["evidence"]["bid"]) == 105.5
+        assert settlement["market_timestamp"] == "2013-10-07T19:30:00.000000Z"
+
+    def test_positions_rebuilt_from_them_are_right(self, api: Api, settled: str) -> None:
+        held: dict[str, float] = {}
+        for row in api.all(f"{settled}/fills/", limit=1):
+            sign = 1 if row["side"] == "buy" else -1
+            held[row["symbol"]] = held.get(row["symbol"], 0) + sign * float(row["qty"])
+        positions = {row["symbol"]: float(row["qty"]) for row in is_list(api.get(f"{settled}/positions/"))}
+        assert {symbol: qty for symbol, qty in held.items() if qty} == positions == {"IBM": 1}
+
+    @pytest.mark.parametrize(
+        ("query", "kinds"),
+        [
+            ({"symbol": TODAY}, ["settlement", "fill"]),
+            ({"symbol": "IBM"}, ["fill"]),
+            ({"after": "2013-10-07T20:00:00Z"}, ["fill"]),
+            ({"until": "2013-10-07T20:00:00Z"}, ["settlement", "fill"]),
+            ({"limit": "2"}, ["fill", "settlement"]),
+            ({"order_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, []),
+            ({"generation": "1"}, ["fill", "settlement", "fill"]),
+        ],
+        ids=str,
+    )
+    def test_filters_and_pages(self, api: Api, settled: str, query: dict[str, str], kinds: list[str]) -> None:
+        assert [row["kind"] for row in is_list(api.get(f"{settled}/fills/", **query))] == kinds
+
+    def test_its_event_says_what_was_done(self, api: Api, settled: str) -> None:
+        [event] = [row for row in is_list(api.get(f"{settled}/events/")) if row["type"] == "position_settled"]
+        told = {name: event[name] for name in ("qty", "price", "amount", "filled_qty", "remaining_qty", "position_qty")}
+        assert told == {
+            "qty": "2.000000", "price": "5.50", "amount": "1100.0000", "filled_qty": None, "remaining_qty": None,
+            "position_qty": "0.000000",
+        }  # fmt: skip
+
+    def test_a_worthless_one(self, api: Api, market_kit: MarketKit) -> None:
+        market_kit.play(f"19:00:00 {self.TODAY} 4.00 4.20", "19:30:00 IBM 95.50 95.60", start="19:00:00")
+        account_id = api.open_account()
+        api.buy(account_id, symbol=self.TODAY)
+        market_kit.advance("20:00:00")
+        settlement, _ = is_list(api.get(f"{account_id}/fills/"))
+        assert (float(settlement["price"]), settlement["gross_amount"], settlement["realized_pl"]) == (
+            0,
+            "0.0000",
+            "-420.0000",
+        )
