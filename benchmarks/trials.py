@@ -23,6 +23,7 @@ from accounts.models import PaperAccount
 from accounts.services import issue_key
 from benchmarks import data, floor
 from benchmarks.figures import Figure, say
+from benchmarks.live import p8
 from marketdata import clock
 from marketdata.feeds.universe import TICKERS
 from marketdata.markets.current import current_market, drop_market
@@ -368,4 +369,13 @@ def _latency(account: PaperAccount, calls: int) -> float:
     return statistics.median(times)
 
 
-TRIALS: dict[str, Callable[[], list[Figure]]] = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P5": p5, "P6": p6, "P7": p7}
+TRIALS: dict[str, Callable[[], list[Figure]]] = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P4": p4,
+    "P5": p5,
+    "P6": p6,
+    "P7": p7,
+    "P8": p8,
+}
