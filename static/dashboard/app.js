@@ -19,6 +19,7 @@ startLive();
 
 if (document.getElementById("charts")) import("./charts.js").then((charts) => charts.start());
 if (document.querySelector("#account[data-events]")) import("./notices.js").then((notices) => notices.start());
+if (document.getElementById("edit")) import("./edit.js").then((edit) => edit.start());
 if (document.getElementById("priced")) import("./symbol.js").then((symbol) => symbol.start());
 if (document.getElementById("compared")) import("./compare.js").then((compare) => compare.start());
 if (document.getElementById("ticket")) import("./ticket.js").then((ticket) => ticket.start());
