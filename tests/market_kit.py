@@ -5,10 +5,11 @@ DAY (or a whole ISO time), `-` is an absent price, and sizes default to 1000.
 """
 
 import csv
+import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ NEXT_DAY = "2013-10-08"
 STOCK = "IBM"
 CALL = "O:IBM131019C00100000"  # 19 October 2013 is a Saturday: its last session is Friday the 18th
 COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "source"]
-_folders = count()
 
 
 def at(text: str, day: str = DAY) -> datetime:
@@ -60,13 +60,14 @@ class MarketKit:
         """Start a recording of these quotes, sorted by time; rows up to `start` fill the book and match nothing."""
         self.play_files(self.write(*lines), start=start)
 
-    def write(self, *lines: str, name: str = "") -> Path:
-        """The folder of a recording of these quotes; its name is in the ledgers' heads, so two plays of one are of one name."""
+    def write(self, *lines: str) -> Path:
+        """The folder of a recording of these quotes, named by them: the name is in the ledgers' heads, so the same are the same."""
+        text = io.StringIO()
         rows = sorted((csv_row(line) for line in lines), key=lambda row: row[0])
-        folder = self._folder / (name or f"recording-{next(_folders)}")
-        folder.mkdir(exist_ok=bool(name))
-        with open(folder / "quotes.csv", "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+        folder = self._folder / f"recording-{sha256(text.getvalue().encode()).hexdigest()[:12]}"
+        folder.mkdir(exist_ok=True)
+        (folder / "quotes.csv").write_text(text.getvalue())
         return folder
 
     def play_files(self, place: Path, *, start: str | None = None) -> None:

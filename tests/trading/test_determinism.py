@@ -39,7 +39,7 @@ def recorded(kit: MarketKit, settings: Any) -> list[str]:
                 f"{day}T{clock}:00Z {symbol} {100 + (cents + crossed) / 100:.2f} {100 + (cents + 5) / 100:.2f} {1 + minute % 9} 7"
                 for symbol in ("IBM", "BAC")
             ]
-    kit.play_files(kit.write(*lines, name="two days"), start=BEFORE_OPEN.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    kit.play(*lines, start=BEFORE_OPEN.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return ["IBM", "BAC"]
 
 
