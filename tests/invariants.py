@@ -21,7 +21,8 @@ def check_account(account: PaperAccount) -> None:
     books = Book.objects.filter(account=account)
     for book in books:
         check_book(book)
-    assert list(audit_books(books=books)) == []
+    differences = list(audit_books(books=books))
+    assert not differences, differences
     orders = list(Order.objects.filter(account=account).order_by("number").values_list("number", flat=True))
     assert orders == list(range(1, len(orders) + 1)), "orders are numbered without gaps"
     events = list(account.events.order_by("seq").values_list("seq", flat=True))
