@@ -15,7 +15,7 @@ from django.test import Client
 
 from accounts.services import issue_key, revoke_key
 from orders import services
-from papertrade.dashboard.security import FAILURES_PER_USER
+from papertrade.dashboard.security import FAILURES_PER_NAME
 from tests.api_kit import Api
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import MarketKit
@@ -95,7 +95,7 @@ def test_sign_ins_and_keys_leave_a_line(db: None, log: io.StringIO) -> None:
     """Who came in and from where; what was typed by somebody who did not come in is not repeated."""
     walter = UserFactory(username="walter", password=PASSWORD)
     client = Client()
-    for address, password in [("203.0.113.9", "wrong"), *[("203.0.113.8", "wrong")] * (FAILURES_PER_USER + 1)]:
+    for address, password in [("203.0.113.9", "wrong"), *[("203.0.113.8", "wrong")] * (FAILURES_PER_NAME + 1)]:
         client.post("/login/", {"username": "walter", "password": password}, REMOTE_ADDR=address)
     client.post("/login/", {"username": "walter", "password": PASSWORD}, REMOTE_ADDR="198.51.100.7")
     key, _ = issue_key(user=walter, name="bot", scopes=["paper"])
@@ -105,7 +105,7 @@ def test_sign_ins_and_keys_leave_a_line(db: None, log: io.StringIO) -> None:
     said = [(line["event"], line.get("address"), line.get("user")) for line in lines if "sign_in" in line["event"]]
     assert said == [
         ("sign_in_failed", "203.0.113.9", None),
-        *[("sign_in_failed", "203.0.113.8", None)] * FAILURES_PER_USER,
+        *[("sign_in_failed", "203.0.113.8", None)] * FAILURES_PER_NAME,
         ("sign_in_locked_out", "203.0.113.8", None),
         ("sign_in_succeeded", "198.51.100.7", "walter"),
     ]
