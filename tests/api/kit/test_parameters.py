@@ -25,7 +25,8 @@ VALUES = {
     "contract_type": "call", "cursor": "MQ", "direction": "asc", "end": "2013-10-10", "expiration_date": "2013-10-19",
     "generation": "1", "include_archived": "true", "limit": "5", "order_id": "{order_id}", "percentage": "50",
     "period": "1D", "qty": "1", "query": "ib", "side": "buy", "start": "2013-10-07", "status": "open",
-    "strike_price": "100", "symbol": "IBM", "symbols": "IBM,MSFT", "timeframe": "5Min", "until": "2013-10-07",
+    "method": "fifo", "runs": "{account_id}", "strike_price": "100", "symbol": "IBM", "symbols": "IBM,MSFT",
+    "timeframe": "5Min", "until": "2013-10-07",
     "updated_after": "2013-10-07",
 }  # fmt: skip
 BODIES = {
