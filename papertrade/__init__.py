@@ -1,3 +1,3 @@
 """papertrade: a self-hosted simulator of a US stock and options broker."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
