@@ -75,7 +75,13 @@ class Connection(HttpToolsProtocol):
             self.waiting_since = None
 
     def handle_websocket_upgrade(self) -> None:
-        Watch.of(self.loop).connections.discard(self)  # another protocol takes over, with deadlines of its own
+        """Another protocol takes over, with deadlines of its own; its connections have places of their own."""
+        watch = Watch.of(self.loop)
+        watch.connections.discard(self)
+        if len(watch.sockets) >= self.most:
+            self.cut_off("no_place_left")
+            return
+        watch.sockets.add(self.transport)
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
@@ -113,6 +119,7 @@ class Watch:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.connections: set[Connection] = set()
+        self.sockets: set[asyncio.Transport] = set()  # that have become WebSockets
         loop.call_later(limits.LOOK_SECONDS, self._look)
 
     @classmethod
@@ -134,4 +141,5 @@ class Watch:
         for connection in tuple(self.connections):
             if why := connection.overdue(now):
                 connection.cut_off(why)
+        self.sockets = {one for one in self.sockets if not one.is_closing()}
         self.loop.call_later(limits.LOOK_SECONDS, self._look)

@@ -10,15 +10,17 @@ from papertrade.lib import env
 from papertrade.web import limits
 from papertrade.web.connections import Connection
 
+KINDS = 2  # of places: for HTTP, and for WebSockets
+
 
 def places(wanted: int) -> int:
-    """How many connections the system lets this process have, at most as many as wanted. Raises its soft limit of files."""
+    """How many connections of a kind the system lets this process have, at most those wanted. Raises its limit of files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + limits.FILES_BESIDE_CONNECTIONS
+    needed = KINDS * wanted + limits.FILES_BESIDE_CONNECTIONS
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(wanted, soft - limits.FILES_BESIDE_CONNECTIONS)
+    return min(wanted, (soft - limits.FILES_BESIDE_CONNECTIONS) // KINDS)
 
 
 def main(descriptor: int) -> None:

@@ -12,7 +12,7 @@ import uvicorn
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 
 from papertrade.web import limits
-from papertrade.web.bridge import Bridge
+from papertrade.web.bridge import Bridge, Receive, Send
 from papertrade.web.connections import Connection
 
 THREADS = 2
@@ -30,13 +30,22 @@ class Front:
         self.port = self.listening.getsockname()[1]
         self.bridge = Bridge(self._django, threads=THREADS, spool_folder=spool_folder)
         config = uvicorn.Config(
-            self.bridge, http=Connection, lifespan="off", log_config=None, log_level="error", access_log=False,
+            self._application, interface="asgi3", http=Connection, ws="websockets-sansio", lifespan="off", log_config=None, log_level="error", access_log=False,
             timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    async def _application(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self.bridge(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
 
     def _serve(self) -> None:
         self.server.run([self.listening])

@@ -140,6 +140,24 @@ def test_where_all_places_are_taken_the_longest_waiting_goes(front: Front, monke
         connection.close()
 
 
+def test_websockets_have_places_of_their_own(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "most", 2)
+    handshake = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    open_ones = [front.connect(handshake) for _ in range(2)]
+    assert all(one.recv(100).startswith(b"HTTP/1.1 101") for one in open_ones)
+    assert read_to_end(front.connect(handshake)) == b""
+    assert ask(front)[0] == 200
+    open_ones.pop().close()
+    time.sleep(4 * limits.LOOK_SECONDS)
+    open_ones.append(front.connect(handshake))
+    assert open_ones[-1].recv(100).startswith(b"HTTP/1.1 101")
+    for one in open_ones:
+        one.close()
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -114,14 +114,35 @@ def large_file() -> str:
     return static(LARGE_FILE)
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Server, list[str]]]:
+    """One server for all: starting one takes longer than a crowd."""
+    with trading_server() as server_and_accounts:
+        yield server_and_accounts
+
+
 @pytest.mark.slow
-def test_no_crowd_stops_the_server() -> None:
-    """One server for all kinds: starting one takes longer than a crowd."""
+def test_a_chunked_body_is_obeyed(served: tuple[Server, list[str]]) -> None:
+    """A close of one share of three, whose body has no length, sold all three once."""
+    server, accounts = served
+    order = {"symbol": "MSFT", "qty": "3", "side": "buy", "type": "market", "time_in_force": "day"}
+    assert server.call("POST", f"/paper/accounts/{accounts[0]}/orders/", order)["status"] == "filled"
+    key = json.loads((server.folder / "credentials.json").read_text())["market_key"]
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    path = f"/v1/paper/accounts/{accounts[0]}/positions/MSFT/"
+    connection.request("DELETE", path, iter([b'{"qty":', b'"1"}']), headers, encode_chunked=True)
+    assert connection.getresponse().status in (200, 201)
+    assert server.call("GET", path.removeprefix("/v1"))["qty"] == "2.000000"
+
+
+@pytest.mark.slow
+def test_no_crowd_stops_the_server(served: tuple[Server, list[str]]) -> None:
+    server, accounts = served
     seen: dict[str, Any] = {}
-    with trading_server() as (server, accounts):
-        for kind in KINDS:
-            with crowd(kind, CONNECTIONS, server, large_file()):
-                seen[kind] = Figures(server, accounts, SECONDS)
+    for kind in KINDS:
+        with crowd(kind, CONNECTIONS, server, large_file()):
+            seen[kind] = Figures(server, accounts, SECONDS)
     for kind, figures in seen.items():
         assert figures.failed == [], kind
         assert len(figures.orders) >= CLIENTS, kind
