@@ -81,7 +81,8 @@ def test_a_command_that_needs_a_server_says_so_where_none_was_ever_started(tmp_p
 def test_options_of_run_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     became: dict[str, str] = {}
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "environ", without_servers())
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PAPERTRADE_")}
+    monkeypatch.setattr(os, "environ", others)
     monkeypatch.setattr(command, "_enter", lambda *_: None)
     monkeypatch.setattr(os, "execv", lambda *_: became.update(os.environ))
     command._start("run", ["--port", "8001", "--recording", "day", "--speed", "0", "--var", "v"])
