@@ -67,6 +67,7 @@ TAKES = {
     "name": PRINTABLE,
     "client_order_id": PRINTABLE,
     "reason": PRINTABLE,
+    "symbol": {"NaN as text"},  # a ticker in small letters
     "confirm": {"true"},
     "extended_hours": {"true"},
     "size_cap": {"true"},

@@ -1,13 +1,11 @@
 """The one place that maps errors to HTTP: codes with data become statuses and envelopes, and nothing becomes HTML."""
 
-import re
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
-from django.urls import is_valid_path
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -138,14 +136,4 @@ def plain(request: HttpRequest, status: int) -> JsonResponse:
         return JsonResponse(body(request, "not_found", message, details), status=status)
     failed = "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
     code, message = _MESSAGES.get(status, (failed, "The request cannot be used."))
-    if status == HTTPStatus.NOT_FOUND:
-        message = f"{message}{_hint(request.path)}"
     return JsonResponse(body(request, code, message), status=status)
-
-
-def _hint(address: str) -> str:
-    """The address that was meant, where one can be guessed: without the doubled /v1, or with its last slash."""
-    meant = re.sub(r"^/v1/(?=v1/)", "/", address)
-    if not meant.endswith("/") and not is_valid_path(meant):
-        meant += "/"
-    return f" There is {meant}." if meant != address and is_valid_path(meant) else ""

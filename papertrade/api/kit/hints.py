@@ -1,5 +1,6 @@
 """What somebody who took a wrong turn is told: the slash at the end, and which header belongs where."""
 
+import re
 from typing import Any
 
 from django.http import HttpRequest
@@ -27,6 +28,11 @@ def twin(path: str) -> str | None:
 
 def of_nothing_there(request: HttpRequest) -> tuple[str, dict[str, Any]]:
     """(message, details) for an address at which nothing is."""
+    undoubled = re.sub(r"^/v1/(?=v1/)", "/", request.path)
+    if undoubled != request.path and (meant := undoubled if is_valid_path(undoubled) else twin(undoubled)) is not None:
+        return f"There is nothing at this address: it says /v1 twice. The one that you mean: {meant}", {
+            "did_you_mean": meant
+        }
     if (other := twin(request.path)) is not None:
         ends = "ends in a slash" if other.endswith("/") else "has no slash at its end"
         return f"There is nothing at this address. The one that you mean {ends}: {other}", {"did_you_mean": other}

@@ -217,9 +217,7 @@ def test_what_is_empty_has_its_shape(scene: Scene, path: str, key: str) -> None:
     assert answer.status_code == 200 and key in answer.json()
 
 
-@pytest.mark.parametrize(
-    "path", ["/v2/", "/v2", "/v2/nowhere", "/v1beta1/forex/rates", "/v1beta3/crypto/us/bars", "/v2/account/"]
-)
+@pytest.mark.parametrize("path", ["/v2/", "/v2", "/v2/nowhere", "/v1beta1/forex/rates", "/v1beta3/crypto/us/bars"])
 def test_an_address_that_is_not_served_answers_json(scene: Scene, path: str) -> None:
     answer = scene.get(path)
     assert (answer.status_code, answer.json()) == (404, {"code": 40410000, "message": "endpoint not found"})

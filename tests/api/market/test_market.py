@@ -162,7 +162,7 @@ class TestStatus:
         response = Api(None).get("/v1/status/")
         assert response.status_code == 200
         body = response.json()
-        assert list(body)[:3] == ["status", "request_id", "services"]
+        assert list(body)[:4] == ["status", "request_id", "version", "services"]
         assert body["status"] in ("ok", "degraded")
         assert request_id(body["request_id"])
         assert body["services"]

@@ -194,5 +194,7 @@ class TestDefaultsAndSpelling:
          ("/v1/v1/paper/accounts", "/v1/paper/accounts/"), ("/v1/nowhere/", None)],
     )  # fmt: skip
     def test_the_address_that_was_meant(self, api: Api, path: str, meant: str | None) -> None:
-        message = api.get(path).json()["error"]["message"]
-        assert message.endswith(f"There is {meant}.") if meant else message == "There is nothing at this address."
+        error = api.get(path).json()["error"]
+        assert error["message"].startswith("There is nothing at this address")
+        assert error["details"].get("did_you_mean") == meant
+        assert meant is None or error["message"].endswith(meant)
