@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
+from marketdata.markets import current
 from tests.api_kit import Api
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
@@ -71,6 +72,14 @@ def server(committed: None) -> Iterator[LiveServer]:
 def fast_passwords(settings: Any) -> None:
     """A real password hash costs a quarter of a second, and no test here depends on its strength."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_live_market_stays() -> Iterator[None]:
+    """A test of the live market leaves none behind: another that plays nothing would be asked of its leader."""
+    yield
+    if current._current is not None and current._current.name == "live":
+        current.drop_market()
 
 
 @pytest.fixture

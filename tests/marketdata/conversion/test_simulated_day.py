@@ -36,7 +36,7 @@ def test_the_sample_is_what_the_simulated_market_quotes_and_nobody_elses_data() 
         quote = feed.quote_at(row.symbol, row.at)
         assert quote is not None
         said = (quote.quoted_at, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.feed)
-        assert (row.at, *row[2:]) == said, f"papertrade make-recording {SAMPLE} --session {DAY} makes it anew"
+        assert (row.at, *row[2:7]) == said, f"papertrade make-recording {SAMPLE} --session {DAY} makes it anew"
     assert found[0].at < session.open and session.open < found[-1].at < session.close
     symbols = [parse_symbol(symbol) for symbol in {row.symbol for row in found}]
     assert {item.symbol for item in symbols if not item.is_option} == {"AAPL", "IBM", "MSFT", "NVDA", "QQQ", "SPY"}
