@@ -31,9 +31,16 @@ class UserAdmin(CheckedRows, DjangoUserAdmin):
     """Who may sign in. A superuser adds people and ends their access; a user with a history is never deleted."""
 
     list_display = (
-        "username", "email", "is_active", "is_staff", "is_superuser", cells.quantity("accounts", label="active accounts"),
-        cells.quantity("keys", label="live keys"), cells.wall("last_login"), cells.wall("date_joined"),
-    )  # fmt: skip
+        "username",
+        "email",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        cells.quantity("accounts", label="active accounts"),
+        cells.quantity("keys", label="live keys"),
+        cells.wall("last_login"),
+        cells.wall("date_joined"),
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     show_full_result_count = False
 
@@ -62,8 +69,10 @@ class UserAdmin(CheckedRows, DjangoUserAdmin):
         sets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return sets
-        return [(title, {**options, "fields": [f for f in options["fields"] if f not in ("password", "usable_password")]})
-                for title, options in sets]  # fmt: skip
+        return [
+            (title, {**options, "fields": [f for f in options["fields"] if f not in ("password", "usable_password")]})
+            for title, options in sets
+        ]
 
 
 @admin.register(ApiKey)
@@ -71,9 +80,14 @@ class ApiKeyAdmin(HistoryAdmin):
     """Bearer keys. The secret is shown once, when a key is made, and never here: not even its hash."""
 
     list_display = (
-        "name", "prefix", cells.link("user"), "scopes", cells.wall("created_at"), cells.wall("last_used_at"),
+        "name",
+        "prefix",
+        cells.link("user"),
+        "scopes",
+        cells.wall("created_at"),
+        cells.wall("last_used_at"),
         cells.wall("revoked_at"),
-    )  # fmt: skip
+    )
     list_select_related = ("user",)
     list_filter = (presence("revoked_at", title="state", present="revoked", absent="live"), DateRangeFilter)
     date_field = "created_at"
@@ -87,9 +101,13 @@ class ApiKeyAdmin(HistoryAdmin):
     @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         return with_reason(
-            self, request, queryset, title="Revoke keys", done="revoked",
+            self,
+            request,
+            queryset,
+            title="Revoke keys",
+            done="revoked",
             do=lambda key, reason: revoke_key(user=key.user, key_id=key.pk),
-        )  # fmt: skip
+        )
 
     def offers(self, action: str, row: ApiKey) -> bool:
         return row.revoked_at is None
@@ -123,9 +141,14 @@ class GenerationAdmin(HistoryAdmin):
     search_fields = ("id", "account", "account__name")
     search_help_text = "A generation's or account's id, or an account's name."
     page_fields = (
-        "id", *list_display[:6], cells.text("reason"), "feed", "engine_version", cells.pairs("policy"),
+        "id",
+        *list_display[:6],
+        cells.text("reason"),
+        "feed",
+        "engine_version",
+        cells.pairs("policy"),
         cells.pairs("summary", label="final summary"),
-    )  # fmt: skip
+    )
     export_extra = ("account__name", "account__user__username")
 
     def related(self, row: Generation) -> Links:

@@ -80,10 +80,18 @@ INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, r
 SELECT book_id, created_at, 99999, 98999, 1000, 0, -1, 0.00001 FROM orders_fill ORDER BY seq;
 """
 TABLES = [
-    "accounts_paperaccount", "accounts_generation", "portfolio_book", "marketdata_quoterecord", "orders_order",
-    "portfolio_accountevent", "portfolio_ledgertransaction", "portfolio_ledgerentry", "orders_fill",
-    "portfolio_position", "portfolio_equitysnapshot",
-]  # fmt: skip
+    "accounts_paperaccount",
+    "accounts_generation",
+    "portfolio_book",
+    "marketdata_quoterecord",
+    "orders_order",
+    "portfolio_accountevent",
+    "portfolio_ledgertransaction",
+    "portfolio_ledgerentry",
+    "orders_fill",
+    "portfolio_position",
+    "portfolio_equitysnapshot",
+]
 GUARDED = [table for table in TABLES if table.startswith(("orders", "portfolio"))]
 
 
@@ -115,9 +123,12 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     middle = Order.objects.filter(number__gte=ORDERS // 2).earliest("number")
     event = AccountEvent.objects.filter(pk__gte=ORDERS * EVENTS_PER_ORDER // 2).earliest("pk")
     scoped = [
-        ("first page", {}), ("last page", {"p": "newer"}), ("the big archived account", {"account": big}),
-        ("its last page", {"account": big, "p": "newer"}), ("a small account", {"account": small}),
-    ]  # fmt: skip
+        ("first page", {}),
+        ("last page", {"p": "newer"}),
+        ("the big archived account", {"account": big}),
+        ("its last page", {"account": big, "p": "newer"}),
+        ("a small account", {"account": small}),
+    ]
     days = [("a day long ago", {"since": "2025-01-03", "until": "2025-01-03"}), ("before all", {"until": "2024-12-01"})]
     on_quote = ("on an old quote", {"quote": old_quote})
     symbols = [("a common symbol", {"symbol": "S7"}), ("a rare, old symbol", {"symbol": "RARE"})]

@@ -47,18 +47,28 @@ def open_books(count: int, *, cash: Decimal = Decimal(10_000_000)) -> list[int]:
             )
             generations = Generation.objects.bulk_create(
                 Generation(
-                    account=account, number=1, initial_cash=cash, owner=owner.username, policy=policy.as_json(), feed="bench",
-                    engine_version="1", opened_at=at,
+                    account=account,
+                    number=1,
+                    initial_cash=cash,
+                    owner=owner.username,
+                    policy=policy.as_json(),
+                    feed="bench",
+                    engine_version="1",
+                    opened_at=at,
                 )
                 for account in accounts
-            )  # fmt: skip
+            )
             rows = Book.objects.bulk_create(
                 Book(
-                    generation=generation, generation_number=1, account_id=generation.account_id, cash=cash,
-                    peak_equity=cash, last_at=at,
+                    generation=generation,
+                    generation_number=1,
+                    account_id=generation.account_id,
+                    cash=cash,
+                    peak_equity=cash,
+                    last_at=at,
                 )
                 for generation in generations
-            )  # fmt: skip
+            )
             books = lock_books(cursor, [row.pk for row in rows])
             frame = frame_of(generations[0])
             for book in books:

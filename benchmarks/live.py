@@ -98,10 +98,16 @@ def _payloads(book: OpenBook, symbols: Sequence[str]) -> list[dict[str, str]]:
     """Limits that no quote reaches: they work all the time."""
     first = book.id * (ORDERS // BOOKS)
     return [
-        {"symbol": symbols[number % SYMBOLS], "qty": "1", "side": "buy", "type": "limit", "limit_price": "50",
-         "time_in_force": "gtc"}
+        {
+            "symbol": symbols[number % SYMBOLS],
+            "qty": "1",
+            "side": "buy",
+            "type": "limit",
+            "limit_price": "50",
+            "time_in_force": "gtc",
+        }
         for number in range(first, first + ORDERS // BOOKS)
-    ]  # fmt: skip
+    ]
 
 
 def _run(process: FeedProcess) -> tuple[list[float], list[int]]:

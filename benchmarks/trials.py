@@ -91,11 +91,18 @@ def p1() -> list[Figure]:
     try:
         done = subprocess.run(
             [
-                sys.executable, "-m", "benchmarks.client", str(port), token, str(P1_SECONDS),
+                sys.executable,
+                "-m",
+                "benchmarks.client",
+                str(port),
+                token,
+                str(P1_SECONDS),
                 *(str(account.pk) for account in accounts),
             ],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     finally:
         web.terminate()
         web.wait()
@@ -185,10 +192,16 @@ def _quiet_quotes(folder: Path, symbols: list[str], orders: int) -> float:
 
     def payloads(book: Any) -> list[dict[str, str]]:
         return [
-            {"symbol": symbols[number % P3_SYMBOLS], "qty": "1", "side": "buy", "type": "limit",
-             "limit_price": str(Decimal(50) + Decimal(number % 4000) / 100), "time_in_force": "gtc"}
+            {
+                "symbol": symbols[number % P3_SYMBOLS],
+                "qty": "1",
+                "side": "buy",
+                "type": "limit",
+                "limit_price": str(Decimal(50) + Decimal(number % 4000) / 100),
+                "time_in_force": "gtc",
+            }
             for number in range(book.id, book.id + 100)
-        ]  # fmt: skip
+        ]
 
     data.place_orders(data.open_books(orders // 100), payloads)
     advance(to=datetime(2013, 10, 7, 13, 30, tzinfo=UTC))
@@ -208,12 +221,19 @@ def p4() -> list[Figure]:
     for some in data.chunks(books, 1000):
         Position.objects.bulk_create(
             Position(
-                book_id=book, symbol=symbols[(book + place) % len(symbols)], asset_class="us_equity", multiplier=1, qty=10,
-                cost_basis=1000, mark_price=100, mark_at=at, updated_at=at,
+                book_id=book,
+                symbol=symbols[(book + place) % len(symbols)],
+                asset_class="us_equity",
+                multiplier=1,
+                qty=10,
+                cost_basis=1000,
+                mark_price=100,
+                mark_at=at,
+                updated_at=at,
             )
             for book in some
             for place in range(P4_POSITIONS)
-        )  # fmt: skip
+        )
     with raw_cursor() as cursor:
         cursor.execute("ANALYZE")
     seconds = []
@@ -234,8 +254,10 @@ def p5() -> list[Figure]:
     account = PaperAccount.objects.get(books=book_id)
     add_year(book_id)
     add_orders(book_id, P5_ORDERS)
-    call = Client(headers={"Authorization": "Bearer " + issue_key(user=data.user(), name="p5", scopes=["paper"])[1]},
-                  SERVER_NAME="127.0.0.1")  # fmt: skip
+    call = Client(
+        headers={"Authorization": "Bearer " + issue_key(user=data.user(), name="p5", scopes=["paper"])[1]},
+        SERVER_NAME="127.0.0.1",
+    )
     figures = []
     for what, path in (
         ("history of a year at 1D", "portfolio/history/?period=all&timeframe=1D"),
@@ -264,10 +286,18 @@ def add_year(book_id: int) -> None:
     money = Decimal(100_000)
     for some in data.chunks(minutes, 5000):
         EquitySnapshot.objects.bulk_create(
-            EquitySnapshot(book_id=book_id, at=at, equity=money, cash=money, market_value=0, realized_pl=0,
-                           unrealized_pl=0, drawdown=0)
+            EquitySnapshot(
+                book_id=book_id,
+                at=at,
+                equity=money,
+                cash=money,
+                market_value=0,
+                realized_pl=0,
+                unrealized_pl=0,
+                drawdown=0,
+            )
             for at in some
-        )  # fmt: skip
+        )
     Book.objects.filter(pk=book_id).update(last_at=last[-1].close)
     lifecycle_start = last[0].open
     with raw_cursor() as cursor:
@@ -333,9 +363,16 @@ def _replay() -> tuple[float, str]:
         side, price = ("buy", 4800 + number) if number % 2 else ("buy", 4900 - number)
         services.submit(
             account=account,
-            payload={"symbol": "AIG", "qty": str(100 + number), "side": side, "type": "limit",
-                     "limit_price": str(Decimal(price) / 100), "time_in_force": "day", "client_order_id": str(number)},
-        )  # fmt: skip
+            payload={
+                "symbol": "AIG",
+                "qty": str(100 + number),
+                "side": side,
+                "type": "limit",
+                "limit_price": str(Decimal(price) / 100),
+                "time_in_force": "day",
+                "client_order_id": str(number),
+            },
+        )
     started = time.perf_counter()
     advance(to=datetime(2013, 10, 10, 0, 0, tzinfo=UTC))
     seconds = time.perf_counter() - started

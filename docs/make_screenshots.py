@@ -17,14 +17,22 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 WIDTHS = {1440: 900, 390: 844}
 THEMES = ("light", "dark")
 README = {
-    ("accounts", "dark"), ("overview", "light"), ("performance", "light"), ("compare", "dark"), ("order", "light"),
+    ("accounts", "dark"),
+    ("overview", "light"),
+    ("performance", "light"),
+    ("compare", "dark"),
+    ("order", "light"),
     ("chain", "dark"),
-}  # fmt: skip
+}
 README_WIDTH = 1440
 SETTLE_MS = 600
 TABS = ("performance", "trades", "positions", "orders", "fills", "ledger", "activity", "generations", "manage")

@@ -59,8 +59,15 @@ class MarketClockAdmin(HistoryAdmin):
     """Exchange time of the recorded or simulated market."""
 
     list_display = (
-        "market", "feed", cells.quantity("speed"), cells.when("through", label="done through"), cells.wall("heartbeat_at"),
-    )  # fmt: skip
+        "market",
+        "feed",
+        cells.quantity("speed"),
+        cells.when("through", label="done through"),
+        cells.wall("heartbeat_at"),
+    )
     page_fields = (
-        *list_display, "through_book", cells.when("anchor_at"), cells.wall("anchor_wall"),
-    )  # fmt: skip
+        *list_display,
+        "through_book",
+        cells.when("anchor_at"),
+        cells.wall("anchor_wall"),
+    )

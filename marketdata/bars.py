@@ -84,9 +84,14 @@ def bars(market: Market, symbol: str, timeframe: Timeframe, *, start: datetime, 
             continue
         if current is not None and current.begins == begins:
             current = Bar(
-                begins, current.open, max(current.high, mid), min(current.low, mid), mid, current.quotes + 1,
+                begins,
+                current.open,
+                max(current.high, mid),
+                min(current.low, mid),
+                mid,
+                current.quotes + 1,
                 current.total + mid,
-            )  # fmt: skip
+            )
             continue
         if current is not None:
             yield current

@@ -108,10 +108,17 @@ def line_report(state: LineState) -> LineReport:
     """A line as it is published."""
     line, coverage = state.line, state.coverage
     return LineReport(
-        name=line.name, feed=line.feed, grade=str(line.grade), state=str(line.state), reason=line.reason,
-        symbol_limit=line.symbol_limit, streamed=len(coverage.streamed), polled=len(coverage.polled),
-        left_out=list(coverage.left_out[:NAMED_LEFT_OUT]), left_out_count=len(coverage.left_out),
-    )  # fmt: skip
+        name=line.name,
+        feed=line.feed,
+        grade=str(line.grade),
+        state=str(line.state),
+        reason=line.reason,
+        symbol_limit=line.symbol_limit,
+        streamed=len(coverage.streamed),
+        polled=len(coverage.polled),
+        left_out=list(coverage.left_out[:NAMED_LEFT_OUT]),
+        left_out_count=len(coverage.left_out),
+    )
 
 
 def publish(state: FeedState) -> None:

@@ -21,9 +21,15 @@ WANTED = f"must be a stock ticker such as AAPL, or an option such as {EXAMPLE_OP
 
 # Roots that are not their stock's ticker: weekly index series, and classes written without their dot.
 UNDERLYING_OF_ROOT = {
-    "SPXW": "SPX", "NDXP": "NDX", "RUTW": "RUT", "VIXW": "VIX", "XSPW": "XSP", "BRKB": "BRK.B", "BRKA": "BRK.A",
+    "SPXW": "SPX",
+    "NDXP": "NDX",
+    "RUTW": "RUT",
+    "VIXW": "VIX",
+    "XSPW": "XSP",
+    "BRKB": "BRK.B",
+    "BRKA": "BRK.A",
     "BFB": "BF.B",
-}  # fmt: skip
+}
 
 # Figures that nobody can buy, which options are written on. An index has no quote of its own market (NBBO).
 INDEXES = frozenset({"SPX", "NDX", "RUT", "VIX", "XSP", "DJX", "OEX", "XEO"})

@@ -96,26 +96,44 @@ class Quote:
 
 
 def succeed(
-    previous: Quote | None, *, symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None,
-    ask_size: Decimal | None, quoted_at: datetime, feed: str, taken_at: datetime | None = None,
-) -> Quote:  # fmt: skip
+    previous: Quote | None,
+    *,
+    symbol: str,
+    bid: Decimal | None,
+    ask: Decimal | None,
+    bid_size: Decimal | None,
+    ask_size: Decimal | None,
+    quoted_at: datetime,
+    feed: str,
+    taken_at: datetime | None = None,
+) -> Quote:
     """The next quote of a symbol; a side whose price did not change, or that is missing, keeps since when it has stood."""
     # After a quote of the future one of now may follow, which no price has stood longer than.
     stood_bid = (previous.bid or previous.bid_stood) if previous is not None else None
     stood_ask = (previous.ask or previous.ask_stood) if previous is not None else None
     return Quote(
-        symbol, bid, ask, bid_size, ask_size, quoted_at, feed,
+        symbol,
+        bid,
+        ask,
+        bid_size,
+        ask_size,
+        quoted_at,
+        feed,
         bid_since=min(quoted_at, previous.bid_since) if previous and stood_bid == (bid or stood_bid) else quoted_at,
         ask_since=min(quoted_at, previous.ask_since) if previous and stood_ask == (ask or stood_ask) else quoted_at,
         bid_stood=None if bid else stood_bid,
         ask_stood=None if ask else stood_ask,
         taken_at=taken_at,
-    )  # fmt: skip
+    )
 
 
 def fault(
-    quote: Quote | None, *, at: datetime, max_age: timedelta | None, session_open: datetime | None,
-) -> QuoteFault | None:  # fmt: skip
+    quote: Quote | None,
+    *,
+    at: datetime,
+    max_age: timedelta | None,
+    session_open: datetime | None,
+) -> QuoteFault | None:
     """The first of guards 2 to 5 that the quote fails (trading-rules.md section 5), or None.
 
     `max_age` None ignores age, `session_open` None ignores the session.

@@ -117,9 +117,16 @@ def _row(raw: RawQuote | None) -> str:
     if raw is None:
         return ""
     quote = succeed(
-        None, symbol=raw.symbol, bid=raw.bid, ask=raw.ask, bid_size=raw.bid_size, ask_size=raw.ask_size,
-        quoted_at=raw.quoted_at, feed=raw.feed, taken_at=clock.real_now(),
-    )  # fmt: skip
+        None,
+        symbol=raw.symbol,
+        bid=raw.bid,
+        ask=raw.ask,
+        bid_size=raw.bid_size,
+        ask_size=raw.ask_size,
+        quoted_at=raw.quoted_at,
+        feed=raw.feed,
+        taken_at=clock.real_now(),
+    )
     return json.dumps(quote_to_json(quote))
 
 

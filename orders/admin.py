@@ -44,10 +44,17 @@ class OrderAdmin(HistoryAdmin):
     date_field = "submitted_at"
     list_display = (
         cells.cell("number", lambda row: f"#{row.number}", label="order"),
-        *book_cells(), "side", cells.quantity("qty"), "symbol", cells.cell("limit", _limit), "status",
-        cells.quantity("filled_qty", label="filled"), cells.money("average_fill_price", label="average"),
-        cells.cell("reason", _reason), cells.when("submitted_at"),
-    )  # fmt: skip
+        *book_cells(),
+        "side",
+        cells.quantity("qty"),
+        "symbol",
+        cells.cell("limit", _limit),
+        "status",
+        cells.quantity("filled_qty", label="filled"),
+        cells.money("average_fill_price", label="average"),
+        cells.cell("reason", _reason),
+        cells.when("submitted_at"),
+    )
     list_select_related = (BOOK,)
     list_filter = (BookFilter, SymbolFilter, "status", DateRangeFilter, "side", "asset_class")
     search_fields = ("id", "client_order_id")
@@ -66,9 +73,13 @@ class OrderAdmin(HistoryAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         rows = queryset.select_related("account").order_by("book_id", "number")
         return with_reason(
-            self, request, rows, title="Cancel orders", done="canceled",
+            self,
+            request,
+            rows,
+            title="Cancel orders",
+            done="canceled",
             do=lambda order, reason: cancel(account=order.account, order_id=order.pk, note=reason),
-        )  # fmt: skip
+        )
 
     def offers(self, action: str, row: Order) -> bool:
         return row.is_open
@@ -89,24 +100,38 @@ class FillAdmin(HistoryAdmin):
     keys = Keys(in_scope=("book_id", "seq"), by_time=("created_at", "pk"))
     date_field = "created_at"
     list_display = (
-        cells.cell("seq", lambda row: f"#{row.seq}", label="fill"), *book_cells(), "side", cells.quantity("qty"), "symbol",
-        cells.money("price"), cells.money("gross_amount"), cells.money("realized_pl", label="realized P/L"),
-        *quote_cells()[1:3], cells.age("created_at", label="quote age"), cells.when("created_at", label="filled at"),
-    )  # fmt: skip
+        cells.cell("seq", lambda row: f"#{row.seq}", label="fill"),
+        *book_cells(),
+        "side",
+        cells.quantity("qty"),
+        "symbol",
+        cells.money("price"),
+        cells.money("gross_amount"),
+        cells.money("realized_pl", label="realized P/L"),
+        *quote_cells()[1:3],
+        cells.age("created_at", label="quote age"),
+        cells.when("created_at", label="filled at"),
+    )
     list_select_related = (BOOK, "quote")
     list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
     search_fields = ("id", "order")
     search_help_text = "A fill's or an order's id. Use the filters for accounts and symbols."
     page_fields = (
-        "id", cells.cell("seq", lambda row: f"#{row.seq}", label="event"), *list_display[1:9], *quote_cells(),
+        "id",
+        cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
+        *list_display[1:9],
+        *quote_cells(),
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
         cells.text("quote.feed", label="feed"),
         cells.age("created_at", label="quote age"),
         cells.cell("spread", _spread),
-        cells.when("price_since", label="price stood since"), cells.when("created_at", label="filled at"),
-        cells.wall("recorded_at"), cells.link("order"), cells.link("ledger_transaction"),
-    )  # fmt: skip
+        cells.when("price_since", label="price stood since"),
+        cells.when("created_at", label="filled at"),
+        cells.wall("recorded_at"),
+        cells.link("order"),
+        cells.link("ledger_transaction"),
+    )
     export_extra = ("book__generation_number", *QUOTE_COLUMNS)
 
     def related(self, row: Fill) -> Links:
@@ -147,20 +172,28 @@ class SweepAdmin(HistoryAdmin):
 
     date_field = "session_date"
     list_display = (
-        "kind", "session_date", "round", cells.when("at"),
-        cells.cell("progress", lambda sweep: f"{sweep.orders_done:,} of {sweep.orders:,}", label="done, orders and positions"),
+        "kind",
+        "session_date",
+        "round",
+        cells.when("at"),
+        cells.cell(
+            "progress", lambda sweep: f"{sweep.orders_done:,} of {sweep.orders:,}", label="done, orders and positions"
+        ),
         cells.cell("chunks", lambda sweep: f"{sweep.chunks_done:,} of {sweep.chunk_count:,}"),
-        cells.wall("created_at", label="since"), cells.cell("took", _took),
-    )  # fmt: skip
+        cells.wall("created_at", label="since"),
+        cells.cell("took", _took),
+    )
     list_filter = (
         "kind",
         presence("finished_at", title="state", present="finished", absent="going on"),
         DateRangeFilter,
     )
     page_fields = (
-        *list_display, cells.wall("finished_at"), cells.cell("workers", _workers),
+        *list_display,
+        cells.wall("finished_at"),
+        cells.cell("workers", _workers),
         cells.cell("symbols", lambda sweep: f"{len(sweep.quotes):,}", label="quotes pinned"),
-    )  # fmt: skip
+    )
     inlines = (ChunkInline,)
     export_without = ("quotes",)
 

@@ -68,9 +68,15 @@ class OrderRequest:
     def terms(self) -> tuple[object, ...]:
         """What makes two requests the same order: a client that lost the reply may send it again."""
         return (
-            self.instrument.symbol, self.qty, self.side, self.type, self.time_in_force, self.limit_price, self.intent,
+            self.instrument.symbol,
+            self.qty,
+            self.side,
+            self.type,
+            self.time_in_force,
+            self.limit_price,
+            self.intent,
             self.extended_hours,
-        )  # fmt: skip
+        )
 
 
 def read_order(payload: object) -> OrderRequest:

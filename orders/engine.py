@@ -133,9 +133,15 @@ class Engine:
             self.evaluate(book, order, quote, sent.at, sent.session, at_submission=at_submission)
 
     def evaluate(
-        self, book: OpenBook, order: Order, quote: Quote | None, at: datetime, session: Session, *,
+        self,
+        book: OpenBook,
+        order: Order,
+        quote: Quote | None,
+        at: datetime,
+        session: Session,
+        *,
         at_submission: bool = False,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Put a quote to an open order; whether anything about the order changed."""
         self.books[book.id] = book
         now = Circumstances(
@@ -162,9 +168,16 @@ class Engine:
         return True
 
     def end(
-        self, book: OpenBook, order: Order, status: Status, at: datetime, *, reason: str = "", note: str = "",
+        self,
+        book: OpenBook,
+        order: Order,
+        status: Status,
+        at: datetime,
+        *,
+        reason: str = "",
+        note: str = "",
         quote: Quote | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Cancel or expire an open order and release what it holds.
 
         A `note` says more than the reason in its event; `quote` is the one that ended it, where one did.
@@ -180,8 +193,14 @@ class Engine:
         self._hold(book, order, ZERO, at)
         self._touch(order, at)
         book.record(
-            event, at, order_id=order.id, order_status=order.status, symbol=order.symbol, reason=note or reason, quote=quote
-        )  # fmt: skip
+            event,
+            at,
+            order_id=order.id,
+            order_status=order.status,
+            symbol=order.symbol,
+            reason=note or reason,
+            quote=quote,
+        )
 
     def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
         """Write every order, fill and book that was touched."""
@@ -209,9 +228,14 @@ class Engine:
         order.status = status
         order.no_fill_reason, order.no_fill_at = str(reason), at
         book.record(
-            EventType.ORDER_EVALUATED, at, order_id=order.id, order_status=status, symbol=order.symbol, reason=str(reason),
+            EventType.ORDER_EVALUATED,
+            at,
+            order_id=order.id,
+            order_status=status,
+            symbol=order.symbol,
+            reason=str(reason),
             quote=quote,
-        )  # fmt: skip
+        )
         return True
 
     def _refuse_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
@@ -228,9 +252,14 @@ class Engine:
         self._hold(book, order, ZERO, at)
         self._touch(order, at)
         book.record(
-            EventType.ORDER_REJECTED, at, order_id=order.id, order_status=order.status, symbol=order.symbol,
-            reason=str(reason), quote=quote,
-        )  # fmt: skip
+            EventType.ORDER_REJECTED,
+            at,
+            order_id=order.id,
+            order_status=order.status,
+            symbol=order.symbol,
+            reason=str(reason),
+            quote=quote,
+        )
 
     def _fill(self, book: OpenBook, order: Order, fill: matching.Fill, at: datetime, quote: Quote) -> None:
         instrument, buying = parse_symbol(order.symbol), order.side == Side.BUY
@@ -258,9 +287,15 @@ class Engine:
         fill_id = uuid7()
         done = Done(fill.qty, fill.price, fill.amount, posted.position_qty, order.filled_qty, order.remaining)
         seq = book.record(
-            EventType.ORDER_FILLED, at, order_id=order.id, order_status=order.status, symbol=order.symbol, fill_id=fill_id,
-            quote=quote, done=done,
-        )  # fmt: skip
+            EventType.ORDER_FILLED,
+            at,
+            order_id=order.id,
+            order_status=order.status,
+            symbol=order.symbol,
+            fill_id=fill_id,
+            quote=quote,
+            done=done,
+        )
         self.fills.append(
             FillRow(
                 id=fill_id,

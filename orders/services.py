@@ -273,9 +273,15 @@ def sent_before(book_id: int, client_order_id: str) -> Order | None:
 def terms(order: Order) -> tuple[object, ...]:
     """What makes a stored order the same as a request: see `OrderRequest.terms`."""
     return (
-        order.symbol, order.qty, order.side, order.type, order.time_in_force, order.limit_price, order.position_intent,
+        order.symbol,
+        order.qty,
+        order.side,
+        order.type,
+        order.time_in_force,
+        order.limit_price,
+        order.position_intent,
         order.extended_hours,
-    )  # fmt: skip
+    )
 
 
 def ready(unit: Unit, request: OrderRequest) -> OpenBook:

@@ -133,9 +133,14 @@ class Put:
 
 
 def put(
-    cursor: psycopg.Cursor, quotes: Sequence[Quote], *, at: datetime, session: Session, after_book: int = 0,
+    cursor: psycopg.Cursor,
+    quotes: Sequence[Quote],
+    *,
+    at: datetime,
+    session: Session,
+    after_book: int = 0,
     resumed: bool = False,
-) -> Put:  # fmt: skip
+) -> Put:
     """Put the quotes of one instant, in order, to the orders that they could fill: of a chunk of the books after `after_book`.
 
     Call inside a transaction. Books are independent, so in one chunk or in many the outcome is the same: in each book the
@@ -287,10 +292,15 @@ class _Near:
             bids[quote.symbol] = _best(max, bids.get(quote.symbol), quote.bid)
         return cls(
             {
-                "symbols": list(asks), "asks": list(asks.values()), "bids": list(bids.values()),
-                "usable": list(usable.values()), "at": at, "after_book": after_book, "resumed": resumed,
+                "symbols": list(asks),
+                "asks": list(asks.values()),
+                "bids": list(bids.values()),
+                "usable": list(usable.values()),
+                "at": at,
+                "after_book": after_book,
+                "resumed": resumed,
             }
-        )  # fmt: skip
+        )
 
     def books(self, cursor: psycopg.Cursor, *, limit: int) -> list[int]:
         """The book of each of the first orders, in order of their books."""

@@ -22,9 +22,12 @@ def book_cells(label: str = "account") -> tuple[cells.Cell, cells.Cell]:
     """Account and generation of a row of a book."""
     return (
         cells.link("book.account", label=label),
-        cells.of("book", lambda book: cells.page_link(Generation(pk=book.generation_id), f"#{book.generation_number}"),
-                 label="generation"),
-    )  # fmt: skip
+        cells.of(
+            "book",
+            lambda book: cells.page_link(Generation(pk=book.generation_id), f"#{book.generation_number}"),
+            label="generation",
+        ),
+    )
 
 
 def book_links(book: Book) -> Links:
@@ -57,10 +60,17 @@ class PositionAdmin(HistoryAdmin):
     keys = Keys(in_scope=("book_id", "symbol"))
     date_field = "updated_at"
     list_display = (
-        cells.cell("symbol", lambda row: row.symbol), *book_cells(), cells.quantity("qty"), cells.quantity("held_qty"),
-        cells.money("cost_basis"), cells.money("realized_pl", label="realized P/L"), cells.money("mark_price"),
-        cells.when("mark_at"), "unsettled", cells.when("updated_at"),
-    )  # fmt: skip
+        cells.cell("symbol", lambda row: row.symbol),
+        *book_cells(),
+        cells.quantity("qty"),
+        cells.quantity("held_qty"),
+        cells.money("cost_basis"),
+        cells.money("realized_pl", label="realized P/L"),
+        cells.money("mark_price"),
+        cells.when("mark_at"),
+        "unsettled",
+        cells.when("updated_at"),
+    )
     list_select_related = (BOOK,)
     list_filter = (BookFilter, SymbolFilter, "unsettled", "asset_class", DateRangeFilter)
     search_fields = ("id",)
@@ -108,10 +118,14 @@ class LedgerTransactionAdmin(HistoryAdmin):
     date_field = "at"
     list_display = (
         cells.cell("sequence", lambda row: f"#{row.sequence}"),
-        cells.text("kind"), *book_cells(), "symbol", cells.quantity("qty"), cells.money("price"),
+        cells.text("kind"),
+        *book_cells(),
+        "symbol",
+        cells.quantity("qty"),
+        cells.money("price"),
         cells.cell("entries", lambda row: " · ".join(_entry(entry) for entry in row.entries.all())),
         cells.when("at"),
-    )  # fmt: skip
+    )
     list_select_related = (BOOK,)
     list_prefetch = ("entries",)
     list_filter = (BookFilter, SymbolFilter, "kind", DateRangeFilter)
@@ -145,10 +159,15 @@ class EquitySnapshotAdmin(HistoryAdmin):
     keys = Keys(in_scope=("book_id", "at", "pk"))
     date_field = "at"
     list_display = (
-        cells.when("at"), *book_cells(), cells.money("equity"), cells.money("cash"), cells.money("market_value"),
-        cells.money("realized_pl", label="realized P/L"), cells.money("unrealized_pl", label="unrealized P/L"),
+        cells.when("at"),
+        *book_cells(),
+        cells.money("equity"),
+        cells.money("cash"),
+        cells.money("market_value"),
+        cells.money("realized_pl", label="realized P/L"),
+        cells.money("unrealized_pl", label="unrealized P/L"),
         cells.quantity("drawdown"),
-    )  # fmt: skip
+    )
     list_select_related = (BOOK,)
     list_filter = (BookFilter, DateRangeFilter)
     page_fields = list_display
@@ -166,22 +185,42 @@ class AccountEventAdmin(HistoryAdmin):
     date_field = "at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
-        cells.text("type"), *book_cells(), "symbol", cells.text("order_status", label="status"),
-        cells.text("reason"), *quote_cells()[1:3], cells.age("at", label="quote age"), cells.when("at"),
-    )  # fmt: skip
+        cells.text("type"),
+        *book_cells(),
+        "symbol",
+        cells.text("order_status", label="status"),
+        cells.text("reason"),
+        *quote_cells()[1:3],
+        cells.age("at", label="quote age"),
+        cells.when("at"),
+    )
     list_select_related = (BOOK, "quote")
     list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter)
     search_fields = ("id", "order_id")
     search_help_text = "An event's or an order's id. Use the filters for accounts and symbols."
     page_fields = (
-        cells.cell("seq", lambda row: f"#{row.seq}", label="event"), cells.text("type"), *book_cells(), cells.when("at"),
-        cells.wall("recorded_at"), "symbol", "order_status", cells.text("reason"), *quote_cells(),
+        cells.cell("seq", lambda row: f"#{row.seq}", label="event"),
+        cells.text("type"),
+        *book_cells(),
+        cells.when("at"),
+        cells.wall("recorded_at"),
+        "symbol",
+        "order_status",
+        cells.text("reason"),
+        *quote_cells(),
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
         cells.age("at", label="quote age"),
-    )  # fmt: skip
-    export_extra = ("book__generation_number", "quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size",
-                    "quote__quoted_at", "quote__feed")  # fmt: skip
+    )
+    export_extra = (
+        "book__generation_number",
+        "quote__bid",
+        "quote__ask",
+        "quote__bid_size",
+        "quote__ask_size",
+        "quote__quoted_at",
+        "quote__feed",
+    )
 
     def related(self, row: AccountEvent) -> Links:
         links = book_links(row.book)
@@ -201,8 +240,13 @@ class AuditReportAdmin(HistoryAdmin):
 
     date_field = "finished_at"
     list_display = (
-        cells.wall("finished_at"), cells.text("scope"), cells.text("by"), "books", "difference_count", cells.wall("started_at"),
-    )  # fmt: skip
+        cells.wall("finished_at"),
+        cells.text("scope"),
+        cells.text("by"),
+        "books",
+        "difference_count",
+        cells.wall("started_at"),
+    )
     list_filter = (DateRangeFilter,)
     page_fields = (
         *list_display,

@@ -49,9 +49,14 @@ class LedgerReport:
 
 @lru_cache(maxsize=4096)
 def _contents(
-    symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None, ask_size: Decimal | None,
-    quoted_at: datetime, feed: str,
-) -> tuple[str, ...]:  # fmt: skip
+    symbol: str,
+    bid: Decimal | None,
+    ask: Decimal | None,
+    bid_size: Decimal | None,
+    ask_size: Decimal | None,
+    quoted_at: datetime,
+    feed: str,
+) -> tuple[str, ...]:
     """What a quote says, as it is hashed; a sweep books thousands of fills on one."""
     return Quote(symbol, bid, ask, bid_size, ask_size, quoted_at, feed, quoted_at, quoted_at).contents()
 

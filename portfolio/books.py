@@ -205,18 +205,32 @@ class OpenBook:
         self.snapshot(at)
 
     def buy(
-        self, instrument: Instrument, qty: Decimal, amount: Decimal, *, quote: Quote, price: Decimal, order_number: int,
+        self,
+        instrument: Instrument,
+        qty: Decimal,
+        amount: Decimal,
+        *,
+        quote: Quote,
+        price: Decimal,
+        order_number: int,
         at: datetime,
-    ) -> PostedFill:  # fmt: skip
+    ) -> PostedFill:
         """Book a bought fill of `amount` USD."""
         position = self.positions.get(instrument.symbol) or self._new_position(instrument)
         booking = book_buy(position.holding, qty, amount)
         return self._post(position, booking, LedgerKind.BUY, qty, price, quote, order_number, at)
 
     def sell(
-        self, instrument: Instrument, qty: Decimal, proceeds: Decimal, *, quote: Quote, price: Decimal, order_number: int,
+        self,
+        instrument: Instrument,
+        qty: Decimal,
+        proceeds: Decimal,
+        *,
+        quote: Quote,
+        price: Decimal,
+        order_number: int,
         at: datetime,
-    ) -> PostedFill:  # fmt: skip
+    ) -> PostedFill:
         """Book a sold fill of `proceeds` USD. Raises OversoldHolding."""
         position = self.positions[instrument.symbol]
         booking = book_sell(position.holding, qty, proceeds)
@@ -277,16 +291,30 @@ class OpenBook:
 
     def _new_position(self, instrument: Instrument) -> OpenPosition:
         position = OpenPosition(
-            id=uuid7(), instrument=instrument, holding=FLAT, held_qty=ZERO, mark=ZERO, mark_at=NEVER,
-            expires_on=instrument.expiry, is_new=True,
-        )  # fmt: skip
+            id=uuid7(),
+            instrument=instrument,
+            holding=FLAT,
+            held_qty=ZERO,
+            mark=ZERO,
+            mark_at=NEVER,
+            expires_on=instrument.expiry,
+            is_new=True,
+        )
         self.positions[instrument.symbol] = position
         return position
 
     def _post(
-        self, position: OpenPosition, booking: Booking, kind: LedgerKind, qty: Decimal, price: Decimal,
-        quote: Quote | None, order_number: int | None, at: datetime, description: str = "",
-    ) -> PostedFill:  # fmt: skip
+        self,
+        position: OpenPosition,
+        booking: Booking,
+        kind: LedgerKind,
+        qty: Decimal,
+        price: Decimal,
+        quote: Quote | None,
+        order_number: int | None,
+        at: datetime,
+        description: str = "",
+    ) -> PostedFill:
         position.holding = booking.holding
         position.changed_at = at
         self.cash += booking.cash_change
@@ -296,9 +324,17 @@ class OpenBook:
         if self.cash < 0:
             raise BrokenInvariant(f"book {self.id} would have {self.cash} cash")
         transaction = ledger.Transaction(
-            self.ledger_seq + 1, kind, at, booking.entries, order_number, position.instrument.symbol, qty, price,
-            quote.contents() if quote else (), description,
-        )  # fmt: skip
+            self.ledger_seq + 1,
+            kind,
+            at,
+            booking.entries,
+            order_number,
+            position.instrument.symbol,
+            qty,
+            price,
+            quote.contents() if quote else (),
+            description,
+        )
         return PostedFill(booking.realized_pl, self._append(transaction, quote), booking.holding.qty)
 
     def _append(self, transaction: ledger.Transaction, quote: Quote | None) -> UUID:

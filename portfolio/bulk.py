@@ -109,8 +109,14 @@ def _types(cursor: psycopg.Cursor, table: str) -> dict[str, int]:
 
 
 _SQL_TYPES = {
-    int: "bigint", str: "text", bool: "boolean", Decimal: "numeric", UUID: "uuid", datetime: "timestamptz", date: "date",
-}  # fmt: skip
+    int: "bigint",
+    str: "text",
+    bool: "boolean",
+    Decimal: "numeric",
+    UUID: "uuid",
+    datetime: "timestamptz",
+    date: "date",
+}
 
 
 @cache

@@ -89,8 +89,15 @@ def stored_quotes(symbols: Iterable[str]) -> dict[str, Quote]:
     """The quotes that gave these symbols their marks, by symbol."""
     return {
         mark.symbol: Quote(
-            mark.symbol, mark.bid, mark.ask, mark.bid_size, mark.ask_size, mark.quoted_at, mark.feed,
-            bid_since=mark.quoted_at, ask_since=mark.quoted_at,
+            mark.symbol,
+            mark.bid,
+            mark.ask,
+            mark.bid_size,
+            mark.ask_size,
+            mark.quoted_at,
+            mark.feed,
+            bid_since=mark.quoted_at,
+            ask_since=mark.quoted_at,
         )
         for mark in MarkRow.objects.filter(symbol__in=list(symbols))
-    }  # fmt: skip
+    }

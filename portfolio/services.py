@@ -26,9 +26,14 @@ DIFFERENCES_KEPT = 1000  # of one audit; where there are more the cause is one a
 
 
 def open_book(
-    cursor: psycopg.Cursor, *, generation: Generation, at: datetime, event: str, reason: str = "",
+    cursor: psycopg.Cursor,
+    *,
+    generation: Generation,
+    at: datetime,
+    event: str,
+    reason: str = "",
     previous: OpenBook | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Open and fund the book of a new generation; numbers of orders and events run on from the previous one."""
     initial_cash = generation.initial_cash
     row = Book.objects.create(

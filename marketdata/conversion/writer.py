@@ -28,8 +28,13 @@ def recording(to: Path) -> Iterator[TextIO]:
 
 
 def fields(
-    symbol: str, bid: Decimal | None, ask: Decimal | None, bid_size: Decimal | None, ask_size: Decimal | None, source: str
-) -> str:  # fmt: skip
+    symbol: str,
+    bid: Decimal | None,
+    ask: Decimal | None,
+    bid_size: Decimal | None,
+    ask_size: Decimal | None,
+    source: str,
+) -> str:
     """What follows the time in a row."""
     return ",".join((symbol, *map(_plain, (bid, ask, bid_size, ask_size)), source))
 

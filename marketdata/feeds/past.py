@@ -70,6 +70,9 @@ class QuoteColumns:
     def _at(self, place: int) -> PastQuote:
         bid, ask, bid_size, ask_size = (column[place] for column in self._values)
         return PastQuote(
-            EPOCH + self._times[place] * MICROSECOND, None if isnan(bid) else bid, None if isnan(ask) else ask,
-            0.0 if isnan(bid_size) else bid_size, 0.0 if isnan(ask_size) else ask_size,
-        )  # fmt: skip
+            EPOCH + self._times[place] * MICROSECOND,
+            None if isnan(bid) else bid,
+            None if isnan(ask) else ask,
+            0.0 if isnan(bid_size) else bid_size,
+            0.0 if isnan(ask_size) else ask_size,
+        )

@@ -71,9 +71,16 @@ class Row(NamedTuple):
     def follow(self, previous: Quote | None, *, feed: str) -> Quote:
         """The quote that this row is, after the one before it of its symbol; `feed` where the row names none."""
         return succeed(
-            previous, symbol=self.symbol, bid=self.bid, ask=self.ask, bid_size=self.bid_size, ask_size=self.ask_size,
-            quoted_at=self.quoted_at, feed=self.source or feed, taken_at=self.taken_at,
-        )  # fmt: skip
+            previous,
+            symbol=self.symbol,
+            bid=self.bid,
+            ask=self.ask,
+            bid_size=self.bid_size,
+            ask_size=self.ask_size,
+            quoted_at=self.quoted_at,
+            feed=self.source or feed,
+            taken_at=self.taken_at,
+        )
 
 
 @dataclass

@@ -92,9 +92,13 @@ def _reasons() -> Iterator[str]:
 
 def _errors() -> Iterator[str]:
     yield from (
-        "## Errors", "", "`error.code` of an answer with `status: ERROR`. Nothing was stored.", "",
-        "| HTTP | code | what happened | what to do |", "|---|---|---|---|",
-    )  # fmt: skip
+        "## Errors",
+        "",
+        "`error.code` of an answer with `status: ERROR`. Nothing was stored.",
+        "",
+        "| HTTP | code | what happened | what to do |",
+        "|---|---|---|---|",
+    )
     for code, status in sorted(STATUS_OF_CODE.items(), key=lambda row: (row[1], row[0])):
         what, do = ERRORS[code]
         yield f"| {status} | `{code}` | {what} | {do} |"

@@ -37,9 +37,14 @@ class PaperAccountAdmin(HistoryAdmin):
 
     date_field = "created_at"
     list_display = (
-        cells.cell("name", lambda row: row.name), cells.link("user"), "status", cells.when("created_at"),
-        cells.when("reset_at"), cells.when("archived_at"), cells.cell("id", lambda row: str(row.pk)),
-    )  # fmt: skip
+        cells.cell("name", lambda row: row.name),
+        cells.link("user"),
+        "status",
+        cells.when("created_at"),
+        cells.when("reset_at"),
+        cells.when("archived_at"),
+        cells.cell("id", lambda row: str(row.pk)),
+    )
     list_select_related = ("user",)
     list_filter = ("status", DateRangeFilter)
     search_fields = ("id", "name__icontains", "user__username")
@@ -52,9 +57,13 @@ class PaperAccountAdmin(HistoryAdmin):
     @admin.action(description="Archive", permissions=["operate"])
     def archive(self, request: HttpRequest, queryset: QuerySet[PaperAccount]) -> HttpResponse | None:
         return with_reason(
-            self, request, queryset, title="Archive accounts", done="archived",
+            self,
+            request,
+            queryset,
+            title="Archive accounts",
+            done="archived",
             do=lambda account, reason: archive_account(account=account, reason=reason),
-        )  # fmt: skip
+        )
 
     def offers(self, action: str, row: PaperAccount) -> bool:
         return not row.is_archived
@@ -148,9 +157,12 @@ class OperatorLogAdmin(HistoryAdmin):
 
     date_field = "action_time"
     list_display = (
-        cells.wall("action_time", label="when"), cells.link("user"), cells.cell("what", lambda row: row.get_change_message()),
-        cells.cell("row", _logged_row), "content_type",
-    )  # fmt: skip
+        cells.wall("action_time", label="when"),
+        cells.link("user"),
+        cells.cell("what", lambda row: row.get_change_message()),
+        cells.cell("row", _logged_row),
+        "content_type",
+    )
     list_select_related = ("user", "content_type")
     list_filter = ("content_type", DateRangeFilter)
     search_fields = ("object_id", "user__username", "change_message__icontains")

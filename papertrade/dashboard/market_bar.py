@@ -53,9 +53,15 @@ def market_bar() -> MarketBar | None:
     title, warning = words.MARKET[reading.market]
     status = feed_state.in_force()
     return MarketBar(
-        market=reading.market, title=title, warning=f"{_honesty(status)} {warning}".strip(), now=reading.now,
-        is_open=session is not None, changes_at=changes_at, speed=reading.speed, trouble=_trouble(reading.market, status),
-    )  # fmt: skip
+        market=reading.market,
+        title=title,
+        warning=f"{_honesty(status)} {warning}".strip(),
+        now=reading.now,
+        is_open=session is not None,
+        changes_at=changes_at,
+        speed=reading.speed,
+        trouble=_trouble(reading.market, status),
+    )
 
 
 def _honesty(status: feed_state.FeedState | None) -> str:

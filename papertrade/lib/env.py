@@ -179,9 +179,12 @@ def database(url: str) -> tuple[dict[str, str], dict[str, str]]:
     if unknown := sorted(parameters.keys() - set(DATABASE_PARAMETERS)):
         raise BadSetting(f"DATABASE_URL has {', '.join(unknown)}; it may have {', '.join(DATABASE_PARAMETERS)}.")
     place = {
-        "NAME": unquote(parts.path.strip("/")), "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""), "HOST": parts.hostname or "", "PORT": str(port or ""),
-    }  # fmt: skip
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(port or ""),
+    }
     return place, parameters
 
 

@@ -30,8 +30,15 @@ def backup(*, path: Path) -> Progress:
     Yields what is done, line by line. Raises DumpError.
     """
     with private_part(path) as unfinished:
-        yield from _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--verbose",
-                        f"--file={unfinished}", f"--dbname={_place()}")  # fmt: skip
+        yield from _run(
+            "pg_dump",
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            "--verbose",
+            f"--file={unfinished}",
+            f"--dbname={_place()}",
+        )
 
 
 def restore(*, path: Path) -> Progress:
@@ -44,9 +51,17 @@ def restore(*, path: Path) -> Progress:
         )
     connection.close_pool()  # pg_restore replaces the tables, and waits for whoever reads them
     yield from _run(
-        "pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction",
-        "--exit-on-error", "--verbose", f"--dbname={_place()}", str(path),
-    )  # fmt: skip
+        "pg_restore",
+        "--clean",
+        "--if-exists",
+        "--no-owner",
+        "--no-privileges",
+        "--single-transaction",
+        "--exit-on-error",
+        "--verbose",
+        f"--dbname={_place()}",
+        str(path),
+    )
 
 
 def _place() -> str:
@@ -63,9 +78,14 @@ def _run(program: str, *arguments: str) -> Progress:
     known = {"PGPASSWORD": password} if password else {}
     last = ""
     with subprocess.Popen(
-        [_program(program), *arguments], env={**os.environ, **known}, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
+        [_program(program), *arguments],
+        env={**os.environ, **known},
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
         for line in process.stdout or ():
             last = line.strip()
             yield last

@@ -48,8 +48,10 @@ def feed_is_alive() -> bool:
 
 
 CHECKS: dict[str, Callable[[], bool]] = {
-    "database": database_answers, "valkey": valkey_answers, "feed": feed_is_alive,
-}  # fmt: skip
+    "database": database_answers,
+    "valkey": valkey_answers,
+    "feed": feed_is_alive,
+}
 
 
 def well(check: Callable[[], bool]) -> bool:

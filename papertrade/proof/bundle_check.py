@@ -121,9 +121,7 @@ def ledger(bundle: Bundle) -> Iterator[str]:
             sums[book, account] += Decimal(debit) - Decimal(credit)
     for book in bundle.rows("books"):
         told = (book["ledger_seq"], book["ledger_head"], Decimal(book["cash"]), Decimal(book["realized_pl"]))
-        found = (
-            counts[book["id"]], heads[book["id"]], sums[book["id"], "cash"], -sums[book["id"], "realized_pl"]
-        )  # fmt: skip
+        found = (counts[book["id"]], heads[book["id"]], sums[book["id"], "cash"], -sums[book["id"], "realized_pl"])
         if told != found:
             yield f"book {book['id']}: says {told}, its ledger {found} (transactions, head, cash, realized P/L)"
 
@@ -143,9 +141,16 @@ def _rounds_to_nothing(row: dict[str, Any]) -> bool:
 
 def _chain_hash(row: dict[str, Any], quote: list[str], frame: list[str]) -> str:
     canonical = [
-        row["sequence"], row["kind"], row["at"], row["order_number"], row["symbol"], row["qty"], row["price"],
-        row["entries"], quote,
-    ]  # fmt: skip
+        row["sequence"],
+        row["kind"],
+        row["at"],
+        row["order_number"],
+        row["symbol"],
+        row["qty"],
+        row["price"],
+        row["entries"],
+        quote,
+    ]
     if row.get("form", 1) > 1:
         canonical += [row["description"], frame if row["kind"] == "opening" else None]
     return hashlib.sha256(
@@ -242,19 +247,32 @@ def runs(bundle: Bundle) -> Iterator[str]:
         capital = sum((Decimal(credit) for account, _, credit in opening["entries"] if account == "capital"), Decimal())
         event = begun.get(book["id"], {"reason": None})
         told = [number, number, capital, opening["at"], event["reason"], book["closed_at"], run["account"]]
-        says = [run["number"], book["generation_number"], Decimal(run["initial_cash"]), run["opened_at"], run["reason"],
-                run["closed_at"], book["account"]]  # fmt: skip
+        says = [
+            run["number"],
+            book["generation_number"],
+            Decimal(run["initial_cash"]),
+            run["opened_at"],
+            run["reason"],
+            run["closed_at"],
+            book["account"],
+        ]
         if told != says:
             yield f"generation {run['number']}: says {says}, its book, opening and event {told}"
         if run["closed_at"]:
             summary, equity = run["summary"] or {}, Decimal(book["cash"]) + worth[book["id"]]
             peak = max(Decimal(book["peak_equity"]), equity)
             came_to = {
-                "equity": equity, "cash": book["cash"], "market_value": worth[book["id"]], "initial_cash": capital,
-                "realized_pl": book["realized_pl"], "drawdown": _rounded((peak - equity) / peak, RATIO),
-                "closed_trades": book["closed_trades"], "winning_trades": book["winning_trades"], "held_cash": 0,
+                "equity": equity,
+                "cash": book["cash"],
+                "market_value": worth[book["id"]],
+                "initial_cash": capital,
+                "realized_pl": book["realized_pl"],
+                "drawdown": _rounded((peak - equity) / peak, RATIO),
+                "closed_trades": book["closed_trades"],
+                "winning_trades": book["winning_trades"],
+                "held_cash": 0,
                 "max_drawdown": book["max_drawdown"],
-            }  # fmt: skip
+            }
             for name, value in came_to.items():
                 if Decimal(str(summary.get(name, "NaN"))) != Decimal(str(value)):
                     yield f"generation {run['number']}: its summary says {name} {summary.get(name)}, its book {value}"
@@ -322,17 +340,24 @@ def _of_events(order: dict[str, Any], first: dict[str, Any], last: dict[str, Any
     option = order["symbol"].startswith("O:")
     canceled = ended == "canceled"
     return {
-        "symbol": last["symbol"], "asset_class": "us_option" if option else "us_equity",
-        "multiplier": 100 if option else 1, "quote": first["quote"], "submitted_at": first["at"],
-        "accepted_at": first["at"] if first["type"] == "order_submitted" else None, "updated_at": at,
-        "no_fill_reason": reason if waits else "", "no_fill_at": at if waits else None,
-        "filled_at": at if ended == "filled" else None, "canceled_at": at if canceled else None,
-        "rejected_at": at if ended == "rejected" else None, "replaced_at": at if ended == "replaced" else None,
+        "symbol": last["symbol"],
+        "asset_class": "us_option" if option else "us_equity",
+        "multiplier": 100 if option else 1,
+        "quote": first["quote"],
+        "submitted_at": first["at"],
+        "accepted_at": first["at"] if first["type"] == "order_submitted" else None,
+        "updated_at": at,
+        "no_fill_reason": reason if waits else "",
+        "no_fill_at": at if waits else None,
+        "filled_at": at if ended == "filled" else None,
+        "canceled_at": at if canceled else None,
+        "rejected_at": at if ended == "rejected" else None,
+        "replaced_at": at if ended == "replaced" else None,
         "expired_at": order["expires_at"] if ended == "expired" else None,
         "rejected_reason": reason if ended == "rejected" else "",
         # An operator's note stands in the event in place of the reason.
         "cancel_reason": "" if not canceled else reason if reason in REASONS else "requested",
-    }  # fmt: skip
+    }
 
 
 def _held(order: dict[str, Any], fills: list[dict[str, Any]], quote: list[str] | None) -> Iterator[str]:

@@ -123,10 +123,14 @@ def of_books(heads: Sequence[Head]) -> list[dict[str, Any]]:
         for book, month, rows, whole, thinned in cursor.execute(_SNAPSHOTS, bounds).fetchall():
             months.setdefault(book, {})[month] = [rows, whole.hex(), thinned.hex()]
     return [
-        {"events": events.get(book, ""), "ledger": ledger.get(book, ""), "frame": frames.get(book, ""),
-         "snapshots": months.get(book, {})}
+        {
+            "events": events.get(book, ""),
+            "ledger": ledger.get(book, ""),
+            "frame": frames.get(book, ""),
+            "snapshots": months.get(book, {}),
+        }
         for book in bounds["book"]
-    ]  # fmt: skip
+    ]
 
 
 def of_keys(key_ids: Iterable[str] | None = None) -> dict[str, tuple[str, str | None]]:

@@ -39,9 +39,13 @@ class Charts:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "figures": self.figures, "timeframe": self.timeframe, "notes": self.notes, "points": self.points,
-            "marks": self.marks, "last": self.last,
-        }  # fmt: skip
+            "figures": self.figures,
+            "timeframe": self.timeframe,
+            "notes": self.notes,
+            "points": self.points,
+            "marks": self.marks,
+            "last": self.last,
+        }
 
 
 def account_charts(

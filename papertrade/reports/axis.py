@@ -37,18 +37,16 @@ class TradingAxis:
     def ticks(self, zone: tzinfo, *, most: int, this_year: int) -> list[Tick]:
         """At most so many, each where a minute, a day or a month begins, labelled in that zone."""
         sessions = [
-            session for session in self._days.between(self._start.date() - timedelta(days=1), self._end.date())
+            session
+            for session in self._days.between(self._start.date() - timedelta(days=1), self._end.date())
             if session.close > self._start and session.open < self._end
-        ]  # fmt: skip
+        ]
         if len(sessions) <= 1:
             return self._within(zone, most)
         format_day = _day_format(sessions, this_year)
         chosen: Sequence[Session] = sessions
         if len(sessions) > MONTHS_FROM_SESSIONS:
-            chosen = [
-                session for before, session in pairwise(sessions)
-                if before.date.month != session.date.month
-            ]  # fmt: skip
+            chosen = [session for before, session in pairwise(sessions) if before.date.month != session.date.month]
             format_day = _month
         every = ceil(len(chosen) / most)
         return [Tick(self.place(session.open), format_day(session)) for session in chosen[::every]]

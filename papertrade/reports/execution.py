@@ -97,9 +97,10 @@ def _basis_points(cost: Decimal, traded: Decimal) -> float | None:
 def _costs(book: Book) -> tuple[Decimal, Decimal, Decimal]:
     """What was traded, and what it cost against the mid at the fill and at submission; USD, fills with both quotes only."""
     sent = dict(
-        AccountEvent.objects.filter(book=book, type=EventType.ORDER_SUBMITTED, quote__isnull=False)
-        .values_list("order_id", "quote_id")
-    )  # fmt: skip
+        AccountEvent.objects.filter(book=book, type=EventType.ORDER_SUBMITTED, quote__isnull=False).values_list(
+            "order_id", "quote_id"
+        )
+    )
     mids = _mids_of(set(sent.values()))
     traded = half_spread = shortfall = ZERO_MONEY
     rows = Fill.objects.filter(book=book).values_list(

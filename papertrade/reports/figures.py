@@ -109,11 +109,16 @@ def price_chart(mid: Line, marks: Sequence[Mark], limits: Iterable[tuple[str, De
     figure = _figure([_line(mid, frame), *_marked_on(marks, mid.points, frame)], frame)
     figure["layout"]["shapes"] = [
         {
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": float(price), "y1": float(price),
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": float(price),
+            "y1": float(price),
             "line": {"color": f"token:{'up' if side == 'buy' else 'down'}", "width": 1.2, "dash": "dot"},
         }
         for side, price in limits
-    ]  # fmt: skip
+    ]
     return figure
 
 
@@ -129,10 +134,14 @@ def _trace(
     name: str, places: Sequence[float], values: Sequence[float], token: str, *, steps: bool = False
 ) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines" if len(places) > 1 else "markers", "name": name, "hoverinfo": "none",
-        "x": places, "y": [round(value, 6) for value in values],
+        "type": "scatter",
+        "mode": "lines" if len(places) > 1 else "markers",
+        "name": name,
+        "hoverinfo": "none",
+        "x": places,
+        "y": [round(value, 6) for value in values],
         "line": {"color": f"token:{token}", "width": LINE_WIDTH, "shape": "hv" if steps else "linear"},
-    }  # fmt: skip
+    }
 
 
 def _marked(marks: Sequence[Mark], points: Sequence[HistoryPoint], frame: Frame) -> list[dict[str, Any]]:
@@ -172,8 +181,11 @@ def _figure(traces: list[dict[str, Any]], frame: Frame, *, suffix: str = "") -> 
         for name, most in (("wide", TICKS_WIDE), ("narrow", TICKS_NARROW))
     }
     common: Mapping[str, Any] = {
-        "gridcolor": "token:grid", "linecolor": "token:grid", "zerolinecolor": "token:line-strong", "fixedrange": True,
-    }  # fmt: skip
+        "gridcolor": "token:grid",
+        "linecolor": "token:grid",
+        "zerolinecolor": "token:line-strong",
+        "fixedrange": True,
+    }
     layout = {
         "margin": {"l": 8, "r": 14, "t": 10, "b": 26},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "showlegend": False, "hovermode": "x",

@@ -107,9 +107,12 @@ class Stack:
             self.watches = [Watch(server, time.monotonic()) for server in servers]
             say("stack", f"{' and '.join(server.name for server in servers) or 'no server'} started here")
             yield {
-                **os.environ, **urls, "PAPERTRADE_VAR": str(self.var), "PYTHONUNBUFFERED": "1",
+                **os.environ,
+                **urls,
+                "PAPERTRADE_VAR": str(self.var),
+                "PYTHONUNBUFFERED": "1",
                 "DJANGO_SETTINGS_MODULE": "papertrade.settings",
-            }  # fmt: skip
+            }
 
     def _refuse_taken_port(self) -> None:
         with socket.socket() as probe:
@@ -164,11 +167,19 @@ class Stack:
             "web": [*python, "papertrade.web"],
             "feed": [sys.executable, "manage.py", "run_feed"],
             "worker": [
-                *celery, "worker", "--concurrency", str(self.workers), "--loglevel", "warning", "--without-gossip",
-                "--without-mingle", "--pool", "prefork",
+                *celery,
+                "worker",
+                "--concurrency",
+                str(self.workers),
+                "--loglevel",
+                "warning",
+                "--without-gossip",
+                "--without-mingle",
+                "--pool",
+                "prefork",
             ],
             "beat": [*celery, "beat", "--loglevel", "warning", "--schedule", str(self.var / "beat"), "--pidfile="],
-        }  # fmt: skip
+        }
 
     def _look(self) -> None:
         for watch in self.watches:

@@ -11,9 +11,12 @@ class Sources:
 
     def __init__(self, project: Path) -> None:
         self._folders = [
-            path for path in project.iterdir()
-            if path.is_dir() and path.name not in SKIPPED and ((path / "__init__.py").exists() or path.name == "templates")
-        ]  # fmt: skip
+            path
+            for path in project.iterdir()
+            if path.is_dir()
+            and path.name not in SKIPPED
+            and ((path / "__init__.py").exists() or path.name == "templates")
+        ]
         self._seen = self._times()
 
     def changed(self) -> list[Path]:

@@ -55,10 +55,18 @@ class Child:
         """Start it; what it had started before and left behind ends first, so that no port or lock stays held."""
         self.kill()
         self._process = subprocess.Popen(
-            self._command, env=self._environment, cwd=self._folder, text=True, errors="replace", bufsize=1,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            self._command,
+            env=self._environment,
+            cwd=self._folder,
+            text=True,
+            errors="replace",
+            bufsize=1,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             preexec_fn=die_with_parent(signal.SIGTERM),
-        )  # fmt: skip
+        )
         self._relay = threading.Thread(target=self._show_lines, args=(self._process,), daemon=True)
         self._relay.start()
 

@@ -43,11 +43,17 @@ OF_OPTIONS = ("trades", "quotes")
 SYNTAX, NOT_AUTHENTICATED, FAILED, ALREADY, LATE = 400, 401, 402, 403, 404
 SYMBOL_LIMIT, CONNECTION_LIMIT, SLOW, SCOPE, INVALID = 405, 406, 407, 411, 410
 TEXTS = {
-    SYNTAX: "invalid syntax", NOT_AUTHENTICATED: "not authenticated", FAILED: "auth failed",
-    ALREADY: "already authenticated", LATE: "auth timeout", SYMBOL_LIMIT: "symbol limit exceeded",
-    CONNECTION_LIMIT: "connection limit exceeded", SLOW: "slow client", SCOPE: "insufficient scope",
+    SYNTAX: "invalid syntax",
+    NOT_AUTHENTICATED: "not authenticated",
+    FAILED: "auth failed",
+    ALREADY: "already authenticated",
+    LATE: "auth timeout",
+    SYMBOL_LIMIT: "symbol limit exceeded",
+    CONNECTION_LIMIT: "connection limit exceeded",
+    SLOW: "slow client",
+    SCOPE: "insufficient scope",
     INVALID: "invalid subscribe action for this feed",
-}  # fmt: skip
+}
 
 
 def takes(scope: Scope) -> bool:
@@ -236,11 +242,17 @@ def quote_message(symbol: str, quote: Quote) -> dict[str, Any]:
     """A side that is absent has price and size 0, as Alpaca writes it."""
     conditions: Any = "A" if is_option(symbol) else ["R"]
     found = {
-        "T": "q", "S": symbol_text(symbol),
-        "bx": "", "bp": float(quote.bid or 0), "bs": int(quote.bid_size or 0),
-        "ax": "", "ap": float(quote.ask or 0), "as": int(quote.ask_size or 0),
-        "c": conditions, "t": quote.quoted_at,
-    }  # fmt: skip
+        "T": "q",
+        "S": symbol_text(symbol),
+        "bx": "",
+        "bp": float(quote.bid or 0),
+        "bs": int(quote.bid_size or 0),
+        "ax": "",
+        "ap": float(quote.ask or 0),
+        "as": int(quote.ask_size or 0),
+        "c": conditions,
+        "t": quote.quoted_at,
+    }
     return found if is_option(symbol) else {**found, "z": TAPE}
 
 
@@ -257,9 +269,17 @@ def trade_message(symbol: str, quote: Quote) -> dict[str, Any] | None:
 def bar_message(symbol: str, bar: MinuteBar) -> dict[str, Any]:
     """A minute of middles; `n` counts quotes, and nothing was traded."""
     return {
-        "T": "b", "S": symbol_text(symbol), "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close,
-        "v": 0, "n": bar.quotes, "vw": round(bar.total / bar.quotes, 6), "t": bar.begins,
-    }  # fmt: skip
+        "T": "b",
+        "S": symbol_text(symbol),
+        "o": bar.open,
+        "h": bar.high,
+        "l": bar.low,
+        "c": bar.close,
+        "v": 0,
+        "n": bar.quotes,
+        "vw": round(bar.total / bar.quotes, 6),
+        "t": bar.begins,
+    }
 
 
 MAKERS: dict[str, Callable[[str, Any], dict[str, Any] | None]] = {

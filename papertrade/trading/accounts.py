@@ -126,9 +126,14 @@ def reset_account(
         at = book.advance_to(clock.read().now)
         _close(cursor, account, book, CancelReason.RESET, None)
         following = accounts.open_generation(
-            account=account, number=generation.number + 1, initial_cash=cash, policy=frozen,
-            feed=current_market().feed.name, at=at, reason=why,
-        )  # fmt: skip
+            account=account,
+            number=generation.number + 1,
+            initial_cash=cash,
+            policy=frozen,
+            feed=current_market().feed.name,
+            at=at,
+            reason=why,
+        )
         open_book(cursor, generation=following, at=at, event=EventType.ACCOUNT_RESET, reason=why, previous=book)
         accounts.mark_reset(account=account, at=at)
     return Reset(account)

@@ -29,9 +29,10 @@ class Worker:
         """Start it, for the first time or again."""
         descriptor = self._listening.fileno()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "papertrade.web.worker", str(descriptor)], pass_fds=[descriptor],
+            [sys.executable, "-m", "papertrade.web.worker", str(descriptor)],
+            pass_fds=[descriptor],
             preexec_fn=die_with_parent(signal.SIGTERM),
-        )  # fmt: skip
+        )
 
     def status(self) -> int | None:
         """Its exit status, None while it runs or was never started."""

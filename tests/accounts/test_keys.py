@@ -31,10 +31,15 @@ def test_nothing_that_is_kept_lets_anybody_in() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda token: "", lambda token: token[:-1], lambda token: token + "x", lambda token: token.upper(),
-        lambda token: token.removeprefix("cm_"), lambda token: f"cm_{'0' * 12}{token[15:]}", lambda token: f"{token}é",
+        lambda token: "",
+        lambda token: token[:-1],
+        lambda token: token + "x",
+        lambda token: token.upper(),
+        lambda token: token.removeprefix("cm_"),
+        lambda token: f"cm_{'0' * 12}{token[15:]}",
+        lambda token: f"{token}é",
     ],
-)  # fmt: skip
+)
 def test_another_token_authenticates_nobody(broken: object) -> None:
     assert authenticate_key(broken(TokenFactory())) is None
 

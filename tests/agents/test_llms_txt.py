@@ -38,9 +38,12 @@ class Page:
 
     def allows(self, method: str, path: str) -> bool:
         return any(
-            method == known and re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]+", re.escape(address).replace(r"\{", "{").replace(r"\}", "}")), path)
+            method == known
+            and re.fullmatch(
+                re.sub(r"\{[a-z_]+\}", "[^/]+", re.escape(address).replace(r"\{", "{").replace(r"\}", "}")), path
+            )
             for known, address in self.calls
-        )  # fmt: skip
+        )
 
     def contract(self) -> str:
         found = re.search(r"such as (O:\w+), which trades now", self.text)
@@ -106,15 +109,20 @@ def test_it_is_enough_to_trade_stocks_and_options(agent: Agent) -> None:
     assert agent.call("GET", "/v1/tickers/search/", query="apple")["results"][0]["symbol"] == "AAPL"
     (quote,) = agent.call("GET", "/v1/market/quotes/", symbols="SPY")["results"]
     expiry = agent.call("GET", "/v1/tickers/expirations/SPY/")["results"][3]
-    chain = agent.call(
-        "GET", "/v1/options/chain/SPY/", contract_type="call", expiration_date=expiry, limit="250"
-    )["results"]  # fmt: skip
+    chain = agent.call("GET", "/v1/options/chain/SPY/", contract_type="call", expiration_date=expiry, limit="250")[
+        "results"
+    ]
     nearest = min(chain, key=lambda item: abs(item["details"]["strike_price"] - float(quote["ask"])))
     contract = nearest["details"]["ticker"]
     option = {
-        "symbol": contract, "qty": "1", "side": "buy", "type": "limit", "time_in_force": "day",
-        "limit_price": f"{nearest['last_quote']['ask'] + 1:.2f}", "position_intent": "buy_to_open",
-    }  # fmt: skip
+        "symbol": contract,
+        "qty": "1",
+        "side": "buy",
+        "type": "limit",
+        "time_in_force": "day",
+        "limit_price": f"{nearest['last_quote']['ask'] + 1:.2f}",
+        "position_intent": "buy_to_open",
+    }
     preview = agent.call("POST", f"{here}/orders/preview/", option)
     assert preview["admitted"] and Decimal(preview["would_fill_qty"]) > 0
     bought = agent.call("POST", f"{here}/orders/", {**option, "client_order_id": "agent-2"})

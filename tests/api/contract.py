@@ -77,10 +77,16 @@ SUMMARY = {
 }  # fmt: skip
 
 EVIDENCE = {
-    "bid": nullable(price), "ask": nullable(price), "bid_size": nullable(qty), "ask_size": nullable(qty),
-    "quoted_at": instant, "age_ms": count, "spread": nullable(number), "feed": string,
+    "bid": nullable(price),
+    "ask": nullable(price),
+    "bid_size": nullable(qty),
+    "ask_size": nullable(qty),
+    "quoted_at": instant,
+    "age_ms": count,
+    "spread": nullable(number),
+    "feed": string,
     "policy_hash": text(r"[0-9a-f]{64}"),
-}  # fmt: skip
+}
 
 
 def evidence(value: Any) -> bool:
@@ -115,28 +121,49 @@ FILL = {
 }  # fmt: skip
 
 SNAPSHOT = {
-    "timestamp": instant, "equity": money, "cash": money, "market_value": money, "realized_pl": money,
-    "unrealized_pl": money, "drawdown": ratio,
-}  # fmt: skip
+    "timestamp": instant,
+    "equity": money,
+    "cash": money,
+    "market_value": money,
+    "realized_pl": money,
+    "unrealized_pl": money,
+    "drawdown": ratio,
+}
 
 CLOCK = {
-    "timestamp": instant, "is_open": switch, "next_open": instant, "next_close": instant,
-    "market": one_of("simulated", "recorded", "live"), "speed": lambda value: value is not None,
+    "timestamp": instant,
+    "is_open": switch,
+    "next_open": instant,
+    "next_close": instant,
+    "market": one_of("simulated", "recorded", "live"),
+    "speed": lambda value: value is not None,
     "feed": nullable(obj),
-}  # fmt: skip
+}
 
 SESSION = {"date": day, "open": instant, "close": instant}
 
 QUOTE = {
-    "symbol": string, "bid": nullable(price), "ask": nullable(price), "bid_size": nullable(qty), "ask_size": nullable(qty),
-    "quoted_at": nullable(instant), "age_ms": lambda value: True, "quality": string, "feed": string,
+    "symbol": string,
+    "bid": nullable(price),
+    "ask": nullable(price),
+    "bid_size": nullable(qty),
+    "ask_size": nullable(qty),
+    "quoted_at": nullable(instant),
+    "age_ms": lambda value: True,
+    "quality": string,
+    "feed": string,
     "grade": one_of(*map(str, Grade)),
-}  # fmt: skip
+}
 
 GENERATION = {
-    "number": count, "policy": obj, "initial_cash": money, "opened_at": instant, "closed_at": nullable(instant),
-    "reason": string, "summary": obj,
-}  # fmt: skip
+    "number": count,
+    "policy": obj,
+    "initial_cash": money,
+    "opened_at": instant,
+    "closed_at": nullable(instant),
+    "reason": string,
+    "summary": obj,
+}
 
 ENTRY = {"account": string, "debit": money, "credit": money}
 

@@ -11,9 +11,12 @@ from tests.factories import TokenFactory
 
 pytestmark = pytest.mark.usefixtures("open_market")
 RATE_HEADERS = [
-    "X-RateLimit-Plan", "X-RateLimit-Limit-Minute", "X-RateLimit-Remaining-Minute", "X-RateLimit-Limit-Day",
+    "X-RateLimit-Plan",
+    "X-RateLimit-Limit-Minute",
+    "X-RateLimit-Remaining-Minute",
+    "X-RateLimit-Limit-Day",
     "X-RateLimit-Remaining-Day",
-]  # fmt: skip
+]
 
 
 class TestHeaders:

@@ -60,9 +60,17 @@ VALUES = {
 
 # What is text may be any printable text, and what is a switch may be true; of anything else no value above is one.
 PRINTABLE = {
-    "NaN as text", "1e400 as text", "1e999999999 as text", "-0 as text", "full-width digits", "Arabic digits", "hex",
-    "underscores", "SQL", "HTML",
-}  # fmt: skip
+    "NaN as text",
+    "1e400 as text",
+    "1e999999999 as text",
+    "-0 as text",
+    "full-width digits",
+    "Arabic digits",
+    "hex",
+    "underscores",
+    "SQL",
+    "HTML",
+}
 TAKES = {
     "name": PRINTABLE,
     "client_order_id": PRINTABLE,
@@ -83,8 +91,12 @@ ORDER_FIELDS = [
 ]  # fmt: skip
 RESET = {"confirm": True}
 POLICY_FIELDS = [
-    "stock_quote_max_age_seconds", "option_quote_max_age_seconds", "option_max_spread_ratio", "option_spread_floor", "size_cap",
-]  # fmt: skip
+    "stock_quote_max_age_seconds",
+    "option_quote_max_age_seconds",
+    "option_max_spread_ratio",
+    "option_spread_floor",
+    "size_cap",
+]
 ADVANCE, QUOTES = "/v1/market/clock/advance/", "/v1/market/quotes/"
 
 BODIES: list[tuple[str, str, dict[str, Any], str]] = [
@@ -188,8 +200,15 @@ WHOLE = {
     "single quotes": b"{'qty': '1'}",
     "trailing comma": b'{"qty": "1",}',
 }
-WRITES = [("POST", PAPER), ("PATCH", "{id}/"), ("POST", "{id}/reset/"), ("POST", "{id}/orders/"),
-          ("POST", "{id}/orders/preview/"), ("POST", ADVANCE), ("POST", QUOTES)]  # fmt: skip
+WRITES = [
+    ("POST", PAPER),
+    ("PATCH", "{id}/"),
+    ("POST", "{id}/reset/"),
+    ("POST", "{id}/orders/"),
+    ("POST", "{id}/orders/preview/"),
+    ("POST", ADVANCE),
+    ("POST", QUOTES),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)

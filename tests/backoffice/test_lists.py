@@ -20,10 +20,18 @@ from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 
 LISTS = [
-    "accounts_user", "accounts_paperaccount", "accounts_generation", "accounts_apikey", "orders_order", "orders_fill",
-    "portfolio_accountevent", "portfolio_position", "portfolio_ledgertransaction", "portfolio_equitysnapshot",
+    "accounts_user",
+    "accounts_paperaccount",
+    "accounts_generation",
+    "accounts_apikey",
+    "orders_order",
+    "orders_fill",
+    "portfolio_accountevent",
+    "portfolio_position",
+    "portfolio_ledgertransaction",
+    "portfolio_equitysnapshot",
     "marketdata_quoterecord",
-]  # fmt: skip
+]
 
 
 BY_ACCOUNT = [name for name in LISTS if name.startswith(("orders", "portfolio"))]
@@ -233,6 +241,8 @@ def test_keys_by_state(auditor: Client, trader: Any) -> None:
     TokenFactory(user=trader, name="old")
     old = ApiKey.objects.get(name="old")
     revoke_key(user=trader, key_id=old.pk)
-    names = {state: [key.name for key in listed(auditor, "accounts_apikey", has_revoked_at=state).result_list]
-             for state in ("yes", "no")}  # fmt: skip
+    names = {
+        state: [key.name for key in listed(auditor, "accounts_apikey", has_revoked_at=state).result_list]
+        for state in ("yes", "no")
+    }
     assert names == {"yes": ["old"], "no": ["live"]}

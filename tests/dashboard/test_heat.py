@@ -11,8 +11,10 @@ def test_months_by_year_the_latest_first() -> None:
     found = years([("2025-12", 0.04), ("2026-01", -0.02), ("2026-02", 0.10)])
     assert [year.year for year in found] == [2026, 2025]
     assert [(cell.label, cell.share, cell.level) for cell in found[0].months[:3]] == [
-        ("Jan", -0.02, -1), ("Feb", 0.10, 4), ("Mar", None, 0),
-    ]  # fmt: skip
+        ("Jan", -0.02, -1),
+        ("Feb", 0.10, 4),
+        ("Mar", None, 0),
+    ]
     assert round(found[0].whole.share, 6) == 0.078
     assert years([]) == []
 

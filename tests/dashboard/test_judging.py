@@ -19,9 +19,15 @@ from tests.market_kit import MarketKit
 pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 FIGURES = (
-    "total_return", "max_drawdown", "exposure", "turnover", "share_of_days_up", "trades.win_rate", "trades.profit_factor",
+    "total_return",
+    "max_drawdown",
+    "exposure",
+    "turnover",
+    "share_of_days_up",
+    "trades.win_rate",
+    "trades.profit_factor",
     "trades.expectancy",
-)  # fmt: skip
+)
 
 
 @pytest.fixture

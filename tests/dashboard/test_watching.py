@@ -27,9 +27,11 @@ def desk_of(user: Any) -> Desk:
 def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKit) -> None:
     """An option's settlement stands in the activity, in the fills and in the trades, and what the bot did last is said."""
     open_market.play(
-        f"{FRIDAY}14:00:00 IBM 104.00 104.10", f"{FRIDAY}14:00:00 {CALL} 4.00 4.20 20 10",
-        f"{FRIDAY}19:59:00 IBM 105.00 105.10", start=f"{FRIDAY}14:00:00",
-    )  # fmt: skip
+        f"{FRIDAY}14:00:00 IBM 104.00 104.10",
+        f"{FRIDAY}14:00:00 {CALL} 4.00 4.20 20 10",
+        f"{FRIDAY}19:59:00 IBM 105.00 105.10",
+        start=f"{FRIDAY}14:00:00",
+    )
     desk = desk_of(user)
     desk.buy("1", symbol=CALL)
     open_market.advance(at(f"{FRIDAY}20:00:00") + timedelta(minutes=1))

@@ -94,9 +94,15 @@ class World:
 
 @asynccontextmanager
 async def serving(
-    module: ModuleType, *symbols: str, fake: FakeProvider | None = None, in_session: bool = True, speed: float = SPEED,
-    network_speed: float = 1.0, wants: Sequence[Want] | None = None, **options: Any,
-) -> AsyncIterator[World]:  # fmt: skip
+    module: ModuleType,
+    *symbols: str,
+    fake: FakeProvider | None = None,
+    in_session: bool = True,
+    speed: float = SPEED,
+    network_speed: float = 1.0,
+    wants: Sequence[Want] | None = None,
+    **options: Any,
+) -> AsyncIterator[World]:
     """Our provider against a fake one, wanting these symbols."""
     async with fake or FakeProvider() as fake:
         notes, pace = Notes(in_session=in_session), Pace(speed, network_speed=network_speed)

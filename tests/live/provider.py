@@ -66,17 +66,26 @@ class Quoted:
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "bid": self.bid or 0, "ask": self.ask or 0, "bid_size": self.bid_size, "ask_size": self.ask_size,
-            "last_updated": self.nanoseconds, "timeframe": "REAL-TIME",
-        }  # fmt: skip
+            "bid": self.bid or 0,
+            "ask": self.ask or 0,
+            "bid_size": self.bid_size,
+            "ask_size": self.ask_size,
+            "last_updated": self.nanoseconds,
+            "timeframe": "REAL-TIME",
+        }
 
     def tradier(self) -> dict[str, Any]:
         name = self.occ if self.symbol.startswith("O:") else self.symbol.replace(".", "/")
         at = self.nanoseconds // 10**6
         return {
-            "symbol": name, "bid": self.bid or 0, "ask": self.ask or 0, "bidsize": self.bid_size, "asksize": self.ask_size,
-            "bid_date": at, "ask_date": at,
-        }  # fmt: skip
+            "symbol": name,
+            "bid": self.bid or 0,
+            "ask": self.ask or 0,
+            "bidsize": self.bid_size,
+            "asksize": self.ask_size,
+            "bid_date": at,
+            "ask_date": at,
+        }
 
 
 class Peer:

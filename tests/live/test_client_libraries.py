@@ -65,8 +65,12 @@ def test_alpaca_stream(provider: ThreadedProvider, client: Any, path: str, quote
     provider.quote(quote)  # it looks whether it was stopped when something comes
     thread.join(SECONDS)
     assert (found.symbol, found.bid_price, found.ask_price, found.bid_size, found.ask_size) == (
-        quote.occ, quote.bid, quote.ask, quote.bid_size, quote.ask_size,
-    )  # fmt: skip
+        quote.occ,
+        quote.bid,
+        quote.ask,
+        quote.bid_size,
+        quote.ask_size,
+    )
     assert found.timestamp == AT
 
 
@@ -98,8 +102,12 @@ def test_massive_stream(provider: ThreadedProvider, market: str, quote: Quoted) 
     thread.join(SECONDS)
     loop.close()
     assert (found.symbol, found.bid_price, found.ask_price, found.bid_size, found.ask_size) == (
-        quote.symbol, quote.bid, quote.ask, quote.bid_size, quote.ask_size,
-    )  # fmt: skip
+        quote.symbol,
+        quote.bid,
+        quote.ask,
+        quote.bid_size,
+        quote.ask_size,
+    )
     assert found.timestamp == int(AT.timestamp() * 1000)
 
 

@@ -224,11 +224,15 @@ def test_any_bytes_are_read_or_unreadable(market: Market, frame: str | bytes) ->
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=8)
     | st.sampled_from(["q", "Q", "status", "error", "AAPL", "AAPL261218C00200000", "2026-11-25T15:30:00Z"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
-)  # fmt: skip
+)
 KEYS_OF_MESSAGES = st.sampled_from(
     ["T", "S", "bp", "ap", "bs", "as", "t", "msg", "code", "quotes", "ev", "sym", "q", "status", "message", "error", "results",
      "ticker", "last_quote", "details", "next_url", "snapshots", "latestQuote", "next_page_token", "quote", "symbol", "bid",
@@ -352,12 +356,14 @@ def snapshot(**last: Any) -> dict[str, Any]:
 
 
 def test_massive_latest() -> None:
-    answer = {"results": [
-        {"ticker": "AAPL", "type": "stocks", "last_quote": snapshot()},
-        {"ticker": OPTION, "type": "options", "last_quote": snapshot(bid=0)},
-        {"ticker": "NOSUC", "error": "NOT_FOUND", "message": "Ticker not found."},
-        {"ticker": "IBM"},
-    ]}  # fmt: skip
+    answer = {
+        "results": [
+            {"ticker": "AAPL", "type": "stocks", "last_quote": snapshot()},
+            {"ticker": OPTION, "type": "options", "last_quote": snapshot(bid=0)},
+            {"ticker": "NOSUC", "error": "NOT_FOUND", "message": "Ticker not found."},
+            {"ticker": "IBM"},
+        ]
+    }
     latest = MASSIVE["stocks"].rest.read_latest(answer, [])
     assert [(quote.symbol, quote.bid, quote.quoted_at) for quote in latest.quotes] == [
         ("AAPL", Decimal("9.1"), AT),

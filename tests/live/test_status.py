@@ -34,9 +34,17 @@ def live(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 
 def a_line(**other: Any) -> LineReport:
     given = {
-        "name": "stocks", "feed": "alpaca:iex", "grade": "single_venue", "state": "streaming", "reason": "", "symbol_limit": 30,
-        "streamed": 30, "polled": 3, "left_out": [], "left_out_count": 0,
-    }  # fmt: skip
+        "name": "stocks",
+        "feed": "alpaca:iex",
+        "grade": "single_venue",
+        "state": "streaming",
+        "reason": "",
+        "symbol_limit": 30,
+        "streamed": 30,
+        "polled": 3,
+        "left_out": [],
+        "left_out_count": 0,
+    }
     return LineReport(**{**given, **other})
 
 
@@ -190,9 +198,15 @@ def test_clock_status_and_quotes_say_it_too(live: LiveKit, db: None) -> None:
     api = Api(TokenFactory(user=UserFactory()))
     feed = api.get("/v1/market/clock/").json()["feed"]
     assert feed == {
-        "provider": "alpaca", "grades": ["single_venue", "nbbo"], "state": "interrupted", "delay_seconds": 0,
-        "lag_seconds": 0.1, "streamed": 60, "polled": 6, "left_out": 2,
-    }  # fmt: skip
+        "provider": "alpaca",
+        "grades": ["single_venue", "nbbo"],
+        "state": "interrupted",
+        "delay_seconds": 0,
+        "lag_seconds": 0.1,
+        "streamed": 60,
+        "polled": 6,
+        "left_out": 2,
+    }
     assert api.get("/v1/status/").json()["feed"] == feed
     (quote,) = api.get("/v1/market/quotes/?symbols=IBM").json()["results"]
     assert (quote["feed"], quote["grade"]) == ("test:nbbo", "recorded")

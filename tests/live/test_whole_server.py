@@ -60,11 +60,16 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
     delay = timedelta(seconds=seconds_into_the_last_session())
     with in_a_thread() as provider:
         server = Server(
-            new_folder(), PAPERTRADE_MARKET="live", PAPERTRADE_PROVIDER="alpaca", PAPERTRADE_PROVIDER_KEY=KEY,
-            PAPERTRADE_PROVIDER_SECRET=SECRET, PAPERTRADE_PROVIDER_FEEDS="delayed_sip",
-            PAPERTRADE_PROVIDER_URL=provider.fake.http_url, PAPERTRADE_PROVIDER_STREAM_URL=provider.fake.ws_url,
+            new_folder(),
+            PAPERTRADE_MARKET="live",
+            PAPERTRADE_PROVIDER="alpaca",
+            PAPERTRADE_PROVIDER_KEY=KEY,
+            PAPERTRADE_PROVIDER_SECRET=SECRET,
+            PAPERTRADE_PROVIDER_FEEDS="delayed_sip",
+            PAPERTRADE_PROVIDER_URL=provider.fake.http_url,
+            PAPERTRADE_PROVIDER_STREAM_URL=provider.fake.ws_url,
             PAPERTRADE_DELAY_SECONDS=str(int(delay.total_seconds())),
-        )  # fmt: skip
+        )
         try:
             server.wait_for("credentials")
             account = server.call("POST", "/paper/accounts/", {"name": "live"})["account"]["id"]
@@ -94,9 +99,13 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
 @pytest.mark.slow
 def test_settings_that_do_not_go_together_end_the_start_with_a_sentence(new_folder: Callable[[], Path]) -> None:
     server = Server(
-        new_folder(), PAPERTRADE_MARKET="live", PAPERTRADE_PROVIDER="alpaca", PAPERTRADE_PROVIDER_KEY=KEY,
-        PAPERTRADE_PROVIDER_SECRET=SECRET, PAPERTRADE_PROVIDER_FEEDS="delayed_sip",
-    )  # fmt: skip
+        new_folder(),
+        PAPERTRADE_MARKET="live",
+        PAPERTRADE_PROVIDER="alpaca",
+        PAPERTRADE_PROVIDER_KEY=KEY,
+        PAPERTRADE_PROVIDER_SECRET=SECRET,
+        PAPERTRADE_PROVIDER_FEEDS="delayed_sip",
+    )
     assert server.process.wait(60) == 1
     wait_until(
         lambda: any("is 15 minutes late: set PAPERTRADE_DELAY_SECONDS=910" in line for line in server.lines), "it"

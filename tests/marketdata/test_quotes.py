@@ -31,10 +31,16 @@ def quotes(asks: str) -> list[Quote]:
         price = None if ask == "-" else Decimal(ask)
         said.append(
             succeed(
-                said[-1] if said else None, symbol="IBM", bid=Decimal("100"), ask=price, bid_size=Decimal(5), ask_size=None,
-                quoted_at=FIRST + timedelta(seconds=second), feed="test",
+                said[-1] if said else None,
+                symbol="IBM",
+                bid=Decimal("100"),
+                ask=price,
+                bid_size=Decimal(5),
+                ask_size=None,
+                quoted_at=FIRST + timedelta(seconds=second),
+                feed="test",
             )
-        )  # fmt: skip
+        )
     return said
 
 

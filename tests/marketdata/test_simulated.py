@@ -131,9 +131,12 @@ def test_smile_keeps_to_the_bound_that_rules_out_arbitrage() -> None:
 
 
 @given(
-    ticker=st.sampled_from(sorted(TICKERS)), seed=st.integers(1, 50), minutes=st.integers(0, 389),
-    middle=st.floats(0.2, 3.0), right=st.sampled_from(OptionRight),
-)  # fmt: skip
+    ticker=st.sampled_from(sorted(TICKERS)),
+    seed=st.integers(1, 50),
+    minutes=st.integers(0, 389),
+    middle=st.floats(0.2, 3.0),
+    right=st.sampled_from(OptionRight),
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(ticker="SPY", seed=1, minutes=30, middle=1.1, right=OptionRight.PUT)
 def test_nothing_can_be_won_against_the_whole_chain(

@@ -78,9 +78,14 @@ class Reader:
             else ["bash", str(script)]
         )
         process = subprocess.Popen(
-            shell, cwd=self.clone, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            shell,
+            cwd=self.clone,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             said, _ = process.communicate(timeout=ALL_SECONDS)
         except subprocess.TimeoutExpired:
@@ -92,10 +97,12 @@ class Reader:
 
     def _script(self, found: list[Snippet]) -> str:
         parts = [
-            "set -euo pipefail", f"cd '{self.clone}'", "server=",
-            "stop() { [ -z \"$server\" ] || { kill -TERM -- -$server; wait $server || true; }; }",
+            "set -euo pipefail",
+            f"cd '{self.clone}'",
+            "server=",
+            'stop() { [ -z "$server" ] || { kill -TERM -- -$server; wait $server || true; }; }',
             "trap stop EXIT",
-        ]  # fmt: skip
+        ]
         for number, snippet in enumerate(found):
             text = snippet.text.replace(ADDRESS, f"127.0.0.1:{self.port}")
             parts.append(f"echo '{MARK} {snippet}'")

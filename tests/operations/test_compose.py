@@ -34,9 +34,13 @@ DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
 PROGRAMS = {"python", "celery"}
 GIVEN = {
-    "DOMAIN": "paper.example.com", "POSTGRES_PASSWORD": "p", "APP_PASSWORD": "a", "VALKEY_PASSWORD": "v", "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
+    "DOMAIN": "paper.example.com",
+    "POSTGRES_PASSWORD": "p",
+    "APP_PASSWORD": "a",
+    "VALKEY_PASSWORD": "v",
+    "PAPERTRADE_SECRET_KEY": "0123456789" * 6,
     "PAPERTRADE_METRICS_TOKEN": "0123456789" * 3,
-}  # fmt: skip
+}
 
 
 def filled(text: str) -> str:
@@ -129,8 +133,15 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
     broker = os.environ["REDIS_URL"].rsplit("/", 1)[0] + "/15"
     # With two roles, as in the file, where the server is ours.
     app = f"{os.environ.get(APP_URL, empty_database).rsplit('/', 1)[0]}/{empty_database.rsplit('/', 1)[1]}"
-    environment = {**os.environ, **own, "DATABASE_URL": app, "REDIS_URL": broker, "PAPERTRADE_VAR": str(tmp_path), "PAPERTRADE_PORT": str(port),
-                   "DJANGO_SETTINGS_MODULE": "papertrade.settings"}  # fmt: skip
+    environment = {
+        **os.environ,
+        **own,
+        "DATABASE_URL": app,
+        "REDIS_URL": broker,
+        "PAPERTRADE_VAR": str(tmp_path),
+        "PAPERTRADE_PORT": str(port),
+        "DJANGO_SETTINGS_MODULE": "papertrade.settings",
+    }
 
     def start(name: str) -> subprocess.Popen[bytes]:
         command = [

@@ -77,8 +77,10 @@ def test_orders_are_counted_by_outcome_and_reason_when_committed(
     api.buy(account_id)
     api.order(account_id, qty="1000000")
     api.order(account_id, symbol="nonsense")
-    api.post(f"{account_id}/orders/preview/", {"symbol": "IBM", "qty": "1", "side": "buy", "type": "market",
-                                               "time_in_force": "day"})  # fmt: skip
+    api.post(
+        f"{account_id}/orders/preview/",
+        {"symbol": "IBM", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"},
+    )
     after = scrape()
 
     def grown(**labels: str) -> float:
@@ -162,10 +164,8 @@ def test_without_valkey_the_rest_is_there(
 def test_another_process_is_in_the_same_scrape(open_market: MarketKit, scrape: Callable[[], Any]) -> None:
     before = figure(scrape(), "orders_total", status="elsewhere", reason="")
     code = (
-        "import django; django.setup()\n"
-        "from papertrade.lib import metrics\n"
-        "metrics.count_orders([('elsewhere', '')])\n"
-    )  # fmt: skip
+        "import django; django.setup()\nfrom papertrade.lib import metrics\nmetrics.count_orders([('elsewhere', '')])\n"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=metrics.settings.BASE_DIR)
     assert figure(scrape(), "orders_total", status="elsewhere", reason="") == before + 1
 

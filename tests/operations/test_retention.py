@@ -66,8 +66,12 @@ def test_what_fell_into_the_net_goes_into_its_month(desk: Desk) -> None:
     assert places() == {"2013_10": len(before)} and values() == before
     assert retention.rows_outside() == 0 and retention.months_ahead(at=at("20:00:00")) == 3
     assert retention.make_months(at=at("20:00:00")) == 0, "again does nothing"
-    for change in ("UPDATE portfolio_equitysnapshot SET equity = 0", "DELETE FROM portfolio_equitysnapshot",
-                   "UPDATE portfolio_equitysnapshot_2013_10 SET equity = 0", "TRUNCATE portfolio_equitysnapshot"):  # fmt: skip
+    for change in (
+        "UPDATE portfolio_equitysnapshot SET equity = 0",
+        "DELETE FROM portfolio_equitysnapshot",
+        "UPDATE portfolio_equitysnapshot_2013_10 SET equity = 0",
+        "TRUNCATE portfolio_equitysnapshot",
+    ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(change)
 

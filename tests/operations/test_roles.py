@@ -14,17 +14,25 @@ from tests.services_plugin import APP_URL
 from tests.stack.server import PROJECT
 
 APPEND_ONLY = [
-    "marketdata_quoterecord", "orders_fill", "portfolio_accountevent", "portfolio_auditreport", "portfolio_equitysnapshot",
-    "portfolio_ledgerentry", "portfolio_ledgertransaction",
-]  # fmt: skip
+    "marketdata_quoterecord",
+    "orders_fill",
+    "portfolio_accountevent",
+    "portfolio_auditreport",
+    "portfolio_equitysnapshot",
+    "portfolio_ledgerentry",
+    "portfolio_ledgertransaction",
+]
 KEPT = ["orders_order", "portfolio_book"]
 
 
 def prepare(owner: str, app: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", "prepare"], cwd=PROJECT, capture_output=True, text=True,
+        [sys.executable, "manage.py", "prepare"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
         env={**os.environ, "DATABASE_URL": app, "DATABASE_OWNER_URL": owner},
-    )  # fmt: skip
+    )
 
 
 def as_app(database: str) -> str:

@@ -30,9 +30,12 @@ WHAT_STANDS = """
 def manage(database: str, *command: str) -> subprocess.CompletedProcess[str]:
     """A command of this version on that database."""
     return subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=PROJECT, capture_output=True, text=True,
+        [sys.executable, "manage.py", *command],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
         env={**os.environ, "DATABASE_URL": database},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)

@@ -126,9 +126,12 @@ class TestWhatAMarketBuyHolds:
 class TestHoldsAreReleasedOnce:
     def test_by_a_fill_in_parts(self, market_kit: MarketKit, trader: Any) -> None:
         market_kit.play(
-            "14:00:00 IBM 100.00 101.00", "14:00:01 IBM 99.90 100.00 100 30", "14:00:02 IBM 99.00 99.50 100 30",
-            "14:00:03 IBM 99.00 99.60 100 500", start="14:00:00",
-        )  # fmt: skip
+            "14:00:00 IBM 100.00 101.00",
+            "14:00:01 IBM 99.90 100.00 100 30",
+            "14:00:02 IBM 99.00 99.50 100 30",
+            "14:00:03 IBM 99.00 99.60 100 500",
+            start="14:00:00",
+        )
         desk = Desk(trader)
         order = desk.buy("100", limit="100")
         assert desk.book.held_cash == dec("10000")
@@ -187,9 +190,11 @@ class TestRoundingTelescopes:
 
     def test_fills_of_half_a_share(self, market_kit: MarketKit, trader: Any) -> None:
         market_kit.play(
-            "14:00:00 PENNY 0.3000 0.4000", "14:00:01 PENNY 0.3000 0.3333 1 0.5", "14:00:02 PENNY 0.3000 0.3331 1 0.5",
+            "14:00:00 PENNY 0.3000 0.4000",
+            "14:00:01 PENNY 0.3000 0.3333 1 0.5",
+            "14:00:02 PENNY 0.3000 0.3331 1 0.5",
             start="14:00:00",
-        )  # fmt: skip
+        )
         desk = Desk(trader, "1")
         desk.buy("1", limit="0.3333", symbol="PENNY")
         assert desk.book.held_cash == dec("0.3333")
@@ -204,8 +209,11 @@ class TestRoundingTelescopes:
 
     def test_many_small_fills_cost_what_one_would(self, market_kit: MarketKit, trader: Any) -> None:
         # 0.3 x 0.3333 = 0.09999 a fill: rounded one by one ten of them would cost 1.0000, exactly they cost 0.9999.
-        quotes = [f"14:00:{second:02d} PENNY {bid} {ask} 1 0.3" for second in range(1, 21)
-                  for bid, ask in [("0.3000", "0.3333") if second % 2 else ("0.3000", "0.3500")]]  # fmt: skip
+        quotes = [
+            f"14:00:{second:02d} PENNY {bid} {ask} 1 0.3"
+            for second in range(1, 21)
+            for bid, ask in [("0.3000", "0.3333") if second % 2 else ("0.3000", "0.3500")]
+        ]
         market_kit.play("14:00:00 PENNY 0.3000 0.4000", *quotes, start="14:00:00")
         desk = Desk(trader, "1")
         order = desk.buy("3", limit="0.3333", symbol="PENNY")

@@ -306,11 +306,17 @@ class TestRowsThatAskTheMarketOrTheAccount:
     @pytest.mark.parametrize(
         "other",
         [
-            {"qty": "11"}, {"side": "sell"}, {"type": "market", "limit_price": None}, {"time_in_force": "gtc"},
-            {"limit_price": "100.26"}, {"symbol": "AAPL"}, {"extended_hours": True}, {"position_intent": "buy_to_open"},
+            {"qty": "11"},
+            {"side": "sell"},
+            {"type": "market", "limit_price": None},
+            {"time_in_force": "gtc"},
+            {"limit_price": "100.26"},
+            {"symbol": "AAPL"},
+            {"extended_hours": True},
+            {"position_intent": "buy_to_open"},
         ],
         ids=str,
-    )  # fmt: skip
+    )
     def test_client_order_id_used_again_for_another_order(self, other: dict[str, Any]) -> None:
         first = submit(account=self.account, payload=limit(client_order_id="a"))
         refusal = self.refused(Conflict, limit(client_order_id="a", **other))

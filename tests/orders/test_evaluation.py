@@ -158,9 +158,11 @@ class TestWhenAnOrderIsEvaluated:
         """The quote on file is from before the open: stale for good, were it not looked at once more."""
         day = "2024-03-07T"  # opens at 14:30
         desk = play(
-            f"{day}14:29:58Z IBM 99.00 99.01", f"{day}14:30:03Z IBM 100.00 100.10", f"{day}14:30:04Z IBM 100.00 100.11",
+            f"{day}14:29:58Z IBM 99.00 99.01",
+            f"{day}14:30:03Z IBM 100.00 100.10",
+            f"{day}14:30:04Z IBM 100.00 100.11",
             begin=f"{day}14:29:00Z",
-        )  # fmt: skip
+        )
         market_kit.advance(f"{day}14:30:01Z")
         order = desk.buy("10", limit="99.05")
         assert desk.state(order) == ("new", "quote_stale")
@@ -168,14 +170,18 @@ class TestWhenAnOrderIsEvaluated:
         assert desk.state(order) == ("new", "not_marketable")
         evaluated = [event for event in desk.account.events.filter(order_id=order.pk) if event.reason]
         assert [(event.reason, event.at) for event in evaluated] == [
-            ("quote_stale", at(f"{day}14:30:01Z")), ("not_marketable", at(f"{day}14:30:03Z")),
-        ]  # fmt: skip
+            ("quote_stale", at(f"{day}14:30:01Z")),
+            ("not_marketable", at(f"{day}14:30:03Z")),
+        ]
 
     def test_so_it_does_for_an_order_of_the_night(self, play: Any, market_kit: MarketKit) -> None:
         desk = play(
-            "13:29:58 IBM 99.00 99.01", "13:30:02 IBM 100.20 100.10", "13:30:03 IBM - 100.10", "13:30:04 IBM 100.00 100.10",
+            "13:29:58 IBM 99.00 99.01",
+            "13:30:02 IBM 100.20 100.10",
+            "13:30:03 IBM - 100.10",
+            "13:30:04 IBM 100.00 100.10",
             begin="13:00:00",
-        )  # fmt: skip
+        )
         buy, other = desk.buy("10", limit="99.05"), desk.buy("10", limit="99.05", symbol="AAPL")
         market_kit.advance("13:30:00")
         assert desk.state(buy) == ("new", "quote_stale")
@@ -191,8 +197,12 @@ class TestWhenAnOrderIsEvaluated:
         assert desk.state(order) == ("new", "not_marketable")
 
     def test_quotes_between_submission_and_fill_are_each_seen_in_order(self, play: Any, market_kit: MarketKit) -> None:
-        desk = play("14:00:00 IBM 100.00 100.10", "14:00:01 IBM 98.90 99.00 9 3", "14:00:01 IBM 98.80 98.90 9 4",
-                    "14:00:02 IBM 98.70 98.80 9 5")  # fmt: skip
+        desk = play(
+            "14:00:00 IBM 100.00 100.10",
+            "14:00:01 IBM 98.90 99.00 9 3",
+            "14:00:01 IBM 98.80 98.90 9 4",
+            "14:00:02 IBM 98.70 98.80 9 5",
+        )
         order = desk.buy("10", limit="99")
         market_kit.advance("14:01:00")
         assert desk.fills(order) == [("3", "99.00"), ("4", "98.90"), ("3", "98.80")]
@@ -242,8 +252,11 @@ class TestSupplyBelongsToItsPrice:
         assert desk.fills(order) == [("300", "100.10")]
 
     def test_a_size_that_flickers_is_no_new_supply(self, play: Any, market_kit: MarketKit) -> None:
-        desk = play("14:00:00 IBM 100.00 100.10 500 300", "14:00:01 IBM 100.00 100.10 500 100",
-                    "14:00:02 IBM 100.00 100.10 500 300")  # fmt: skip
+        desk = play(
+            "14:00:00 IBM 100.00 100.10 500 300",
+            "14:00:01 IBM 100.00 100.10 500 100",
+            "14:00:02 IBM 100.00 100.10 500 300",
+        )
         order = desk.buy("400")
         market_kit.advance("14:00:02")
         assert desk.fills(order) == [("300", "100.10")]
@@ -270,8 +283,10 @@ class TestSupplyBelongsToItsPrice:
     def test_a_price_that_went_and_came_back_within_one_stamp_is_one_supply(
         self, play: Any, market_kit: MarketKit
     ) -> None:
-        desk = play("14:00:00 IBM 100.00 100.20 500 300", *(f"14:00:01 IBM 100.00 {ask} 500 300"
-                    for ask in ("100.10", "100.20", "100.10")))  # fmt: skip
+        desk = play(
+            "14:00:00 IBM 100.00 100.20 500 300",
+            *(f"14:00:01 IBM 100.00 {ask} 500 300" for ask in ("100.10", "100.20", "100.10")),
+        )
         order = desk.buy("900", limit="100.10")
         market_kit.advance("14:00:01")
         assert desk.fills(order) == [("300", "100.10")]
@@ -289,8 +304,11 @@ class TestSupplyBelongsToItsPrice:
         assert desk.fills(order) == [("300", "100.10"), ("60", "100.11")]
 
     def test_so_does_a_price_that_went_and_came_back(self, play: Any, market_kit: MarketKit) -> None:
-        desk = play("14:00:00 IBM 100.00 100.10 500 300", "14:00:01 IBM 100.00 100.20 500 300",
-                    "14:00:02 IBM 100.00 100.10 500 300")  # fmt: skip
+        desk = play(
+            "14:00:00 IBM 100.00 100.10 500 300",
+            "14:00:01 IBM 100.00 100.20 500 300",
+            "14:00:02 IBM 100.00 100.10 500 300",
+        )
         order = desk.buy("400", limit="100.10")
         market_kit.advance("14:00:02")
         assert desk.fills(order) == [("300", "100.10"), ("100", "100.10")]
@@ -319,8 +337,11 @@ class TestSupplyBelongsToItsPrice:
         assert desk.fills(desk.buy("300")) == [("300", "100.10")]
 
     def test_it_is_remembered_from_before_the_start_of_the_clock(self, play: Any, market_kit: MarketKit) -> None:
-        desk = play("13:50:00 IBM 100.00 100.10 500 300", "13:59:59 IBM 100.00 100.10 500 300",
-                    "14:00:09 IBM 100.00 100.10 500 300")  # fmt: skip
+        desk = play(
+            "13:50:00 IBM 100.00 100.10 500 300",
+            "13:59:59 IBM 100.00 100.10 500 300",
+            "14:00:09 IBM 100.00 100.10 500 300",
+        )
         order = desk.buy("400")
         market_kit.advance("14:00:10")
         assert desk.fills(order) == [("300", "100.10")]
@@ -349,14 +370,21 @@ class TestPartialFills:
 class TestEvents:
     def test_an_event_only_when_the_reason_differs(self, play: Any, market_kit: MarketKit) -> None:
         desk = play(
-            "14:00:00 IBM 100.00 100.10", "14:00:01 IBM 99.10 99.00", "14:00:02 IBM 99.11 99.00", "14:00:03 IBM - 99.00",
-            "14:00:04 IBM 99.20 99.00", "14:00:05 IBM 98.90 99.00",
-        )  # fmt: skip
+            "14:00:00 IBM 100.00 100.10",
+            "14:00:01 IBM 99.10 99.00",
+            "14:00:02 IBM 99.11 99.00",
+            "14:00:03 IBM - 99.00",
+            "14:00:04 IBM 99.20 99.00",
+            "14:00:05 IBM 98.90 99.00",
+        )
         order = desk.buy("10", limit="99")
         market_kit.advance("14:01:00")
         assert [reason for kind, reason in desk.events(order) if kind == "order_evaluated"] == [
-            "not_marketable", "quote_crossed", "quote_invalid", "quote_crossed",
-        ]  # fmt: skip
+            "not_marketable",
+            "quote_crossed",
+            "quote_invalid",
+            "quote_crossed",
+        ]
         assert desk.events(order)[-1][0] == "order_filled"
 
     def test_each_evaluation_keeps_the_quote_it_saw(self, play: Any, market_kit: MarketKit) -> None:

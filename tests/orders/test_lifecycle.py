@@ -284,9 +284,14 @@ class TestOptionExpiry:
         self, market_kit: MarketKit, trader: Any
     ) -> None:
         desk = self.settle(
-            market_kit, trader, TODAY_CALL, "19:10:00 IBM 105.50 105.60", "19:50:00 IBM 200.00 150.00", "19:55:00 IBM - 300.00",
+            market_kit,
+            trader,
+            TODAY_CALL,
+            "19:10:00 IBM 105.50 105.60",
+            "19:50:00 IBM 200.00 150.00",
+            "19:55:00 IBM - 300.00",
             "20:00:00 IBM 400.00 400.10",
-        )  # fmt: skip
+        )
         assert desk.book.cash == dec("100260")
 
     def test_without_such_a_quote_the_position_stays_unsettled(self, market_kit: MarketKit, trader: Any) -> None:

@@ -38,11 +38,13 @@ class TestWhatIsPutInItsPlace:
         "more": ({"limit": "90"}, {"qty": 1000}, ("new", "1000", "90.00", "day", "90000")),
         "until canceled": ({"limit": "90"}, {"time_in_force": "gtc"}, ("new", "10", "90.00", "gtc", "900")),
         "all at once": (
-            {"limit": "90"}, {"qty": "5", "limit_price": "80.5", "time_in_force": "gtc"}, ("new", "5", "80.50", "gtc", "402.5"),
+            {"limit": "90"},
+            {"qty": "5", "limit_price": "80.5", "time_in_force": "gtc"},
+            ("new", "5", "80.50", "gtc", "402.5"),
         ),
         "a limit that is reached": ({"limit": "90"}, {"limit_price": "100.10"}, ("filled", "10", "100.10", "day", "0")),
         "null is absent": ({"limit": "90"}, {"limit_price": "95", "qty": None}, ("new", "10", "95.00", "day", "950")),
-    }  # fmt: skip
+    }
 
     @pytest.mark.parametrize("case", CASES)
     def test_it(self, desk: Desk, case: str) -> None:
@@ -50,8 +52,12 @@ class TestWhatIsPutInItsPlace:
         old = desk.buy("10", **sent)
         new = desk.now(desk.replace(old, **changes))
         assert (
-            new.status, f"{new.qty.normalize():f}", f"{new.limit_price:.2f}", new.time_in_force, f"{new.held_cash.normalize():f}"
-        ) == expected  # fmt: skip
+            new.status,
+            f"{new.qty.normalize():f}",
+            f"{new.limit_price:.2f}",
+            new.time_in_force,
+            f"{new.held_cash.normalize():f}",
+        ) == expected
         old = desk.now(old)
         assert (old.status, old.reason, old.held_cash) == ("replaced", "", 0)
         assert (old.replaced_by_id, new.replaces_id, old.replaced_at) == (new.pk, old.pk, new.submitted_at)

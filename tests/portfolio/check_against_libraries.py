@@ -44,9 +44,12 @@ def compare(path: Path) -> int:
     array = np.array(returns)
     begin = datetime(2020, 1, 1, tzinfo=UTC)
     deepest = max(
-        (float(fall.depth) for fall in performance.drawdowns([(begin + timedelta(days=n), v) for n, v in enumerate(series)])),
+        (
+            float(fall.depth)
+            for fall in performance.drawdowns([(begin + timedelta(days=n), v) for n, v in enumerate(series)])
+        ),
         default=0.0,
-    )  # fmt: skip
+    )
     frame = pd.Series(array, index=pd.date_range("2020-01-01", periods=len(array)))
     annual = performance.annual_return(returns)
     theirs: dict[str, tuple[float | None, list[Any]]] = {

@@ -39,8 +39,10 @@ def test_sell_a_part_at_a_profit() -> None:
     """Of 40 that cost 4300, 10 sold at 120 bring 1200 and take 1075: a profit of 125."""
     booking = book_sell(Holding(D(40), D(4300)), D(10), D(1200))
     assert lines(booking.entries) == [
-        ("cash", "1200.0000", "0.0000"), ("securities", "0.0000", "1075.0000"), ("realized_pl", "0.0000", "125.0000"),
-    ]  # fmt: skip
+        ("cash", "1200.0000", "0.0000"),
+        ("securities", "0.0000", "1075.0000"),
+        ("realized_pl", "0.0000", "125.0000"),
+    ]
     assert (booking.holding.qty, booking.holding.cost_basis, booking.realized_pl) == (30, D(3225), D(125))
     assert not booking.closed_trade
 
@@ -49,8 +51,10 @@ def test_sell_a_part_at_a_loss() -> None:
     """Of 40 that cost 4300, 10 sold at 100 bring 1000 and take 1075: a loss of 75, debited."""
     booking = book_sell(Holding(D(40), D(4300)), D(10), D(1000))
     assert lines(booking.entries) == [
-        ("cash", "1000.0000", "0.0000"), ("securities", "0.0000", "1075.0000"), ("realized_pl", "75.0000", "0.0000"),
-    ]  # fmt: skip
+        ("cash", "1000.0000", "0.0000"),
+        ("securities", "0.0000", "1075.0000"),
+        ("realized_pl", "75.0000", "0.0000"),
+    ]
 
 
 def test_sell_at_cost_books_no_profit_line() -> None:
@@ -103,8 +107,14 @@ def test_an_option_s_amount_carries_the_multiplier() -> None:
 
 @pytest.mark.parametrize(
     ("exact", "rounded"),
-    [("0.00005", "0.0000"), ("0.00015", "0.0002"), ("0.00025", "0.0002"), ("0.000051", "0.0001"), ("-0.00015", "-0.0002"),
-     ("999999999999999.99995", "1000000000000000.0000")],
-)  # fmt: skip
+    [
+        ("0.00005", "0.0000"),
+        ("0.00015", "0.0002"),
+        ("0.00025", "0.0002"),
+        ("0.000051", "0.0001"),
+        ("-0.00015", "-0.0002"),
+        ("999999999999999.99995", "1000000000000000.0000"),
+    ],
+)
 def test_money_is_rounded_half_to_even_at_4_decimals(exact: str, rounded: str) -> None:
     assert str(round_money(D(exact))) in (rounded, f"-{rounded}" if rounded == "0.0000" else rounded)

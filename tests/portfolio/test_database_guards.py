@@ -9,14 +9,21 @@ from django.db import Error, connection, transaction
 from tests.desk import Desk
 
 APPEND_ONLY = [
-    "portfolio_ledgertransaction", "portfolio_ledgerentry", "portfolio_accountevent", "portfolio_equitysnapshot", "orders_fill",
+    "portfolio_ledgertransaction",
+    "portfolio_ledgerentry",
+    "portfolio_accountevent",
+    "portfolio_equitysnapshot",
+    "orders_fill",
     "marketdata_quoterecord",
-]  # fmt: skip
+]
 COLUMN = {
-    "portfolio_ledgertransaction": "symbol = 'X'", "portfolio_ledgerentry": "account = 'capital'",
-    "portfolio_accountevent": "reason = 'x'", "portfolio_equitysnapshot": "equity = 0", "orders_fill": "qty = 1",
+    "portfolio_ledgertransaction": "symbol = 'X'",
+    "portfolio_ledgerentry": "account = 'capital'",
+    "portfolio_accountevent": "reason = 'x'",
+    "portfolio_equitysnapshot": "equity = 0",
+    "orders_fill": "qty = 1",
     "marketdata_quoterecord": "bid = 1",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)

@@ -94,9 +94,12 @@ class TestSnapshots:
     ) -> None:
         """Also for a book that had a fill at that very instant: AAA fills, and on a later line BBB falls to 15.00."""
         market_kit.play(
-            "14:31:00 AAA 10.50 10.60", "14:31:00 BBB 20.00 20.02", "14:32:00 AAA 10.00 10.02", "14:32:00 BBB 15.00 20.02",
+            "14:31:00 AAA 10.50 10.60",
+            "14:31:00 BBB 20.00 20.02",
+            "14:32:00 AAA 10.00 10.02",
+            "14:32:00 BBB 15.00 20.02",
             start="14:31:00",
-        )  # fmt: skip
+        )
         desk = Desk(trader)
         desk.buy("100", symbol="BBB")
         desk.buy("10", symbol="AAA", limit="10.02")
@@ -144,9 +147,12 @@ class TestFigures:
 
     def test_drawdown_is_from_the_highest_snapshot_or_now(self, market_kit: MarketKit, trader: Any) -> None:
         market_kit.play(
-            "14:00:00 IBM 100.00 100.00", "14:00:59 IBM 120.00 120.10", "14:01:59 IBM 90.00 90.10",
-            "14:02:59 IBM 105.00 105.10", start="14:00:00",
-        )  # fmt: skip
+            "14:00:00 IBM 100.00 100.00",
+            "14:00:59 IBM 120.00 120.10",
+            "14:01:59 IBM 90.00 90.10",
+            "14:02:59 IBM 105.00 105.10",
+            start="14:00:00",
+        )
         desk = Desk(trader, "100000")
         desk.buy("1000")
         drawdowns = []

@@ -28,12 +28,18 @@ def run(*lines: str) -> list[Execution]:
         held[symbol] = booking.holding
         found.append(
             Execution(
-                at=START + timedelta(minutes=minute), symbol=symbol, multiplier=1, is_buy=word == "buy", qty=Decimal(qty),
-                price=Decimal(price), amount=amount, realized_pl=booking.realized_pl,
+                at=START + timedelta(minutes=minute),
+                symbol=symbol,
+                multiplier=1,
+                is_buy=word == "buy",
+                qty=Decimal(qty),
+                price=Decimal(price),
+                amount=amount,
+                realized_pl=booking.realized_pl,
                 spread_cost=Decimal(spread[0].removeprefix("@")) if spread else None,
                 kind="settlement" if word == "settle" else "fill",
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -43,11 +49,14 @@ def told(trips: Iterable[RoundTrip]) -> list[tuple[Any, ...]]:
         (
             (trip.opened_at - START).seconds // 60,
             (trip.closed_at - START).seconds // 60 if trip.closed_at else None,
-            trip.symbol, f"{trip.qty:f}", f"{trip.entry_price:.2f}",
-            f"{trip.exit_price:.2f}" if trip.exit_price is not None else None, f"{trip.realized_pl:.2f}",
+            trip.symbol,
+            f"{trip.qty:f}",
+            f"{trip.entry_price:.2f}",
+            f"{trip.exit_price:.2f}" if trip.exit_price is not None else None,
+            f"{trip.realized_pl:.2f}",
         )
         for trip in trips
-    ]  # fmt: skip
+    ]
 
 
 CASES = {

@@ -288,8 +288,14 @@ class TradingDays(RuleBasedStateMachine):
         self.advance(pause)
         for side, qty, limit, gtc, again in orders:
             self.sent += 1
-            order = {"symbol": "IBM", "qty": str(qty), "side": side, "time_in_force": "gtc" if gtc else "day",
-                     "client_order_id": str(self.sent), "type": "limit" if limit else "market"}  # fmt: skip
+            order = {
+                "symbol": "IBM",
+                "qty": str(qty),
+                "side": side,
+                "time_in_force": "gtc" if gtc else "day",
+                "client_order_id": str(self.sent),
+                "type": "limit" if limit else "market",
+            }
             if limit:
                 order["limit_price"] = cents(limit)
             first = submit(account=self.desk.account, payload=order)

@@ -23,14 +23,18 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "proof.md"
 
 # What one column alone does not tell: rows that are gone, and lies that fit each other.
 KINDS = {
-    "an entry is gone": ("DELETE FROM portfolio_ledgerentry WHERE id = (SELECT max(id) FROM portfolio_ledgerentry)", "audit bundle"),
+    "an entry is gone": (
+        "DELETE FROM portfolio_ledgerentry WHERE id = (SELECT max(id) FROM portfolio_ledgerentry)",
+        "audit bundle",
+    ),
     "cash and securities change places": (
         """UPDATE portfolio_ledgerentry SET debit = credit, credit = debit
            WHERE transaction_id = (SELECT ledger_transaction_id FROM orders_fill WHERE side = 'buy' ORDER BY seq DESC LIMIT 1)""",
         "audit bundle",
     ),
     "the last event is gone": (
-        "DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent)", "audit heads bundle",
+        "DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent)",
+        "audit heads bundle",
     ),
     "the last event is gone, and its number": (
         """DELETE FROM portfolio_accountevent WHERE seq = (SELECT max(seq) FROM portfolio_accountevent);
@@ -40,10 +44,12 @@ KINDS = {
     "an order is gone": ("DELETE FROM orders_order WHERE number = 6", "audit heads bundle"),
     "a fill is gone": ("DELETE FROM orders_fill WHERE side = 'sell'", "audit heads bundle"),
     "a quote is gone": (
-        "DELETE FROM marketdata_quoterecord WHERE id = (SELECT quote_id FROM orders_fill ORDER BY seq LIMIT 1)", "audit bundle",
+        "DELETE FROM marketdata_quoterecord WHERE id = (SELECT quote_id FROM orders_fill ORDER BY seq LIMIT 1)",
+        "audit bundle",
     ),
     "a snapshot is gone": (
-        "DELETE FROM portfolio_equitysnapshot WHERE at = '2013-10-07T15:00:00Z'", "heads",
+        "DELETE FROM portfolio_equitysnapshot WHERE at = '2013-10-07T15:00:00Z'",
+        "heads",
     ),
     "a snapshot is worth more, with all that follows from it": (
         """UPDATE portfolio_equitysnapshot s SET equity = equity + 1, market_value = market_value + 1,
@@ -81,7 +87,7 @@ KINDS = {
                held_cash = (SELECT sum(held_cash) FROM orders_order) WHERE closed_at IS NULL""",
         "heads",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

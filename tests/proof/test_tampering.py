@@ -114,9 +114,17 @@ def test_a_rewritten_chain_is_found_though_it_is_whole(desk: Desk, file: Path) -
     assert "is gone" in next(heads.check(_sealed([first, gone]))).problem
 
 
-@pytest.mark.parametrize("change", [lambda text: text[:-20], lambda text: text.replace('"transactions":3', '"transactions":2'),
-                                    lambda text: "", lambda text: "[]\n" + text, lambda text: text.splitlines()[0],
-                                    lambda text: text.replace('"format":2', '"format":3')])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text[:-20],
+        lambda text: text.replace('"transactions":3', '"transactions":2'),
+        lambda text: "",
+        lambda text: "[]\n" + text,
+        lambda text: text.splitlines()[0],
+        lambda text: text.replace('"format":2', '"format":3'),
+    ],
+)
 def test_a_file_that_was_changed_is_refused(file: Path, change: Any) -> None:
     file.write_text(change(file.read_text()))
     with pytest.raises(CommandError, match="cannot be used"):

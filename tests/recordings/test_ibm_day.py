@@ -104,10 +104,14 @@ def test_a_waiting_limit_order_fills_on_the_first_quote_that_can_fill_it(
     filled = 0
     for limit, order in orders.items():
         reachable = (
-            row for row in in_session(day)
-            if row.ts > sent and row.ask is not None and row.ask <= limit and row.ask_size
+            row
+            for row in in_session(day)
+            if row.ts > sent
+            and row.ask is not None
+            and row.ask <= limit
+            and row.ask_size
             and why_not(row, row.ts, OPEN) is None
-        )  # fmt: skip
+        )
         first = next(reachable, None)
         if first is None:
             assert desk.now(order).status == "expired"

@@ -80,10 +80,15 @@ def test_a_working_order_waits_out_a_spread_that_is_too_wide(desk: Desk, day: Da
         (symbol, row)
         for symbol, rows in sorted(day.rows.items())
         for before, row in pairwise(rows)
-        if before.ts > OPEN and row.ts < CLOSE - timedelta(hours=1) and row.ts - before.ts == timedelta(minutes=1)
+        if before.ts > OPEN
+        and row.ts < CLOSE - timedelta(hours=1)
+        and row.ts - before.ts == timedelta(minutes=1)
         and why_not(row, row.ts, OPEN, option=True) == "option_spread_too_wide"
-        and before.bid is not None and before.ask is not None and before.ask > row.ask and before.bid <= before.ask
-    )  # fmt: skip
+        and before.bid is not None
+        and before.ask is not None
+        and before.ask > row.ask
+        and before.bid <= before.ask
+    )
     rows = [row for row in day.rows[symbol] if OPEN < row.ts < CLOSE]
     market_kit.advance(wide.ts - timedelta(seconds=1))
     order = desk.buy("1", limit=f"{wide.ask:.2f}", symbol=symbol)
@@ -92,10 +97,17 @@ def test_a_working_order_waits_out_a_spread_that_is_too_wide(desk: Desk, day: Da
     assert desk.state(order) == ("new", "option_spread_too_wide")
     market_kit.advance(CLOSE - timedelta(seconds=1))
     first = next(
-        (row for row in rows if row.ts > wide.ts and row.ask is not None and row.ask <= wide.ask
-         and why_not(row, row.ts, OPEN, option=True) is None and row.ask_size),
+        (
+            row
+            for row in rows
+            if row.ts > wide.ts
+            and row.ask is not None
+            and row.ask <= wide.ask
+            and why_not(row, row.ts, OPEN, option=True) is None
+            and row.ask_size
+        ),
         None,
-    )  # fmt: skip
+    )
     if first is None:
         assert desk.fills(order) == []
     else:

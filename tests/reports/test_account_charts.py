@@ -110,9 +110,11 @@ def test_a_settlement_is_marked(desk: Desk, market_kit: MarketKit) -> None:
     """A call bought on the morning of its last session, worth 5.00 at the close."""
     friday = "2013-10-18T"
     market_kit.play(
-        f"{friday}14:00:00 IBM 104.00 104.10", f"{friday}14:00:00 {CALL} 4.00 4.20 20 10",
-        f"{friday}19:59:00 IBM 105.00 105.10", start=f"{friday}14:00:00",
-    )  # fmt: skip
+        f"{friday}14:00:00 IBM 104.00 104.10",
+        f"{friday}14:00:00 {CALL} 4.00 4.20 20 10",
+        f"{friday}19:59:00 IBM 105.00 105.10",
+        start=f"{friday}14:00:00",
+    )
     desk = Desk(desk.account.user)
     desk.buy("1", symbol=CALL)
     market_kit.advance(at(f"{friday}20:00:00") + timedelta(minutes=1))

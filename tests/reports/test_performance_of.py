@@ -21,11 +21,17 @@ MONDAY, TUESDAY, FRIDAY = "2013-10-07T", f"{NEXT_DAY}T", "2013-10-18T"
 def traded(market_kit: MarketKit, trader: object) -> Book:
     """A win, a loss that is half sold, a night, and an option that settles: from Monday to the Friday of the next week."""
     market_kit.play(
-        f"{MONDAY}14:00:00 IBM 100.00 100.10", f"{MONDAY}14:30:00 IBM 102.00 102.10", f"{MONDAY}15:00:00 IBM 101.00 101.20",
-        f"{MONDAY}16:00:00 IBM 99.00 99.10", f"{MONDAY}17:00:00 IBM 99.00 99.10", f"{TUESDAY}14:00:00 IBM 98.00 98.10",
-        f"{FRIDAY}14:00:00 IBM 104.00 104.10", f"{FRIDAY}14:00:00 {CALL} 4.00 4.20 20 10",
-        f"{FRIDAY}19:59:00 IBM 105.00 105.10", start=f"{MONDAY}14:00:00",
-    )  # fmt: skip
+        f"{MONDAY}14:00:00 IBM 100.00 100.10",
+        f"{MONDAY}14:30:00 IBM 102.00 102.10",
+        f"{MONDAY}15:00:00 IBM 101.00 101.20",
+        f"{MONDAY}16:00:00 IBM 99.00 99.10",
+        f"{MONDAY}17:00:00 IBM 99.00 99.10",
+        f"{TUESDAY}14:00:00 IBM 98.00 98.10",
+        f"{FRIDAY}14:00:00 IBM 104.00 104.10",
+        f"{FRIDAY}14:00:00 {CALL} 4.00 4.20 20 10",
+        f"{FRIDAY}19:59:00 IBM 105.00 105.10",
+        start=f"{MONDAY}14:00:00",
+    )
     desk = Desk(trader)
     desk.buy("100")
     market_kit.advance(at(f"{MONDAY}14:30:00"))

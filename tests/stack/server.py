@@ -48,9 +48,14 @@ class Server:
         environment = without_servers()
         environment |= {"PAPERTRADE_VAR": str(folder), "PAPERTRADE_PORT": str(self.port), **settings}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "papertrade.stack", *before], cwd=PROJECT, env=environment, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "papertrade.stack", *before],
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
         self.lines: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -67,9 +72,11 @@ class Server:
         """An answer of the API. Raises urllib's errors."""
         known = json.loads((self.folder / "credentials.json").read_text())
         request = urllib.request.Request(
-            known["base_url"] + path, method=method, data=json.dumps(body).encode() if body is not None else None,
+            known["base_url"] + path,
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
             headers={"Authorization": f"Bearer {known['market_key']}", "Content-Type": "application/json"},
-        )  # fmt: skip
+        )
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
@@ -85,9 +92,12 @@ class Server:
     def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py on the server's folder, as its operator would."""
         return subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=PROJECT, capture_output=True, text=True,
+            [sys.executable, "manage.py", *command],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
             env={**without_servers(), "PAPERTRADE_VAR": str(self.folder)},
-        )  # fmt: skip
+        )
 
     def stop(self) -> None:
         """As `kill` or Ctrl-C would."""

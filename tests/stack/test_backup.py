@@ -68,9 +68,12 @@ def test_a_backup_is_restored_elsewhere(start: Callable[..., Server], tmp_path: 
 def test_a_new_database_without_tables_takes_it(db: None, empty_database: str, tmp_path: Path) -> None:
     call_command("backup", tmp_path / "backup")
     restored = subprocess.run(
-        [sys.executable, "manage.py", "restore", str(tmp_path / "backup")], cwd=PROJECT, capture_output=True, text=True,
+        [sys.executable, "manage.py", "restore", str(tmp_path / "backup")],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
         env={**os.environ, "DATABASE_URL": empty_database},
-    )  # fmt: skip
+    )
     assert restored.stdout.startswith("Restored."), restored.stderr
 
 

@@ -24,9 +24,12 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """What is typed in a folder."""
     return subprocess.run(
-        [str(python), str(PROJECT / "bin/papertrade"), *typed], cwd=folder, capture_output=True, text=True,
+        [str(python), str(PROJECT / "bin/papertrade"), *typed],
+        cwd=folder,
+        capture_output=True,
+        text=True,
         env={**without_servers(), **settings},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("typed", [[], ["help"], ["--help"], ["-h"]])
@@ -87,9 +90,12 @@ def test_options_of_run_become_settings(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "execv", lambda *_: became.update(os.environ))
     command._start("run", ["--port", "8001", "--recording", "day", "--speed", "0", "--var", "v"])
     assert {name: value for name, value in became.items() if name.startswith("PAPERTRADE_")} == {
-        "PAPERTRADE_PORT": "8001", "PAPERTRADE_SPEED": "0", "PAPERTRADE_MARKET": "recorded",
-        "PAPERTRADE_RECORDING": str(tmp_path / "day"), "PAPERTRADE_VAR": str(tmp_path / "v"),
-    }  # fmt: skip
+        "PAPERTRADE_PORT": "8001",
+        "PAPERTRADE_SPEED": "0",
+        "PAPERTRADE_MARKET": "recorded",
+        "PAPERTRADE_RECORDING": str(tmp_path / "day"),
+        "PAPERTRADE_VAR": str(tmp_path / "v"),
+    }
 
 
 @pytest.mark.parametrize("below", ["", "deeper"])

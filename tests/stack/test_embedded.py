@@ -144,8 +144,10 @@ def test_without_the_right_to_search_every_folder_the_database_s_account_passes(
     """As root in many containers."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv: another user's database runs as that user")
-    start = "from pathlib import Path; import sys; from papertrade.stack import embedded; " \
-        "embedded.start(embedded.own(Path(sys.argv[1])), valkey=False).stop()"  # fmt: skip
+    start = (
+        "from pathlib import Path; import sys; from papertrade.stack import embedded; "
+        "embedded.start(embedded.own(Path(sys.argv[1])), valkey=False).stop()"
+    )
     subprocess.run(
         ["setpriv", "--bounding-set=-dac_read_search", "--inh-caps=-dac_read_search", "--", sys.executable, "-c", start, folder],
         check=True, cwd=PROJECT,

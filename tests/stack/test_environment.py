@@ -84,9 +84,14 @@ def start(project: Path, path: str, lock: str = SERVER_LOCK, **settings: str) ->
     """Begin to make it, without a registry."""
     environment = {**os.environ, "PATH": path, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "UV_OFFLINE": "1", **settings}
     return subprocess.Popen(
-        [sys.executable, "-c", MAKE_IT, str(project), lock], cwd=PROJECT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-c", MAKE_IT, str(project), lock],
+        cwd=PROJECT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def ready(project: Path, path: str, lock: str = SERVER_LOCK, **settings: str) -> tuple[int, str]:

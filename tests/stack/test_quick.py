@@ -27,9 +27,12 @@ def command(target: str) -> list[str]:
 
 def test_it_needs_no_server_and_leaves_other_tests_alone() -> None:
     done = subprocess.run(
-        command("tests/orders"), cwd=PROJECT, capture_output=True, text=True,
+        command("tests/orders"),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
         env={**without_servers(), "DJANGO_SETTINGS_MODULE": "not.there"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\d\d+ passed in", done.stdout, re.MULTILINE)
 

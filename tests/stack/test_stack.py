@@ -31,9 +31,12 @@ def servers() -> Iterator[list[Server]]:
 def start_here(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     """A start that is expected to be refused."""
     return subprocess.run(
-        [sys.executable, "-m", "papertrade.stack"], cwd=PROJECT, capture_output=True, text=True,
+        [sys.executable, "-m", "papertrade.stack"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
         env={**os.environ, "PAPERTRADE_VAR": str(folder), "PAPERTRADE_PORT": str(port)},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow
@@ -66,9 +69,12 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     assert first.process.returncode == 0
     assert first.processes() == []
     audited = subprocess.run(
-        [sys.executable, str(PROJECT / "bin/papertrade"), "audit"], cwd=first.folder, capture_output=True, text=True,
+        [sys.executable, str(PROJECT / "bin/papertrade"), "audit"],
+        cwd=first.folder,
+        capture_output=True,
+        text=True,
         env={**without_servers(), "PAPERTRADE_VAR": str(first.folder)},
-    )  # fmt: skip
+    )
     assert audited.returncode == 0 and "0 differences" in audited.stdout, audited
     assert first.processes() == [], "the database that was started for it has stopped"
 

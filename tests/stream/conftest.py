@@ -25,9 +25,16 @@ class Worker:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self.listening.getsockname()[1]}"
         config = uvicorn.Config(
-            application, http=Connection, ws="websockets-sansio", loop="asyncio", lifespan="off", log_config=None,
-            log_level="error", access_log=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
+            application,
+            http=Connection,
+            ws="websockets-sansio",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

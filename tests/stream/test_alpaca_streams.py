@@ -105,8 +105,11 @@ def test_an_order_that_fills_in_parts_is_told_in_parts(streamed: Streamed) -> No
         streamed.market.advance("14:00:11")
         part, rest = client.wait_for(2, lambda update: "fill" in update.event)
     assert (part.event, part.qty, part.order.status, part.order.filled_qty) == (
-        "partial_fill", 300, "partially_filled", "300",
-    )  # fmt: skip
+        "partial_fill",
+        300,
+        "partially_filled",
+        "300",
+    )
     assert (rest.event, rest.qty, rest.position_qty, rest.order.filled_qty) == ("fill", 100, 400, "400")
 
 
@@ -136,9 +139,11 @@ def test_quotes_trades_and_bars_of_stocks(streamed: Streamed) -> None:
 
 def test_quotes_of_options(streamed: Streamed) -> None:
     stream = OptionDataStream(
-        streamed.key_id, streamed.secret, feed=OptionsFeed.INDICATIVE,
+        streamed.key_id,
+        streamed.secret,
+        feed=OptionsFeed.INDICATIVE,
         url_override=f"ws://{streamed.host}/v1beta1/indicative",
-    )  # fmt: skip
+    )
     with listening(stream, lambda c: stream.subscribe_quotes(c.take, OCC), lambda: stream._running) as client:
         [quote] = client.wait_for(1)
     assert (quote.symbol, quote.bid_price, quote.ask_price, quote.ask_size) == (OCC, 4.0, 4.2, 10)

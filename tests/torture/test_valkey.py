@@ -24,9 +24,13 @@ BACK_SECONDS = 5.0
 def test_quotes_and_matching_are_back_within_five_seconds(new_folder: Callable[[], Path]) -> None:
     folder = new_folder()
     server = Server(
-        folder / "var", PAPERTRADE_MARKET="recorded", PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
-        PAPERTRADE_SPEED=str(SPEED), PAPERTRADE_START=IN_SESSION, PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="600",
-    )  # fmt: skip
+        folder / "var",
+        PAPERTRADE_MARKET="recorded",
+        PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
+        PAPERTRADE_SPEED=str(SPEED),
+        PAPERTRADE_START=IN_SESSION,
+        PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="600",
+    )
     try:
         server.wait_for("ready in")
         account = open_account(server)

@@ -43,10 +43,14 @@ class Trial:
 
     def __init__(self, folder: Path, *, resting_books: int, resting_orders: int, seed: int) -> None:
         self.server = Server(
-            folder / "var", PAPERTRADE_MARKET="recorded", PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
-            PAPERTRADE_SPEED=str(SPEED), PAPERTRADE_START=START.isoformat(), PAPERTRADE_WORKERS="2",
+            folder / "var",
+            PAPERTRADE_MARKET="recorded",
+            PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
+            PAPERTRADE_SPEED=str(SPEED),
+            PAPERTRADE_START=START.isoformat(),
+            PAPERTRADE_WORKERS="2",
             PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="600",
-        )  # fmt: skip
+        )
         self.chance = random.Random(seed)
         self.journal = Journal()
         self.server.wait_for("ready in")
@@ -141,9 +145,12 @@ class Trial:
         """The project's own audit of all books, while the market goes on."""
         urls = json.loads((self.server.folder / "servers.json").read_text())
         done = subprocess.run(
-            [sys.executable, "manage.py", "audit_books"], cwd=PROJECT, capture_output=True, text=True,
+            [sys.executable, "manage.py", "audit_books"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
             env={**os.environ, **urls, "PAPERTRADE_VAR": str(self.server.folder)},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
     def _database(self) -> psycopg.Connection:

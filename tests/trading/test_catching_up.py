@@ -54,8 +54,10 @@ def test_all_of_it_in_order_and_once(absence: Absence, market_kit: MarketKit) ->
     market_kit.advance(MONDAY_CLOSE)
     desk = absence.desk
     assert [(run.kind, run.at) for run in Sweep.objects.order_by("pk")] == [
-        ("open", at(HALF_DAY_OPEN)), ("close", at(HALF_DAY_CLOSE)), ("open", at(MONDAY_OPEN)),
-    ]  # fmt: skip
+        ("open", at(HALF_DAY_OPEN)),
+        ("close", at(HALF_DAY_CLOSE)),
+        ("open", at(MONDAY_OPEN)),
+    ]
     assert desk.now(absence.filled).filled_at == at(HALF_DAY_OPEN)
     assert desk.fills(absence.filled) == [("10", "104.10")]
     assert desk.now(absence.unreached).expired_at == at(HALF_DAY_CLOSE)

@@ -63,9 +63,13 @@ class TestTradingDay:
     def test_an_unfinished_run_is_shown_however_many_came_after_it(self, pending: Sweep) -> None:
         for number in range(3):
             Sweep.objects.create(
-                kind="close", session_date=f"2013-10-0{number + 7}", round=1, at=at("20:00:00"), quotes=[],
+                kind="close",
+                session_date=f"2013-10-0{number + 7}",
+                round=1,
+                at=at("20:00:00"),
+                quotes=[],
                 finished_at=at("20:00:00"),
-            )  # fmt: skip
+            )
         out = StringIO()
         with pytest.raises(SystemExit):
             call_command("trading_day", "--last", "2", stdout=out)

@@ -85,8 +85,9 @@ class TestAQuote:
         assert (live.wall - fill.quote.quoted_at).total_seconds() == 0.7
 
     @pytest.mark.parametrize(
-        ("late", "reason"), [(-0.9, ""), (-1.1, "quote_invalid"), (14.9, ""), (15.1, "quote_stale"), (-3600, "quote_invalid")]
-    )  # fmt: skip
+        ("late", "reason"),
+        [(-0.9, ""), (-1.1, "quote_invalid"), (14.9, ""), (15.1, "quote_stale"), (-3600, "quote_invalid")],
+    )
     def test_is_judged_by_the_exchange_s_time(self, live: LiveKit, late: float, reason: str) -> None:
         desk = Desk(UserFactory())
         order = desk.buy("1", symbol="BAC")
@@ -215,8 +216,9 @@ class TestAServerThatWasAway:
         settled = LedgerTransaction.objects.get(kind="settlement")
         assert (settled.at, settled.price) == (at("20:00:00"), dec("4"))
         assert list(Sweep.objects.order_by("pk").values_list("kind", "at")) == [
-            ("close", at("20:00:00")), ("open", at("2013-10-08T13:30:00Z")),
-        ]  # fmt: skip
+            ("close", at("20:00:00")),
+            ("open", at("2013-10-08T13:30:00Z")),
+        ]
         minutes = EquitySnapshot.objects.filter(book=desk.book, at__gt=at("14:02:00")).values_list("at", flat=True)
         assert set(minutes) <= {at("20:00:00"), *(at(f"2013-10-08T13:{minute}:00Z") for minute in (43, 44, 45))}
 
@@ -243,8 +245,9 @@ class TestTheRecording:
         report = Report()
         rows = list(RecordedFeed(live.folder).rows(report))
         assert [(row.symbol, row.source, row.taken_at) for row in rows] == [
-            ("IBM", FEED, at("13:59:59.200")), ("BAC", FEED, live.wall),
-        ]  # fmt: skip
+            ("IBM", FEED, at("13:59:59.200")),
+            ("BAC", FEED, live.wall),
+        ]
         assert rows[1].quoted_at > rows[1].at and rows[1].bid is None
         assert report.bad == 1, "a file that is not ended yet says so, and no more"
 

@@ -124,11 +124,18 @@ class Session:
         symbol = rng.choice(SYMBOLS)
         limit = rng.choice([None, str(Decimal(self.prices[symbol] + rng.randrange(-12, 13)) / 100)])
         self._send(
-            Sent(self.live.wall, number, payload={
-                "side": rng.choice(["buy", "buy", "sell"]), "qty": str(rng.randrange(1, 60)), "limit": limit, "symbol": symbol,
-                "time_in_force": rng.choice(["day", "gtc"]),
-            })
-        )  # fmt: skip
+            Sent(
+                self.live.wall,
+                number,
+                payload={
+                    "side": rng.choice(["buy", "buy", "sell"]),
+                    "qty": str(rng.randrange(1, 60)),
+                    "limit": limit,
+                    "symbol": symbol,
+                    "time_in_force": rng.choice(["day", "gtc"]),
+                },
+            )
+        )
 
     def _send(self, what: Sent) -> None:
         try:
@@ -201,8 +208,9 @@ def no_supply_twice(fills: list[Fill], recording: Path) -> None:
     for row in RecordedFeed(recording).rows(Report()):
         quote = latest[row.symbol] = row.follow(latest.get(row.symbol), feed=FEED)
         for side, price, size, since in (
-            ("buy", quote.ask, quote.ask_size, quote.ask_since), ("sell", quote.bid, quote.bid_size, quote.bid_since),
-        ):  # fmt: skip
+            ("buy", quote.ask, quote.ask_size, quote.ask_since),
+            ("sell", quote.bid, quote.bid_size, quote.bid_since),
+        ):
             if price is not None and size is not None:
                 key = (quote.symbol, side, price, since)
                 displayed[key] = max(displayed[key], size)

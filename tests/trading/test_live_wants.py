@@ -62,9 +62,13 @@ def attend(live: LiveKit) -> None:
 
 def test_by_rank_and_each_once() -> None:
     assert ranked([CALL, "BAC"], ["BAC", "KO"], ["F", "KO"]) == [
-        Want("BAC", Rank.ORDER), Want(CALL, Rank.ORDER), Want("KO", Rank.POSITION), Want("IBM", Rank.UNDERLYING),
-        Want("SPY", Rank.CANARY), Want("F", Rank.WATCHED),
-    ]  # fmt: skip
+        Want("BAC", Rank.ORDER),
+        Want(CALL, Rank.ORDER),
+        Want("KO", Rank.POSITION),
+        Want("IBM", Rank.UNDERLYING),
+        Want("SPY", Rank.CANARY),
+        Want("F", Rank.WATCHED),
+    ]
 
 
 def test_an_order_a_position_and_what_somebody_looks_at(live: LiveKit, asked: Asked) -> None:
@@ -77,9 +81,12 @@ def test_an_order_a_position_and_what_somebody_looks_at(live: LiveKit, asked: As
         current_market().latest([symbol], at=live.wall)
     attend(live)
     assert asked.wants == [
-        Want("BAC", Rank.ORDER), Want("KO", Rank.POSITION), Want("SPY", Rank.CANARY), Want("GM", Rank.WATCHED),
+        Want("BAC", Rank.ORDER),
+        Want("KO", Rank.POSITION),
+        Want("SPY", Rank.CANARY),
+        Want("GM", Rank.WATCHED),
         Want("F", Rank.WATCHED),
-    ]  # fmt: skip
+    ]
 
 
 def test_nobody_watches_for_ever(live: LiveKit, asked: Asked) -> None:

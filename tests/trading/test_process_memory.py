@@ -60,9 +60,12 @@ def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, monkeypatc
     outcomes = []
     for dies in (False, True):
         market_kit.play(
-            "14:00:00 BAC 100.00 100.10", "14:00:00 IBM 100.00 100.10", "14:01:00 BAC 97.90 98.00", "14:01:00 IBM 97.90 98.00",
+            "14:00:00 BAC 100.00 100.10",
+            "14:00:00 IBM 100.00 100.10",
+            "14:01:00 BAC 97.90 98.00",
+            "14:01:00 IBM 97.90 98.00",
             start="14:00:00",
-        )  # fmt: skip
+        )
         desks = [Desk(UserFactory()) for _ in range(2)]
         orders = [(desk, desk.buy("1", limit="99", symbol=symbol)) for desk in desks for symbol in ("IBM", "BAC")]
         if dies:
@@ -72,9 +75,12 @@ def test_an_instant_that_was_half_done_is_done(market_kit: MarketKit, monkeypatc
             mover._movers.clear()
         market_kit.advance("14:01:00")
         assert {desk.now(order).status for desk, order in orders} == {"filled"}
-        outcomes.append([
-            list(EquitySnapshot.objects.filter(book=desk.book).order_by("pk").values_list("at", "equity")) for desk in desks
-        ])  # fmt: skip
+        outcomes.append(
+            [
+                list(EquitySnapshot.objects.filter(book=desk.book).order_by("pk").values_list("at", "equity"))
+                for desk in desks
+            ]
+        )
         for desk in desks:
             check_account(desk.account)
     assert outcomes[0] == outcomes[1]
@@ -154,9 +160,13 @@ def test_a_snapshot_at_a_fill_values_everything_at_that_instant(market_kit: Mark
     found = []
     for seconds in (60, 10):
         market_kit.play(
-            "14:00:00 IBM 100.00 100.10", "14:00:00 BAC 50.00 50.10", "14:00:10 BAC 40.00 40.10", "14:00:50 IBM 97.90 98.00",
-            "14:00:55 BAC 50.00 50.10", start="14:00:00",
-        )  # fmt: skip
+            "14:00:00 IBM 100.00 100.10",
+            "14:00:00 BAC 50.00 50.10",
+            "14:00:10 BAC 40.00 40.10",
+            "14:00:50 IBM 97.90 98.00",
+            "14:00:55 BAC 50.00 50.10",
+            start="14:00:00",
+        )
         desk = Desk(UserFactory())
         desk.buy("100", symbol="BAC")
         desk.buy("1", limit="99")

@@ -97,9 +97,13 @@ class Front:
 def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     """A server whose patience is short."""
     for name, seconds in (
-        ("HEAD_SECONDS", 0.4), ("BODY_SECONDS", 0.4), ("WRITE_SECONDS", 0.4), ("IDLE_SECONDS", 0.8), ("LINGER_SECONDS", 0.2),
+        ("HEAD_SECONDS", 0.4),
+        ("BODY_SECONDS", 0.4),
+        ("WRITE_SECONDS", 0.4),
+        ("IDLE_SECONDS", 0.8),
+        ("LINGER_SECONDS", 0.2),
         ("LOOK_SECONDS", 0.05),
-    ):  # fmt: skip
+    ):
         monkeypatch.setattr(limits, name, seconds)
     running = Front(tmp_path)
     yield running

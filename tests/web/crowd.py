@@ -89,9 +89,16 @@ async def half_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 KINDS: dict[str, Way] = {
     way.__name__: way
     for way in (
-        silent_body, trickled_body, trickled_head, idle, who_does_not_read, huge_multipart, chunked_forever, half_open,
+        silent_body,
+        trickled_body,
+        trickled_head,
+        idle,
+        who_does_not_read,
+        huge_multipart,
+        chunked_forever,
+        half_open,
     )
-}  # fmt: skip
+}
 
 
 async def one(way: Way, port: int, path: str, arrived: Callable[[], None]) -> None:

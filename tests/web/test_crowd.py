@@ -35,8 +35,9 @@ def crowd(kind: str, count: int, server: Server, path: str) -> Iterator[None]:
     """The crowd is there."""
     coming = subprocess.Popen(
         [sys.executable, "-m", "tests.web.crowd", kind, str(count), str(server.port), path],
-        cwd=PROJECT, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+    )
     try:
         assert select.select([coming.stdout], [], [], 60)[0], f"{kind}: not all of them got a connection"
         yield

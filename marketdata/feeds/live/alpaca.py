@@ -146,10 +146,14 @@ def read_quote(message: Mapping[str, Any], symbol: str, feed: str) -> RawQuote:
     """A quote of the stream or of REST: they have the same keys. Raises Unreadable."""
     bid, ask = reading.price(message.get("bp")), reading.price(message.get("ap"))
     return RawQuote(
-        symbol, bid, ask,
-        reading.side_size(bid, message.get("bs")), reading.side_size(ask, message.get("as")),
-        reading.rfc3339(message.get("t")), feed,
-    )  # fmt: skip
+        symbol,
+        bid,
+        ask,
+        reading.side_size(bid, message.get("bs")),
+        reading.side_size(ask, message.get("as")),
+        reading.rfc3339(message.get("t")),
+        feed,
+    )
 
 
 class StockStream:

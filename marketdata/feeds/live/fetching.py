@@ -160,9 +160,10 @@ class Fetcher:
     async def run(self) -> None:
         """Fetch until cancelled."""
         async with httpx.AsyncClient(
-            headers={"User-Agent": "papertrade", **self.dialect.headers}, timeout=self.pace.network(TIMEOUT_SECONDS),
+            headers={"User-Agent": "papertrade", **self.dialect.headers},
+            timeout=self.pace.network(TIMEOUT_SECONDS),
             trust_env=not is_loopback(self.dialect.url),
-        ) as client:  # fmt: skip
+        ) as client:
             workers = [asyncio.ensure_future(self._worker(client)) for _ in range(self.dialect.calls_at_once)]
             try:
                 await asyncio.gather(*workers)

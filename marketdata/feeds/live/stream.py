@@ -98,9 +98,16 @@ class Stream:
     """
 
     def __init__(
-        self, market: Market, listener: Listener, *, pace: Pace, on_state: Callable[[State, str], None],
-        on_subscribed: Callable[[Collection[str]], None], on_limit: Callable[[int], None], seat: asyncio.Lock | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        market: Market,
+        listener: Listener,
+        *,
+        pace: Pace,
+        on_state: Callable[[State, str], None],
+        on_subscribed: Callable[[Collection[str]], None],
+        on_limit: Callable[[int], None],
+        seat: asyncio.Lock | None = None,
+    ) -> None:
         if market.stream is None:
             raise ValueError("the market has no stream")
         self.market, self.dialect, self.listener, self.pace = market, market.stream, listener, pace
@@ -171,12 +178,18 @@ class Stream:
         real = self.pace.network
         try:
             async with connect(
-                self.dialect.url, additional_headers=dict(self.dialect.headers), user_agent_header=USER_AGENT,
+                self.dialect.url,
+                additional_headers=dict(self.dialect.headers),
+                user_agent_header=USER_AGENT,
                 logger=socket_log,
-                open_timeout=real(OPEN_SECONDS), ping_interval=real(PING_SECONDS), ping_timeout=real(PING_SECONDS),
-                close_timeout=real(CLOSE_SECONDS), max_size=MAX_FRAME_BYTES, max_queue=MAX_QUEUED_FRAMES,
+                open_timeout=real(OPEN_SECONDS),
+                ping_interval=real(PING_SECONDS),
+                ping_timeout=real(PING_SECONDS),
+                close_timeout=real(CLOSE_SECONDS),
+                max_size=MAX_FRAME_BYTES,
+                max_queue=MAX_QUEUED_FRAMES,
                 proxy=None if is_loopback(self.dialect.url) else True,
-            ) as socket:  # fmt: skip
+            ) as socket:
                 try:
                     return await _first(
                         self._read(socket), self._keep_subscribed(socket), self._watch(), self._until_forbidden()

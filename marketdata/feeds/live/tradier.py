@@ -70,9 +70,17 @@ def markets(options: ProviderOptions) -> list[Market]:
     url = checked_url("PAPERTRADE_PROVIDER_URL", options.url, feed.url, HTTP)
     rest = Rest(url, f"{NAME}:{name}", options.key, feed.calls_a_minute)
     market = Market(
-        name="all", feed=rest.feed, grade=feed.grade, takes=lambda symbol: True, rest=rest, chains=rest,
-        symbol_limit=options.symbol_limit, secrets=(options.key,), canary=CANARY, test=CANARY,
-    )  # fmt: skip
+        name="all",
+        feed=rest.feed,
+        grade=feed.grade,
+        takes=lambda symbol: True,
+        rest=rest,
+        chains=rest,
+        symbol_limit=options.symbol_limit,
+        secrets=(options.key,),
+        canary=CANARY,
+        test=CANARY,
+    )
     return [market]
 
 
@@ -150,9 +158,14 @@ def read_quote(item: Mapping[str, Any], symbol: str, feed: str) -> RawQuote:
         raise Unreadable("time", "neither side has a time")
     apart = max(times) - min(times) > SIDES_APART
     return RawQuote(
-        symbol, bid, ask, reading.side_size(bid, item.get("bidsize")), reading.side_size(ask, item.get("asksize")),
-        min(times) if apart else max(times), feed,
-    )  # fmt: skip
+        symbol,
+        bid,
+        ask,
+        reading.side_size(bid, item.get("bidsize")),
+        reading.side_size(ask, item.get("asksize")),
+        min(times) if apart else max(times),
+        feed,
+    )
 
 
 def _side(item: Mapping[str, Any], side: str) -> tuple[Decimal | None, datetime | None]:

@@ -154,9 +154,12 @@ def refusal_of(order: Order) -> AlpacaError:
         price = order.limit_price or (order.quote.ask if order.quote else None)
         cost = order.qty * price * order.multiplier if price else None
         return AlpacaError(
-            403, FORBIDDEN, "insufficient buying power", buying_power=money(standing.buying_power),
+            403,
+            FORBIDDEN,
+            "insufficient buying power",
+            buying_power=money(standing.buying_power),
             **({"cost_basis": money(cost)} if cost is not None else {}),
-        )  # fmt: skip
+        )
     if reason in (RejectReason.SHORT_SELL_NOT_ALLOWED, RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED):
         return _not_held(order)
     texts = {RejectReason.OPTION_SPREAD_TOO_WIDE: "option spread too wide: the quote is no basis for a market order"}
@@ -173,7 +176,11 @@ def _not_held(order: Order) -> AlpacaError:
         return AlpacaError(403, FORBIDDEN, naked if order.asset_class == AssetClass.US_OPTION else short)
     wanted, available = number(order.qty), number(held.qty_available)
     return AlpacaError(
-        403, FORBIDDEN, f"insufficient qty available for order (requested: {wanted}, available: {available})",
-        available=available, existing_qty=number(held.qty), held_for_orders=number(held.qty - held.qty_available),
+        403,
+        FORBIDDEN,
+        f"insufficient qty available for order (requested: {wanted}, available: {available})",
+        available=available,
+        existing_qty=number(held.qty),
+        held_for_orders=number(held.qty - held.qty_available),
         symbol=order.symbol.removeprefix("O:"),
-    )  # fmt: skip
+    )

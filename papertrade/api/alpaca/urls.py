@@ -41,11 +41,15 @@ urlpatterns = [
     at("v2/watchlists", WatchlistViewSet, get="list", post="create"),
     at("v2/watchlists:by_name", WatchlistViewSet, get="retrieve", put="update", post="add", delete="destroy"),
     at(
-        "v2/watchlists/<str:watchlist_id>", WatchlistViewSet,
-        get="retrieve", put="update", post="add", delete="destroy",
+        "v2/watchlists/<str:watchlist_id>",
+        WatchlistViewSet,
+        get="retrieve",
+        put="update",
+        post="add",
+        delete="destroy",
     ),
     at("v2/watchlists/<str:watchlist_id>/<str:symbol>", WatchlistViewSet, delete="remove"),
     *data_urls,
     re_path(r"^v2(?:/.*)?$", endpoint_not_found),
     re_path(r"^v1beta\d(?:/.*)?$", endpoint_not_found),
-]  # fmt: skip
+]

@@ -16,8 +16,12 @@ from papertrade.api.kit.filters import (
 )
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "": operator.eq, ".gte": operator.ge, ".gt": operator.gt, ".lte": operator.le, ".lt": operator.lt,
-}  # fmt: skip
+    "": operator.eq,
+    ".gte": operator.ge,
+    ".gt": operator.gt,
+    ".lte": operator.le,
+    ".lt": operator.lt,
+}
 
 
 class CalendarFilter(ParameterSet):

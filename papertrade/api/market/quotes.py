@@ -69,9 +69,17 @@ def quote_now(symbol: str, quote: Quote | None, at: datetime, policy: Policy) ->
     if quote is None:
         return QuoteNow(symbol, quality, current_market().feed.name, str(grade_of(current_market().feed.name)))
     return QuoteNow(
-        symbol, quality, quote.feed, str(grade_of(quote.feed)), quote.bid, quote.ask, quote.bid_size, quote.ask_size,
-        quote.quoted_at, (at - quote.quoted_at) // MILLISECOND,
-    )  # fmt: skip
+        symbol,
+        quality,
+        quote.feed,
+        str(grade_of(quote.feed)),
+        quote.bid,
+        quote.ask,
+        quote.bid_size,
+        quote.ask_size,
+        quote.quoted_at,
+        (at - quote.quoted_at) // MILLISECOND,
+    )
 
 
 class QuoteViewSet(ApiViewSet):

@@ -60,9 +60,14 @@ def with_reason(
     form = ReasonForm(request.POST if confirmed else None)
     if not confirmed or not form.is_valid():
         context = {
-            **admin.admin_site.each_context(request), "title": title, "opts": admin.opts, "rows": rows, "form": form,
-            "action": request.POST["action"], "action_checkbox_name": ACTION_CHECKBOX_NAME,
-        }  # fmt: skip
+            **admin.admin_site.each_context(request),
+            "title": title,
+            "opts": admin.opts,
+            "rows": rows,
+            "form": form,
+            "action": request.POST["action"],
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
         return TemplateResponse(request, "admin/reason.html", context)
     reason, count = form.cleaned_data["reason"], 0
     for row in rows:

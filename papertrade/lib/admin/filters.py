@@ -61,10 +61,12 @@ class InputFilter(ListFilter):
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         names = self.expected_parameters()
         yield {
-            "inputs": [{"name": i.name, "label": i.label, "type": i.type, "value": self.typed(i.name)} for i in self.inputs],
+            "inputs": [
+                {"name": i.name, "label": i.label, "type": i.type, "value": self.typed(i.name)} for i in self.inputs
+            ],
             "keep": [(name, value) for name, value in changelist.params.items() if name not in names],
             "clear": changelist.get_query_string(remove=[*names, PAGE_VAR]) if self.active else "",
-        }  # fmt: skip
+        }
 
 
 class SymbolFilter(InputFilter):

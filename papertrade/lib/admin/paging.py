@@ -66,8 +66,12 @@ class KeysetChangeList(ChangeList):
         found = found[: self.list_per_page]
         if direction == NEWER:
             found.reverse()
-        self._set_links(names, found, has_newer=more if direction == NEWER else bool(after),
-                        has_older=bool(after) if direction == NEWER else more)  # fmt: skip
+        self._set_links(
+            names,
+            found,
+            has_newer=more if direction == NEWER else bool(after),
+            has_older=bool(after) if direction == NEWER else more,
+        )
         self.result_list, self.result_count = found, len(found)
         self.full_result_count = self.result_count  # the same: the search form then says nothing about results
         self.show_admin_actions, self.can_show_all, self.multi_page = bool(found), False, False

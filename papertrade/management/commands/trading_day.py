@@ -18,9 +18,16 @@ WATCH_SECONDS = 1.0
 PENDING = 1  # exit status where a run is not finished
 ROW = "{run:>6}  {kind:5}  {session:10}  {at:19}  {state:8}  {chunks:>9}  {orders:>15}  {elapsed:>8}  {workers}"
 HEADINGS = {
-    "run": "run", "kind": "kind", "session": "session", "at": "exchange time (UTC)", "state": "state", "chunks": "chunks",
-    "orders": "orders", "elapsed": "took", "workers": "by (chunks)",
-}  # fmt: skip
+    "run": "run",
+    "kind": "kind",
+    "session": "session",
+    "at": "exchange time (UTC)",
+    "state": "state",
+    "chunks": "chunks",
+    "orders": "orders",
+    "elapsed": "took",
+    "workers": "by (chunks)",
+}
 
 
 class Command(BaseCommand):

@@ -75,17 +75,29 @@ class Postgres(Server):
         self._refuse_somebody_elses()
         self._end_what_was_left()
         options = {
-            "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "jit": "off",
-            "max_connections": MAX_CONNECTIONS, "shared_buffers": "256MB", "timezone": "UTC", "log_timezone": "UTC",
-            "max_wal_size": "2GB", "fsync": "on" if self.durable else "off",
-        }  # fmt: skip
+            "listen_addresses": LOOPBACK,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "jit": "off",
+            "max_connections": MAX_CONNECTIONS,
+            "shared_buffers": "256MB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "max_wal_size": "2GB",
+            "fsync": "on" if self.durable else "off",
+        }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [str(self.programs / "postgres"), "-D", str(self.data), *arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self._unprivileged(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                start_new_session=True, preexec_fn=None if self.account else die_with_parent(self.stop_signal),
-            )  # fmt: skip
+                self._unprivileged(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=None if self.account else die_with_parent(self.stop_signal),
+            )
 
     def _end_what_was_left(self) -> None:
         """Of a killed supervisor or a killed server, so that the next start never meets it.

@@ -33,14 +33,25 @@ class Valkey(Server):
         pid_file = data / "pid"
         end_leftover(pid_file, program.name, self.stop_signal)
         lines = [
-            f"bind {LOOPBACK}", f"port {self.port}", f"requirepass {self.password}", f'dir "{data}"', "appendonly yes",
-            "appendfsync everysec", 'save ""', "maxmemory-policy noeviction",
-        ]  # fmt: skip
+            f"bind {LOOPBACK}",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            f'dir "{data}"',
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            "maxmemory-policy noeviction",
+        ]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [str(program), "-"], stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=data,
-                start_new_session=True, preexec_fn=die_with_parent(self.stop_signal),
-            )  # fmt: skip
+                [str(program), "-"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=data,
+                start_new_session=True,
+                preexec_fn=die_with_parent(self.stop_signal),
+            )
         pid_file.write_text(str(self.process.pid))
         assert self.process.stdin is not None, "its settings go in through a pipe: the password is in no argument"
         self.process.stdin.write("\n".join(lines).encode() + b"\n")

@@ -104,14 +104,18 @@ def submit_order(s: Scene) -> None:
     refused(lambda: client.post("/orders", {**market, "qty": 1, "symbol": "??"}), 422, 42210000, 'asset "??" not found')
     refused(
         lambda: client.post("/orders", {**market, "qty": 1, "type": "limit", "limit_price": "1.001"}),
-        422, 42210000, "sub-penny",
-    )  # fmt: skip
+        422,
+        42210000,
+        "sub-penny",
+    )
     refused(lambda: client.post("/orders", {**market, "qty": 11, "side": "sell"}), 403, 40310000, "insufficient qty")
     s.market.play("13:59:59 IBM 100 100.1 500 500", "13:59:59 KO 60 60.1 500 500", start="14:00:00")
     refused(
         lambda: client.post("/orders", {**market, "symbol": "KO", "qty": 1, "side": "sell"}),
-        403, 40310000, "not allowed to short",
-    )  # fmt: skip
+        403,
+        40310000,
+        "not allowed to short",
+    )
 
 
 def get_orders(s: Scene) -> None:
@@ -287,8 +291,10 @@ def watchlists(s: Scene) -> None:
     assert ([asset.symbol for asset in made.assets], made.account_id) == ([STOCK], s.account.pk)
     refused(
         lambda: client.create_watchlist(requests.CreateWatchlistRequest(name="first", symbols=[])),
-        422, 42210000, "must be unique",
-    )  # fmt: skip
+        422,
+        42210000,
+        "must be unique",
+    )
     emptied = client.remove_asset_from_watchlist_by_id(made.id, STOCK)
     assert emptied.assets == []
     assert [a.symbol for a in client.add_asset_to_watchlist_by_id(made.id, STOCK).assets] == [STOCK]
@@ -317,9 +323,14 @@ def activities(s: Scene) -> None:
 
 
 WATCHLIST_CALLS = {
-    "create_watchlist", "get_watchlists", "get_watchlist_by_id", "update_watchlist_by_id", "add_asset_to_watchlist_by_id",
-    "remove_asset_from_watchlist_by_id", "delete_watchlist_by_id",
-}  # fmt: skip
+    "create_watchlist",
+    "get_watchlists",
+    "get_watchlist_by_id",
+    "update_watchlist_by_id",
+    "add_asset_to_watchlist_by_id",
+    "remove_asset_from_watchlist_by_id",
+    "delete_watchlist_by_id",
+}
 RAW_CALLS = {"get", "post", "put", "patch", "delete", "response_wrapper"}  # what the others are made of
 CALLS = [
     get_account, get_account_configurations, set_account_configurations, submit_order, get_orders, get_order_by_id,

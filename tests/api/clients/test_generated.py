@@ -39,9 +39,11 @@ def generated(described: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
     place = described.parent / "generated_client"
     tool = Path(sys.executable).with_name("openapi-python-client")
     done = subprocess.run(
-        [tool, "generate", "--path", described, "--output-path", place, "--meta", "none"], capture_output=True, text=True,
+        [tool, "generate", "--path", described, "--output-path", place, "--meta", "none"],
+        capture_output=True,
+        text=True,
         env={"PATH": f"{tool.parent}:/usr/bin:/bin", "HOME": str(described.parent)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0 and "Warning" not in done.stdout + done.stderr, done.stdout + done.stderr
     assert compileall.compile_dir(str(place), quiet=1)
     monkeypatch.syspath_prepend(place.parent)
@@ -64,15 +66,21 @@ def test_python(server: LiveServer, open_market: MarketKit, trader: Any, generat
     )
     account = opened.account.id
     body = models.OrderRequest(
-        symbol="IBM", qty="2", side=models.Side.BUY, type_=models.OrderType.MARKET, client_order_id="g-1",
+        symbol="IBM",
+        qty="2",
+        side=models.Side.BUY,
+        type_=models.OrderType.MARKET,
+        client_order_id="g-1",
         time_in_force=models.TimeInForce.DAY,
-    )  # fmt: skip
+    )
     order = part(generated, f"{of_account}_orders").sync(account, client=client, body=body)
     assert order.status is models.OrderStatus.FILLED and order.filled_qty == "2.000000"
     assert isinstance(order.evidence.age_ms, int)
     short = part(generated, f"{of_account}_orders").sync(
-        account, client=client, body=models.OrderRequest.from_dict({**body.to_dict(), "side": "sell", "qty": 9, "client_order_id": "g-2"})
-    )  # fmt: skip
+        account,
+        client=client,
+        body=models.OrderRequest.from_dict({**body.to_dict(), "side": "sell", "qty": 9, "client_order_id": "g-2"}),
+    )
     assert short.rejected_reason is models.RejectedReason.SHORT_SELL_NOT_ALLOWED
     (held,) = part(generated, "api.paper.get_paper_accounts_account_id_positions").sync(account, client=client).results
     assert (held.symbol, held.qty) == ("IBM", "2.000000")

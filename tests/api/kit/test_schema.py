@@ -14,9 +14,14 @@ from portfolio.models import EventType
 from tests.api.openapi import check, document
 
 CLOCK = {
-    "timestamp": "2013-10-07T14:00:00.000000Z", "is_open": True, "next_open": "2013-10-08T13:30:00.000000Z",
-    "next_close": "2013-10-07T20:00:00.000000Z", "market": "recorded", "speed": "0", "feed": None,
-}  # fmt: skip
+    "timestamp": "2013-10-07T14:00:00.000000Z",
+    "is_open": True,
+    "next_open": "2013-10-08T13:30:00.000000Z",
+    "next_close": "2013-10-07T20:00:00.000000Z",
+    "market": "recorded",
+    "speed": "0",
+    "feed": None,
+}
 
 
 def answer(body: Any, status: int = 200) -> SimpleNamespace:

@@ -58,8 +58,12 @@ def test_one_contract(api: Api) -> None:
     }
     quote = contract["last_quote"]
     assert (quote["bid"], quote["ask"], quote["midpoint"], quote["bid_size"], quote["ask_size"]) == (
-        4.0, 4.2, 4.1, 20.0, 10.0,
-    )  # fmt: skip
+        4.0,
+        4.2,
+        4.1,
+        20.0,
+        10.0,
+    )
     assert contract["break_even_price"] == 104.1
     assert (contract["underlying_asset"]["ticker"], contract["underlying_asset"]["price"]) == ("IBM", 100.05)
 
@@ -139,11 +143,17 @@ def test_search_and_expirations(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "stocks/quotes/AAPL/last/", "stocks/quotes/nonsense/last/", f"stocks/quotes/{CALL}/last/", "stocks/snapshot/AAPL/",
-        "options/chain/AAPL/", f"options/snapshot/MSFT/{CALL}/", "options/snapshot/IBM/IBM/",
-        "options/snapshot/IBM/O:IBM131019C00555000/", "tickers/expirations/nonsense/",
+        "stocks/quotes/AAPL/last/",
+        "stocks/quotes/nonsense/last/",
+        f"stocks/quotes/{CALL}/last/",
+        "stocks/snapshot/AAPL/",
+        "options/chain/AAPL/",
+        f"options/snapshot/MSFT/{CALL}/",
+        "options/snapshot/IBM/IBM/",
+        "options/snapshot/IBM/O:IBM131019C00555000/",
+        "tickers/expirations/nonsense/",
     ],
-)  # fmt: skip
+)
 def test_what_the_market_does_not_have(api: Api, path: str) -> None:
     is_error(api.get(f"/v1/{path}"), 404, "not_found")
 

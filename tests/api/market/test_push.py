@@ -29,9 +29,14 @@ def live(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def row(live: LiveKit, **changes: Any) -> dict[str, Any]:
     return {
-        "symbol": "IBM", "bid": "100.00", "ask": 100.1, "bid_size": 500, "ask_size": None, "quoted_at": wire(live.wall),
+        "symbol": "IBM",
+        "bid": "100.00",
+        "ask": 100.1,
+        "bid_size": 500,
+        "ask_size": None,
+        "quoted_at": wire(live.wall),
         **changes,
-    }  # fmt: skip
+    }
 
 
 def heard(live: LiveKit) -> None:
@@ -95,8 +100,10 @@ def test_the_shape_of_the_request(live: LiveKit, market_api: Api, api: Api) -> N
     is_error(api.post(QUOTES, {"quotes": []}), 403, "forbidden")
     assert market_api.post(QUOTES, {"quotes": []}).json() == {"taken": 0, "refused": []}
     assert market_api.post(QUOTES, {"quotes": [5, None, []]}).json()["refused"][2] == {
-        "index": 2, "symbol": "", "reason": "bad_row",
-    }  # fmt: skip
+        "index": 2,
+        "symbol": "",
+        "reason": "bad_row",
+    }
 
 
 def test_without_a_leader_nothing_is_taken(live: LiveKit, market_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

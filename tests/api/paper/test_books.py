@@ -18,7 +18,7 @@ def account_id(api: Api, market_kit: MarketKit) -> str:
         "14:00:30 IBM 100.00 100.10",
         *(f"14:{minute:02d}:00 IBM {100 + minute}.00 {100 + minute}.10" for minute in range(1, 11)),
         start="14:00:30",
-    )  # fmt: skip
+    )
     account_id = api.open_account()
     api.buy(account_id, qty="10")
     return account_id
@@ -37,9 +37,14 @@ class TestHistory:
             "oldest first"
         )
         assert rows[-1] == {
-            "timestamp": "2013-10-07T14:03:00.000000Z", "equity": "100029.0000", "cash": "98999.0000",
-            "market_value": "1030.0000", "realized_pl": "0.0000", "unrealized_pl": "29.0000", "drawdown": "0.000000",
-        }  # fmt: skip
+            "timestamp": "2013-10-07T14:03:00.000000Z",
+            "equity": "100029.0000",
+            "cash": "98999.0000",
+            "market_value": "1030.0000",
+            "realized_pl": "0.0000",
+            "unrealized_pl": "29.0000",
+            "drawdown": "0.000000",
+        }
         assert (rows[0]["equity"], rows[0]["drawdown"]) == ("99999.0000", "0.000010")
 
     @pytest.mark.parametrize(
@@ -107,15 +112,19 @@ class TestLedger:
             assert debits == credits > 0
         sell, buy, opening = rows
         assert {(e["account"], e["debit"], e["credit"]) for e in opening["entries"]} == {
-            ("cash", "100000.0000", "0.0000"), ("capital", "0.0000", "100000.0000"),
-        }  # fmt: skip
+            ("cash", "100000.0000", "0.0000"),
+            ("capital", "0.0000", "100000.0000"),
+        }
         assert {(e["account"], e["debit"], e["credit"]) for e in buy["entries"]} == {
-            ("securities", "1001.0000", "0.0000"), ("cash", "0.0000", "1001.0000"),
-        }  # fmt: skip
+            ("securities", "1001.0000", "0.0000"),
+            ("cash", "0.0000", "1001.0000"),
+        }
         # 4 x 100.00 in, cost 1001 x 4 / 10 = 400.40 out, a loss of 0.40
         assert {(e["account"], e["debit"], e["credit"]) for e in sell["entries"]} == {
-            ("cash", "400.0000", "0.0000"), ("securities", "0.0000", "400.4000"), ("realized_pl", "0.4000", "0.0000"),
-        }  # fmt: skip
+            ("cash", "400.0000", "0.0000"),
+            ("securities", "0.0000", "400.4000"),
+            ("realized_pl", "0.4000", "0.0000"),
+        }
 
     def test_cash_is_the_sum_of_its_entries(self, api: Api, account_id: str) -> None:
         api.sell(account_id, qty="4")

@@ -89,8 +89,9 @@ class TestAll:
         closed = self.closed(api, account_id)
         assert list(closed) == ["IBM", CALL]
         assert {symbol: (row["order"]["status"], row["error"]) for symbol, row in closed.items()} == {
-            "IBM": ("filled", None), CALL: ("filled", None),
-        }  # fmt: skip
+            "IBM": ("filled", None),
+            CALL: ("filled", None),
+        }
         assert held(api, account_id) == {}
 
     def test_some_symbols(self, api: Api, account_id: str) -> None:

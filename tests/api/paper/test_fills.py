@@ -13,9 +13,11 @@ from tests.market_kit import CALL, MarketKit
 def account_id(api: Api, market_kit: MarketKit) -> str:
     """Bought 10 at 14:00:01, sold 4 of them and bought a call at 14:00:03; quotes are a second old."""
     market_kit.play(
-        "14:00:00 IBM 100.00 100.10 500 300", f"14:00:02 {CALL} 4.00 4.20 20 10", "14:00:02 IBM 101.00 101.20 500 300",
+        "14:00:00 IBM 100.00 100.10 500 300",
+        f"14:00:02 {CALL} 4.00 4.20 20 10",
+        "14:00:02 IBM 101.00 101.20 500 300",
         start="14:00:00",
-    )  # fmt: skip
+    )
     account_id = api.open_account()
     market_kit.advance("14:00:01")
     api.buy(account_id, qty="10")
@@ -48,8 +50,13 @@ def test_evidence_is_the_quote_and_the_policy(api: Api, account_id: str) -> None
     matches(evidence, EVIDENCE)
     assert evidence.keys() == EVIDENCE.keys()
     assert {name: float(evidence[name]) for name in ("bid", "ask", "bid_size", "ask_size", "age_ms", "spread")} == {
-        "bid": 100.00, "ask": 100.10, "bid_size": 500, "ask_size": 300, "age_ms": 1000, "spread": 0.10,
-    }  # fmt: skip
+        "bid": 100.00,
+        "ask": 100.10,
+        "bid_size": 500,
+        "ask_size": 300,
+        "age_ms": 1000,
+        "spread": 0.10,
+    }
     assert evidence["quoted_at"] == "2013-10-07T14:00:00.000000Z"
     assert evidence["feed"] == "test"
     [generation] = is_list(api.get(f"{account_id}/generations/"))
@@ -107,9 +114,11 @@ class TestSettlements:
     def settled(self, api: Api, market_kit: MarketKit) -> str:
         """Two calls bought at 4.20, and at the close settled at 105.50 - 100; then a share bought the next morning."""
         market_kit.play(
-            f"19:00:00 {self.TODAY} 4.00 4.20", "19:30:00 IBM 105.50 105.60", "2013-10-08T13:30:01Z IBM 105.00 105.10",
+            f"19:00:00 {self.TODAY} 4.00 4.20",
+            "19:30:00 IBM 105.50 105.60",
+            "2013-10-08T13:30:01Z IBM 105.00 105.10",
             start="19:00:00",
-        )  # fmt: skip
+        )
         account_id = api.open_account()
         api.buy(account_id, symbol=self.TODAY, qty="2")
         market_kit.advance("2013-10-08T13:30:01Z")
@@ -134,9 +143,16 @@ class TestSettlements:
             )
         }
         assert told == {
-            "order_id": None, "symbol": self.TODAY, "asset_class": "us_option", "side": "sell", "qty": "2.000000",
-            "price": "5.50", "gross_amount": "1100.0000", "realized_pl": "260.0000", "created_at": "2013-10-07T20:00:00.000000Z",
-        }  # fmt: skip
+            "order_id": None,
+            "symbol": self.TODAY,
+            "asset_class": "us_option",
+            "side": "sell",
+            "qty": "2.000000",
+            "price": "5.50",
+            "gross_amount": "1100.0000",
+            "realized_pl": "260.0000",
+            "created_at": "2013-10-07T20:00:00.000000Z",
+        }
         assert float(settlement["evidence"]["bid"]) == 105.5
         assert settlement["market_timestamp"] == "2013-10-07T19:30:00.000000Z"
 
@@ -168,9 +184,13 @@ class TestSettlements:
         [event] = [row for row in is_list(api.get(f"{settled}/events/")) if row["type"] == "position_settled"]
         told = {name: event[name] for name in ("qty", "price", "amount", "filled_qty", "remaining_qty", "position_qty")}
         assert told == {
-            "qty": "2.000000", "price": "5.50", "amount": "1100.0000", "filled_qty": None, "remaining_qty": None,
+            "qty": "2.000000",
+            "price": "5.50",
+            "amount": "1100.0000",
+            "filled_qty": None,
+            "remaining_qty": None,
             "position_qty": "0.000000",
-        }  # fmt: skip
+        }
 
     def test_a_worthless_one(self, api: Api, market_kit: MarketKit) -> None:
         market_kit.play(f"19:00:00 {self.TODAY} 4.00 4.20", "19:30:00 IBM 95.50 95.60", start="19:00:00")

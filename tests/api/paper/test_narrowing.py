@@ -190,9 +190,13 @@ class TestDefaultsAndSpelling:
 
     @pytest.mark.parametrize(
         ("path", "meant"),
-        [("/v1/paper/accounts", "/v1/paper/accounts/"), ("/v1/v1/market/clock/", "/v1/market/clock/"),
-         ("/v1/v1/paper/accounts", "/v1/paper/accounts/"), ("/v1/nowhere/", None)],
-    )  # fmt: skip
+        [
+            ("/v1/paper/accounts", "/v1/paper/accounts/"),
+            ("/v1/v1/market/clock/", "/v1/market/clock/"),
+            ("/v1/v1/paper/accounts", "/v1/paper/accounts/"),
+            ("/v1/nowhere/", None),
+        ],
+    )
     def test_the_address_that_was_meant(self, api: Api, path: str, meant: str | None) -> None:
         error = api.get(path).json()["error"]
         assert error["message"].startswith("There is nothing at this address")

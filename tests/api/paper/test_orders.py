@@ -47,8 +47,13 @@ class TestSubmit:
         matches(order["evidence"], EVIDENCE)
         evidence = order["evidence"]
         assert [float(evidence[name]) for name in ("bid", "ask", "bid_size", "ask_size", "age_ms", "spread")] == [
-            100.00, 100.10, 500, 300, 0, 0.10,
-        ]  # fmt: skip
+            100.00,
+            100.10,
+            500,
+            300,
+            0,
+            0.10,
+        ]
         assert evidence["quoted_at"] == now
         matches(evidence["policy"], POLICY)
 
@@ -243,11 +248,19 @@ class TestList:
     @pytest.mark.parametrize(
         "query",
         [
-            {"status": "sometimes"}, {"side": "hold"}, {"asset_class": "bond"}, {"after": "yesterday"}, {"until": "x"},
-            {"limit": "0"}, {"limit": "-1"}, {"limit": "x"}, {"generation": "x"}, {"limit": "1001"},
+            {"status": "sometimes"},
+            {"side": "hold"},
+            {"asset_class": "bond"},
+            {"after": "yesterday"},
+            {"until": "x"},
+            {"limit": "0"},
+            {"limit": "-1"},
+            {"limit": "x"},
+            {"generation": "x"},
+            {"limit": "1001"},
         ],
         ids=str,
-    )  # fmt: skip
+    )
     def test_values_that_cannot_be(self, api: Api, account_id: str, query: dict[str, str]) -> None:
         details = is_error(api.get(f"{account_id}/orders/", **query), 400, "bad_request")
         assert set(query) <= details.keys()

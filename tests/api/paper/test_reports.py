@@ -109,11 +109,15 @@ class TestCompare:
         api.post(f"{account_id}/reset/", {"confirm": True})
         found = api.get(COMPARE, runs=f"{account_id}:1,{account_id},{other}").json()
         assert [(run["run"], run["name"]) for run in found["runs"]] == [
-            (f"{account_id}:1", "pairs #1"), (f"{account_id}:2", "pairs #2"), (f"{other}:1", "still #1"),
-        ]  # fmt: skip
+            (f"{account_id}:1", "pairs #1"),
+            (f"{account_id}:2", "pairs #2"),
+            (f"{other}:1", "still #1"),
+        ]
         assert [(run["curve"][0]["value"], run["curve"][-1]["value"]) for run in found["runs"]] == [
-            ("100.0000", "99.9900"), ("100.0000", "100.0000"), ("100.0000", "100.0000"),
-        ]  # fmt: skip
+            ("100.0000", "99.9900"),
+            ("100.0000", "100.0000"),
+            ("100.0000", "100.0000"),
+        ]
         assert len(found["alike"]) == 3 and {pair["correlation"] for pair in found["alike"]} == {None}
         assert found["runs"][0]["performance"] == api.get(f"{account_id}/performance/", generation=1).json()
 

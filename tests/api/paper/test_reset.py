@@ -114,10 +114,18 @@ class TestSummary:
         api.post(f"{account_id}/reset/", {"confirm": True})
         assert api.summary(account_id, generation=1) == before
 
-    @pytest.mark.parametrize(("generation", "status", "code"), [
-        ("2", 404, "not_found"), ("0", 404, "not_found"), ("99999999999999999999", 400, "bad_request"),
-        ("-1", 400, "bad_request"), ("x", 400, "bad_request"), ("1.0", 400, "bad_request"), ("", 400, "bad_request"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("generation", "status", "code"),
+        [
+            ("2", 404, "not_found"),
+            ("0", 404, "not_found"),
+            ("99999999999999999999", 400, "bad_request"),
+            ("-1", 400, "bad_request"),
+            ("x", 400, "bad_request"),
+            ("1.0", 400, "bad_request"),
+            ("", 400, "bad_request"),
+        ],
+    )
     def test_a_generation_that_is_not_there(self, api: Api, generation: str, status: int, code: str) -> None:
         account_id = api.open_account()
         response = api.get(f"{account_id}/account/", generation=generation)

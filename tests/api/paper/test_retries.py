@@ -71,7 +71,7 @@ def bots(market_kit: MarketKit, api: Api) -> tuple[Bot, Bot]:
         *(f"14:00:{s:02d} IBM {100 + s % 2}.00 {100 + s % 2}.10 500 300" for s in range(20)),
         *(f"14:00:{s:02d} {CALL} 4.00 4.20 20 10" for s in range(20)),
         start="14:00:00",
-    )  # fmt: skip
+    )
     once, twice = Bot(api, 1), Bot(api, 2)
     for what, body in SCRIPT:
         if what == "advance":

@@ -142,8 +142,11 @@ def test_a_line_that_is_no_quote_is_counted_and_left_out(tmp_path: Path, old: st
 
 def test_files_sorted_by_ticker_come_out_by_time_and_one_instant_keeps_its_order(tmp_path: Path) -> None:
     header, instant = MASSIVE.splitlines()[0], 1795185000000000000
-    rows = [f"{name},1,{price}.2,3,1,{price}.1,2,,,1,1,{instant + second * 10**9},1,0"
-            for name in ("AAA", "BBB", "CCC") for second, price in ((0, 10), (0, 11), (5, 12), (9, 13))]  # fmt: skip
+    rows = [
+        f"{name},1,{price}.2,3,1,{price}.1,2,,,1,1,{instant + second * 10**9},1,0"
+        for name in ("AAA", "BBB", "CCC")
+        for second, price in ((0, 10), (0, 11), (5, 12), (9, 13))
+    ]
     (tmp_path / "q.csv").write_text("\n".join([header, *rows]))
     convert([tmp_path / "q.csv"], tmp_path / "day.csv.gz", piece_rows=5)
     found = [

@@ -23,10 +23,14 @@ def quote(found: PastQuote, *, option: bool) -> dict[str, Any]:
     """A side that is absent has price and size 0."""
     wire = {
         "t": instant(found.at),
-        "bx": "", "bp": found.bid or 0, "bs": int(found.bid_size) if found.bid else 0,
-        "ax": "", "ap": found.ask or 0, "as": int(found.ask_size) if found.ask else 0,
+        "bx": "",
+        "bp": found.bid or 0,
+        "bs": int(found.bid_size) if found.bid else 0,
+        "ax": "",
+        "ap": found.ask or 0,
+        "as": int(found.ask_size) if found.ask else 0,
         "c": OPTION_CONDITION if option else [STOCK_CONDITION],
-    }  # fmt: skip
+    }
     return wire if option else {**wire, "z": TAPE}
 
 
@@ -49,6 +53,11 @@ def bar(found: Bar) -> dict[str, Any]:
     """Volume is 0: nothing was traded. `n` counts quotes and `vw` is the mean of their middles."""
     return {
         "t": instant(found.begins),
-        "o": round(found.open, 6), "h": round(found.high, 6), "l": round(found.low, 6), "c": round(found.close, 6),
-        "v": 0, "n": found.quotes, "vw": found.mean,
-    }  # fmt: skip
+        "o": round(found.open, 6),
+        "h": round(found.high, 6),
+        "l": round(found.low, 6),
+        "c": round(found.close, 6),
+        "v": 0,
+        "n": found.quotes,
+        "vw": found.mean,
+    }
