@@ -135,7 +135,7 @@ def test_a_process_that_read_a_shorter_calendar_reads_it_again(db: None) -> None
     last = TradingSession.objects.latest("date")
     TradingSession.objects.filter(pk=last.pk).delete()
     sessions.drop_calendar()
-    with pytest.raises(sessions.CalendarExhausted, match="sync_sessions"):
+    with pytest.raises(sessions.CalendarExhausted, match="sync-sessions"):
         calendar().upcoming(last.open)
     last.save(force_insert=True)
     assert calendar().upcoming(last.open).date == last.date
