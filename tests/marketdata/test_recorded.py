@@ -11,11 +11,13 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from structlog.testing import capture_logs
 
 from marketdata.feeds import Interest
 from marketdata.feeds.recorded import (
     COLUMNS,
+    COLUMNS_TAKEN,
     MAX_DETAILS,
     TOLD_KEY,
     RecordedCursor,
@@ -272,4 +274,19 @@ def test_a_refused_row_is_logged_once(tmp_path: Path) -> None:
     assert [(line["event"], line["line"]) for line in logs] == [
         ("recording_row_refused", 3),
         ("recording_row_refused", 4),
+    ]
+
+
+def test_rows_of_a_live_market_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "invented.csv", GOOD)
+    call_command("check_recording", str(tmp_path))
+    assert "taken_at" not in capsys.readouterr().out
+    taken = [f"{GOOD},2013-10-07T14:00:00.2Z", f"{GOOD},2013-10-07T14:00:00.250Z", f"{GOOD},2013-10-07T14:00:00.450Z"]
+    write(tmp_path / "live.csv", *taken, header=",".join(COLUMNS_TAKEN))
+    call_command("check_recording", str(tmp_path))
+    assert capsys.readouterr().out.splitlines() == [
+        "2 files, 3 good rows of 1 symbols, 2013-10-07 14:00:00+00:00 to 2013-10-07 14:00:00.450000+00:00",
+        "2 rows of a live market, with taken_at; 1 without",
+        "live.csv:2: taken_at is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds",
+        "1 bad rows",
     ]

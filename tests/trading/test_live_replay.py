@@ -9,6 +9,8 @@ after each book, and requests come in between. In every session, whatever happen
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,14 +20,15 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.models import User
+from accounts.models import PaperAccount
 from marketdata.feeds.live.protocol import RawQuote
 from marketdata.feeds.recorded import RecordedFeed, Report
-from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from orders import working
 from orders.models import IS_OPEN, Fill, Order
-from papertrade.lib.errors import Conflict, Unavailable
+from papertrade.lib.errors import Conflict, Unavailable, Unprocessable
+from papertrade.proof.replay import Stage, check_recording, write_script
+from papertrade.proof.script import Kind, as_json, from_json
 from portfolio.models import Book
 from tests.desk import Desk
 from tests.factories import UserFactory
@@ -45,30 +48,19 @@ class Killed(BaseException):
 
 
 @dataclass
-class Sent:
-    """What a desk asked for, and when by the exchange's clock."""
-
-    at: datetime
-    desk: int
-    payload: dict[str, Any] | None = None  # an order
-    cancel: int = 0  # or the number of one
-
-
-@dataclass
 class Session:
     """A live market of three stocks and four desks that trade at random."""
 
     live: LiveKit
     rng: random.Random
-    sent: list[Sent] = field(default_factory=list)
+    asked: Counter[Kind] = field(default_factory=Counter)
     prices: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, 10_000))
     deaths: int = 0
     left_over: int = 0
 
     def __post_init__(self) -> None:
-        self.users = [UserFactory() for _ in range(DESKS)]
-        self.desks = make_desks(self.users)
-        self.feed = self.live.feed.name
+        self.desks = [Desk(UserFactory(), "5000000") for _ in range(DESKS)]
+        self.asked[Kind.OPEN] = DESKS
 
     def run(self) -> None:
         dies_at = [DIES_IN_A_STEP, DIES_BETWEEN_STEPS]
@@ -115,57 +107,40 @@ class Session:
                 self.deaths += 1
 
     def _trade(self) -> None:
-        rng, number = self.rng, self.rng.randrange(DESKS)
-        if rng.random() < 0.15:
-            open_orders = Order.objects.filter(IS_OPEN, account=self.desks[number].account).order_by("number")
-            if order := open_orders.first():
-                self._send(Sent(self.live.wall, number, cancel=order.number))
-            return
-        symbol = rng.choice(SYMBOLS)
-        limit = rng.choice([None, str(Decimal(self.prices[symbol] + rng.randrange(-12, 13)) / 100)])
-        self._send(
-            Sent(
-                self.live.wall,
-                number,
-                payload={
-                    "side": rng.choice(["buy", "buy", "sell"]),
-                    "qty": str(rng.randrange(1, 60)),
-                    "limit": limit,
-                    "symbol": symbol,
-                    "time_in_force": rng.choice(["day", "gtc"]),
-                },
-            )
-        )
+        rng = self.rng
+        desk, symbol = rng.choice(self.desks), rng.choice(SYMBOLS)
+        near = str(Decimal(self.prices[symbol] + rng.randrange(-12, 13)) / 100)
+        what = rng.random()
+        order = Order.objects.filter(IS_OPEN, account=desk.account).order_by("number").first()
+        if what < 0.02 and desk.account.orders.exists():
+            self._ask(Kind.RESET, lambda: desk.reset(reason="once more"))
+        elif what < 0.15 and order is not None:
+            self._ask(Kind.CANCEL, lambda: desk.cancel(order))
+        elif what < 0.25 and order is not None and order.limit_price is not None:
+            self._ask(Kind.REPLACE, lambda: desk.replace(order, qty=str(order.qty + rng.randrange(1, 9))))
+        else:
+            terms = {"side": rng.choice(["buy", "buy", "sell"]), "time_in_force": rng.choice(["day", "gtc"])}
+            qty, limit = str(rng.randrange(1, 60)), rng.choice([None, near])
+            self._ask(Kind.ORDER, lambda: desk.buy(qty, limit, symbol, **terms))
 
-    def _send(self, what: Sent) -> None:
-        try:
-            what.at = send(self.desks, what) or what.at
-        except (Unavailable, Conflict):
-            return  # a leader is dead, or the order has been filled meanwhile
-        self.sent.append(what)
+    def _ask(self, kind: Kind, ask: Callable[[], object]) -> None:
+        with suppress(Unavailable, Conflict, Unprocessable):  # the order has been filled meanwhile, for instance
+            ask()
+            self.asked[kind] += 1
 
 
-def make_desks(users: list[User]) -> list[Desk]:
-    return [Desk(user, "5000000") for user in users]
+def outcome(account: PaperAccount) -> tuple[object, ...]:
+    """Everything that must be the same.
 
-
-def send(desks: list[Desk], what: Sent) -> datetime | None:
-    """Ask for it; the exchange's time at which an order was taken."""
-    desk = desks[what.desk]
-    if what.payload is None:
-        desk.cancel(Order.objects.get(account=desk.account, number=what.cancel))
-        return Order.objects.get(account=desk.account, number=what.cancel).canceled_at
-    return desk.buy(**what.payload).submitted_at
-
-
-def outcome(desk: Desk) -> tuple[object, ...]:
-    """Everything that must be the same."""
-    orders = Order.objects.filter(account=desk.account).order_by("number")
-    fills = Fill.objects.filter(account=desk.account).order_by("seq")
+    Not the numbers of the fills' events: where a leader died between recording and doing, the record may lack an evaluation that
+    changed nothing but why an order had not filled, and events are numbered behind it.
+    """
+    orders = Order.objects.filter(account=account).order_by("number")
+    fills = Fill.objects.filter(account=account).select_related("order").order_by("seq")
     return (
-        Book.objects.get(account=desk.account).ledger_head,
+        list(Book.objects.filter(account=account).order_by("pk").values_list("ledger_head", flat=True)),
         [(o.number, o.status, o.filled_qty, o.reason, o.no_fill_reason, o.filled_at) for o in orders],
-        [(f.symbol, f.qty, f.price, f.created_at, f.seq) for f in fills],
+        [(f.symbol, f.order.number, f.qty, f.price, f.created_at) for f in fills],
     )
 
 
@@ -176,7 +151,7 @@ def test_a_session_and_its_replay(
     monkeypatch.setattr(working, "CHUNK_ORDERS", 1)
     session = Session(LiveKit(settings, monkeypatch, tmp_path / "live", start=START), random.Random(seed))
     session.run()
-    live = [outcome(desk) for desk in session.desks]
+    live = [outcome(desk.account) for desk in session.desks]
     fills = list(Fill.objects.select_related("order", "quote").order_by("seq"))
     assert session.deaths == 1 and session.left_over and len(fills) > 20, "there was something to compare"
     no_supply_twice(fills, session.live.folder)
@@ -186,16 +161,17 @@ def test_a_session_and_its_replay(
     for desk in session.desks:
         check_account(desk.account)
 
+    script = from_json(as_json(write_script()))
+    assert script.left_out == []
+    assert Counter(one.kind for one in script.requests) == session.asked, "each request is in the script, once"
     monkeypatch.undo()
-    market_kit.play_files(session.live.folder, start=START.isoformat().replace("+00:00", "Z"))
-    current_market().feed.name = session.feed  # a run's opening names it
-    desks = make_desks(session.users)
-    for what in session.sent:
-        if what.at > market_kit.now():
-            market_kit.advance(what.at)
-        send(desks, what)
-    market_kit.advance("20:00:30")
-    for number, (was, again) in enumerate(zip(live, map(outcome, desks), strict=True)):
+    market_kit.play_files(session.live.folder, start=script.begins.isoformat())
+    check_recording(script)
+    stage = Stage()
+    verdicts = stage.play(script)
+    assert [one.problem for one in verdicts] == [""] * (DESKS + session.asked[Kind.RESET])
+    played = [stage.accounts[str(desk.account.pk)] for desk in session.desks]
+    for number, (was, again) in enumerate(zip(live, map(outcome, played), strict=True)):
         assert was[1] == again[1], f"orders of desk {number}"
         assert was[2] == again[2], f"fills of desk {number}"
         assert was[0] == again[0], f"head of desk {number}"

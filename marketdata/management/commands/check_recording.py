@@ -22,15 +22,18 @@ class Command(BaseCommand):
             feed = RecordedFeed(path)
         except RecordingError as error:
             raise CommandError(str(error)) from None
-        report, symbols, first, last = Report(), Counter[str](), None, None
+        report, symbols, taken, first, last = Report(), Counter[str](), 0, None, None
         for number, row in enumerate(feed.rows(report), start=1):
             symbols[row.symbol] += 1
+            taken += row.taken_at is not None
             first, last = first or row.at, row.at
             if number % PROGRESS_EVERY == 0:
                 self.stderr.write(f"{number} rows read")
         self.stdout.write(
             f"{len(feed.files)} files, {report.good} good rows of {len(symbols)} symbols, {first} to {last}"
         )
+        if taken:
+            self.stdout.write(f"{taken} rows of a live market, with taken_at; {report.good - taken} without")
         for name, line, problem in report.details:
             self.stdout.write(f"{name}:{line}: {problem}")
         self.stdout.write(f"{report.bad} bad rows")
