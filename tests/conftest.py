@@ -4,6 +4,7 @@ Servers are real: `tests.services_plugin` starts PostgreSQL and Valkey. `db` rol
 tests with threads, and empties the tables afterwards.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,15 @@ def server(committed: None) -> Iterator[LiveServer]:
 def fast_passwords(settings: Any) -> None:
     """A real password hash costs a quarter of a second, and no test here depends on its strength."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def outside_of_any_loop() -> Iterator[None]:
+    """For tests that run a loop of their own: the browser's goes on in this thread between two of its tests."""
+    browsers = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(browsers)
 
 
 @pytest.fixture(autouse=True)

@@ -84,3 +84,8 @@ def run(coroutine: object, seconds: float = 20.0) -> object:
             return await coroutine  # type: ignore[misc]
 
     return asyncio.run(bounded())
+
+
+@pytest.fixture(autouse=True)
+def _with_a_loop_of_its_own(outside_of_any_loop: None) -> None:
+    """These run loops."""

@@ -84,5 +84,5 @@ def test_each_does_about_half_and_no_order_is_decided_twice(run: Sweep, workers:
 
 
 def test_the_same_task_given_twice_decides_each_order_once(run: Sweep) -> None:
-    assert [tasks.work_on_run(run.pk), tasks.work_on_run(run.pk)] == [BOOKS, 0]
+    assert [tasks.work_on_sweep(run.pk), tasks.work_on_sweep(run.pk)] == [BOOKS, 0]
     assert Fill.objects.count() == BOOKS * ORDERS_A_BOOK

@@ -108,3 +108,8 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     running = Front(tmp_path)
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _with_a_loop_of_its_own(outside_of_any_loop: None) -> None:
+    """These run loops."""
