@@ -113,6 +113,7 @@ def test_keys(wide: Trader, account: PaperAccount) -> None:
     page.keyboard.press("?")
     page.wait_for_selector("#keys-help:has-text('Buy, sell')")
     page.keyboard.press("Escape")
+    page.wait_for_selector("#keys-help", state="hidden")
     page.keyboard.press("g")
     page.keyboard.press("o")
     page.wait_for_url(f"**{home}orders/")
