@@ -41,7 +41,14 @@ def test_every_model_with_history_is_there() -> None:
         for app in ("accounts", "orders", "portfolio", "marketdata")
         for model in apps.get_app_config(app).get_models()
     }
-    inside = {"Book", "LedgerEntry", "SweepChunk", "Mark", "SnapshotMonth", "Watchlist"}  # shown as part of another page, or of none
+    inside = {
+        "Book",
+        "LedgerEntry",
+        "SweepChunk",
+        "Mark",
+        "SnapshotMonth",
+        "Watchlist",
+    }  # shown as part of another page, or of none
     assert {model.__name__ for model in ours if not admin.site.is_registered(model)} <= inside
 
 
