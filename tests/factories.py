@@ -43,7 +43,7 @@ class AccountFactory(factory.Factory):
         model = dict
 
     user = factory.SubFactory(UserFactory)
-    name = factory.Sequence(lambda n: f"strategy {n}")
+    name = "Paper Account"
     initial_cash = "100000"
 
     @classmethod
