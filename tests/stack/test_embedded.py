@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from papertrade.stack import embedded
-from tests.stack.server import PROJECT
+from tests.stack.server import PROJECT, wait_until
 
 
 def ask(url: str, statement: str) -> object:
@@ -140,7 +140,7 @@ def test_a_start_right_after_everything_was_killed(folder: Path) -> None:
     try:
         with psycopg.connect(second.database_url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert not runs(parts), "a part of the first server was left"
+        wait_until(lambda: not runs(parts), "the end of the first server's parts")
     finally:
         second.stop()
         connection.close()
