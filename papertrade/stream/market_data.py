@@ -18,6 +18,8 @@ from accounts.services import check_key
 from marketdata.instruments import InvalidSymbol
 from marketdata.quotes import Quote
 from papertrade.api.alpaca.authentication import Credentials, identify
+from papertrade.api.alpaca.data import shapes
+from papertrade.api.alpaca.data.shapes import MID, TAPE
 from papertrade.api.alpaca.wire import instrument_of, symbol_text
 from papertrade.lib.errors import PapertradeError
 from papertrade.stream.following import CHECK_SECONDS, NoLongerAllowed, check
@@ -32,8 +34,6 @@ OPTIONS = re.compile(r"/v1beta1/(indicative|opra)/?")
 AUTHENTICATION_SECONDS = 10.0
 MAX_SYMBOLS = 1_000  # of one connection
 MAX_IN_A_FRAME = 500
-MID = "M"  # the condition of a trade that is the middle of a quote
-TAPE = "C"
 # What there is, and what a client may ask for and will never get, because nothing of it exists here.
 SENT = ("trades", "quotes", "bars")
 EMPTY = ("statuses", "lulds", "corrections", "cancelErrors", "imbalances", "orderbooks")
@@ -239,21 +239,9 @@ class _Client:
 
 
 def quote_message(symbol: str, quote: Quote) -> dict[str, Any]:
-    """A side that is absent has price and size 0, as Alpaca writes it."""
-    conditions: Any = "A" if is_option(symbol) else ["R"]
-    found = {
-        "T": "q",
-        "S": symbol_text(symbol),
-        "bx": "",
-        "bp": float(quote.bid or 0),
-        "bs": int(quote.bid_size or 0),
-        "ax": "",
-        "ap": float(quote.ask or 0),
-        "as": int(quote.ask_size or 0),
-        "c": conditions,
-        "t": quote.quoted_at,
-    }
-    return found if is_option(symbol) else {**found, "z": TAPE}
+    """A quote as the requests show it, its time as a time: each format of the wire has its own."""
+    shown = shapes.quote(shapes.past(quote), option=is_option(symbol))
+    return {"T": "q", "S": symbol_text(symbol), **shown, "t": quote.quoted_at}
 
 
 def trade_message(symbol: str, quote: Quote) -> dict[str, Any] | None:

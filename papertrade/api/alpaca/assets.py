@@ -12,6 +12,7 @@ from marketdata.instruments import Instrument, InvalidSymbol
 from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
 from papertrade.api.alpaca import shapes
+from papertrade.api.alpaca.contract_filter import contract_filter
 from papertrade.api.alpaca.errors import not_found
 from papertrade.api.alpaca.views import AlpacaViewSet
 from papertrade.api.alpaca.wire import asset_id, instrument_of
@@ -103,29 +104,9 @@ class OptionContractViewSet(AlpacaViewSet):
     def _wanted(self) -> Callable[[Instrument], bool]:
         query = self.query
         active = query.word("status", ("active", "inactive"), "active") == "active"
-        right = query.word("type", ("call", "put", ""), "")
         american = query.word("style", ("american", "european"), "american") == "american"
-        root = query.text("root_symbol").upper()
-        on, least, most = (query.day(f"expiration_date{end}") for end in ("", "_gte", "_lte"))
-        low, high = query.number("strike_price_gte"), query.number("strike_price_lte")
-        if on is None and least is None and most is None:
-            most = _next_weekend(clock.read().now.date())
-
-        def wanted(contract: Instrument) -> bool:
-            expiry, strike, kind = contract.contract
-            return (
-                active
-                and american
-                and (not right or kind == right)
-                and (not root or contract.root == root)
-                and (on is None or expiry == on)
-                and (least is None or expiry >= least)
-                and (most is None or expiry <= most)
-                and (low is None or strike >= low)
-                and (high is None or strike <= high)
-            )
-
-        return wanted
+        asked_for = contract_filter(query, expiring_until=_next_weekend(clock.read().now.date()))
+        return lambda contract: active and american and asked_for(contract)
 
 
 def _next_weekend(today: date) -> date:

@@ -15,6 +15,7 @@ from marketdata.instruments import Instrument, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
+from papertrade.api.alpaca.contract_filter import contract_filter
 from papertrade.api.alpaca.data import shapes
 from papertrade.api.alpaca.errors import bad_input, not_found
 from papertrade.api.alpaca.parameters import symbol_of
@@ -94,7 +95,7 @@ class OptionSnapshotViewSet(AlpacaViewSet):
     def chain(self, request: Request, underlying: str) -> Response:
         name, now = symbol_of(underlying), clock.read().now
         spot = listing.spot_of(current_market().latest([name], at=now).get(name))
-        wanted = self._wanted()
+        wanted = contract_filter(self.query)
         contracts = listing.chain(name, spot=spot, at=now) if spot else []
         return self._page([contract for contract in contracts if wanted(contract)])
 
@@ -115,26 +116,6 @@ class OptionSnapshotViewSet(AlpacaViewSet):
         }
         following = page[-1].symbol if len(rows) > limit else None
         return Response({"snapshots": found, "next_page_token": following})
-
-    def _wanted(self) -> Callable[[Instrument], bool]:
-        query = self.query
-        right, root = query.word("type", ("call", "put", ""), ""), query.text("root_symbol").upper()
-        low, high = query.number("strike_price_gte"), query.number("strike_price_lte")
-        on, least, most = (query.day(f"expiration_date{end}") for end in ("", "_gte", "_lte"))
-
-        def wanted(item: Instrument) -> bool:
-            expiry, strike, kind = item.contract
-            return (
-                (not right or kind == right)
-                and (not root or item.root == root)
-                and (low is None or strike >= low)
-                and (high is None or strike <= high)
-                and (on is None or expiry == on)
-                and (least is None or expiry >= least)
-                and (most is None or expiry <= most)
-            )
-
-        return wanted
 
 
 def stock_snapshot(symbol: str, quote: Quote | None, now: datetime) -> dict[str, Any]:
