@@ -1,58 +1,70 @@
 """The web server's parent process: one listening socket, and worker processes that answer on it.
 
-`python -m papertrade.web [--host ADDRESS]`; the port and the number of workers are settings. No Django in here. A worker that
-dies is started again on the same socket, so no connection is refused meanwhile.
+`python -m papertrade.web [--host ADDRESS]`; the port and the number of workers are settings. The application is loaded once,
+here, and the workers are forks: they start in a moment and share its memory. So nothing here may use what a fork must not
+inherit: threads, connections, random numbers. A worker that dies is started again on the same socket, so no connection is
+refused meanwhile.
 """
 
 import argparse
+import gc
+import multiprocessing
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable
+from importlib import import_module
 
 from papertrade.lib import env
 from papertrade.stack.embedded import LOOPBACK, die_with_parent
 from papertrade.stack.supervision import POLL_SECONDS, Watch, say
 from papertrade.web import limits
+from papertrade.web.worker import APPLICATION, serve
+
+SIGNS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DIE_WITH_PARENT = die_with_parent(signal.SIGTERM)
+FORK = multiprocessing.get_context("fork")
 
 
 class Worker:
     """A worker process, in this process's group: what ends the group ends it too."""
 
-    def __init__(self, number: int, listening: socket.socket) -> None:
+    def __init__(self, number: int, listening: socket.socket, told_to_stop: Callable[[], bool]) -> None:
         self.name = f"web {number}"
         self._listening = listening
-        self._process: subprocess.Popen[bytes] | None = None
+        self._told_to_stop = told_to_stop
+        self._process = FORK.Process(target=self._serve)
 
     def start(self) -> None:
         """Start it, for the first time or again."""
-        descriptor = self._listening.fileno()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "papertrade.web.worker", str(descriptor)],
-            pass_fds=[descriptor],
-            preexec_fn=die_with_parent(signal.SIGTERM),
-        )
+        self._process = FORK.Process(target=self._serve)
+        self._process.start()
 
     def status(self) -> int | None:
-        """Its exit status, None while it runs or was never started."""
-        return None if self._process is None else self._process.poll()
+        """Its exit status, None while it runs."""
+        return self._process.exitcode
 
     def stop(self, deadline: float) -> None:
         """Wait for the end that it was asked for; kill it where it takes too long."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        self._process.join(max(0.0, deadline - time.monotonic()))
+        if self.status() is None:
             say(self.name, "does not stop; killed")
             self._process.kill()
-            self._process.wait()
+            self._process.join()
 
     def ask_to_stop(self) -> None:
         """Let it finish what it is answering."""
-        if self.status() is None and self._process is not None:
+        if self.status() is None:
             self._process.terminate()
+
+    def _serve(self) -> None:
+        """What the fork does. A signal that came before its own handlers were set is asked for afterwards."""
+        DIE_WITH_PARENT()
+        for sign in SIGNS:
+            signal.signal(sign, signal.SIG_DFL)
+        if not self._told_to_stop():
+            serve(self._listening)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -73,7 +85,7 @@ def main(arguments: list[str]) -> int:
         nonlocal stopping
         stopping = True
 
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for sign in SIGNS:
         signal.signal(sign, be_told_to_stop)
     parser = argparse.ArgumentParser(prog="python -m papertrade.web")
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default: %(default)s)")
@@ -85,7 +97,9 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         say("web", f"cannot listen on {host}:{port}: {error.strerror}")
         return 1
-    workers = [Worker(number, listening) for number in range(1, count + 1)]
+    import_module(APPLICATION.partition(":")[0])
+    gc.freeze()  # what is loaded stays: a collection in a worker would only copy its memory
+    workers = [Worker(number, listening, lambda: stopping) for number in range(1, count + 1)]
     watches = []
     for worker in workers:
         worker.start()

@@ -1,8 +1,7 @@
-"""A worker process of the web server: `python -m papertrade.web.worker DESCRIPTOR`, the descriptor of a listening socket."""
+"""What a worker process of the web server does: serve the application on a listening socket."""
 
 import resource
 import socket
-import sys
 
 import uvicorn
 
@@ -10,6 +9,7 @@ from papertrade.lib import env
 from papertrade.web import limits
 from papertrade.web.connections import Connection
 
+APPLICATION = "papertrade.asgi:application"
 KINDS = 2  # of places: for HTTP, and for WebSockets
 
 
@@ -23,11 +23,11 @@ def places(wanted: int) -> int:
     return min(wanted, (soft - limits.FILES_BESIDE_CONNECTIONS) // KINDS)
 
 
-def main(descriptor: int) -> None:
+def serve(listening: socket.socket) -> None:
     """Serve until told to stop."""
     Connection.most = places(env.whole("PAPERTRADE_WEB_CONNECTIONS", 2_000, low=16, high=100_000))
     config = uvicorn.Config(
-        "papertrade.asgi:application",
+        APPLICATION,
         http=Connection,
         loop="asyncio",
         ws="websockets-sansio",
@@ -42,8 +42,4 @@ def main(descriptor: int) -> None:
         log_level="error",
         access_log=False,
     )
-    uvicorn.Server(config).run([socket.socket(fileno=descriptor)])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    uvicorn.Server(config).run([listening])
