@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from django.db import connection
 
-from papertrade.lib.postgres import unlock
+from papertrade.lib.postgres import lock, raw_cursor, unlock
 
 FEED = 0x70740001
 MOVER = 0x70740002
 GATE = 0x70740003
+IDLE_SECONDS = 15.0  # that a session with the gate closed may compute without asking anything
 
 
 def pass_gate(cursor: psycopg.Cursor) -> None:
@@ -26,9 +26,27 @@ def pass_gate(cursor: psycopg.Cursor) -> None:
 @contextmanager
 def closed_gate() -> Iterator[None]:
     """Keep everyone out over several transactions."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [GATE])
+    lock(GATE)
     try:
         yield
     finally:
         unlock(GATE)
+
+
+def stuck_at() -> int | None:
+    """The pid of a PostgreSQL session that keeps the gate closed and has done nothing for a while; None where none does.
+
+    A step or a sweep asks the database all the time, so that such a one is somebody who is gone or stopped.
+    """
+    with raw_cursor() as cursor:
+        if cursor.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [GATE]).fetchone() == (True,):
+            return None
+        found = cursor.execute(_IDLE_HOLDER, [GATE, IDLE_SECONDS]).fetchone()
+    return found[0] if found is not None else None
+
+
+_IDLE_HOLDER = """
+    SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND objsubid = 1 AND mode = 'ExclusiveLock' AND granted
+        AND datname = current_database() AND state LIKE 'idle%%' AND state_change < clock_timestamp() - make_interval(secs => %s)
+"""

@@ -2,11 +2,13 @@
 
 import os
 import warnings
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.schedules import crontab
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
@@ -30,3 +32,22 @@ app.conf.beat_schedule = {
     "calendar": {"task": "papertrade.tasks.sync_sessions", "schedule": crontab(hour="6", minute="0")},
     "sign-ins": {"task": "papertrade.tasks.clear_sessions", "schedule": crontab(hour="6", minute="10")},
 }
+
+
+@worker_init.connect
+def refuse_a_pooler(**_: Any) -> None:
+    """A worker holds locks of its session. Ends the process behind a pooler; a database that is away is waited for."""
+    from django.db import OperationalError, connection
+
+    from papertrade.lib.pooling import SessionNotOwn
+    from papertrade.lib.postgres import require_own_session
+
+    try:
+        require_own_session()
+    except SessionNotOwn as error:
+        raise SystemExit(str(error)) from None
+    except OperationalError:
+        return
+    finally:
+        connection.close()
+        connection.close_pool()  # the processes that work are forked from this one

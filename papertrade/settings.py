@@ -6,6 +6,7 @@ import structlog
 
 from papertrade import __version__
 from papertrade.lib import env, files
+from papertrade.lib.pooling import Connection
 from papertrade.web.limits import LARGE_BODIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -109,7 +110,12 @@ DATABASES = {
             **_parameters,
             "options": SESSION,
             "prepare_threshold": 3,
-            "pool": {"min_size": 1, "max_size": PAPERTRADE_WEB_THREADS + 4, "timeout": 3},
+            "pool": {
+                "min_size": 1,
+                "max_size": PAPERTRADE_WEB_THREADS + 4,
+                "timeout": 3,
+                "connection_class": Connection,
+            },
         },
     }
 }

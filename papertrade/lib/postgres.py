@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import JSONField, Model, QuerySet
 
 from papertrade.lib import env
+from papertrade.lib.pooling import SessionNotOwn
 
 Row = TypeVar("Row", bound=Model)
 
@@ -66,16 +67,39 @@ def _reconnect(settings_dict: dict[str, Any]) -> None:
 
 
 def try_lock(key: int) -> bool:
-    """Take an advisory lock for this database session; whether it was free. It ends with the session at the latest."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        return cursor.fetchone()[0]
+    """Take an advisory lock for this database session; whether it was free. It ends with the session at the latest.
+
+    Raises SessionNotOwn behind a pooler.
+    """
+    return _in_own_session("pg_try_advisory_lock", key)
+
+
+def lock(key: int) -> None:
+    """The same, waiting for it within lock_timeout."""
+    _in_own_session("pg_advisory_lock", key)
 
 
 def unlock(key: int) -> None:
     """Give back an advisory lock of this database session."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def require_own_session() -> None:
+    """Raises SessionNotOwn where a pooler stands between this process and PostgreSQL."""
+    _in_own_session("abs", 0)
+
+
+def _in_own_session(function: str, key: int) -> Any:
+    """What the function says; it is not called at all in a session that the connection was not made with."""
+    connection.ensure_connection()
+    own = connection.connection.info.backend_pid
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s) WHERE pg_backend_pid() = %s", [key, own])
+        found = cursor.fetchone()
+    if found is None:
+        raise SessionNotOwn
+    return found[0]
 
 
 def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from marketdata import clock, feed_state, quote_book
+from marketdata import clock, feed_state, gate, quote_book
 from marketdata.markets.current import current_market
 from marketdata.models import MarketClock
 from orders.models import Sweep
@@ -25,6 +25,8 @@ AUDIT_LATE = timedelta(hours=26)  # it runs every night
 SWEEP_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
 
 ROWS_IN_THE_NET = 10_000  # a clock that ran ahead of beat leaves some, which the next hour puts into their months
+
+END_SESSION = "End that session with pg_terminate_backend, and let no feed connect through a pooler."
 
 AWAY = (Error, PapertradeError, clock.ClockNotStarted)
 
@@ -75,6 +77,8 @@ def not_ready() -> list[str]:
         return ["The market has not been started; run `papertrade prepare`."]
     if not well(_quotes_are_usable):
         return ["The quote book is not filled; the feed process fills it within seconds once Valkey answers."]
+    if (pid := gate.stuck_at()) is not None:
+        return [f"The gate is closed by database session {pid}, which does nothing: no order gets in. {END_SESSION}"]
     return []
 
 

@@ -1,5 +1,6 @@
 """What the probes answer and what the admin warns of: each fault is made on real servers, and each sentence read."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,11 +9,12 @@ import redis
 from django.db import OperationalError
 from django.test import Client
 
-from marketdata import clock, quote_book
+from marketdata import clock, gate, quote_book
 from marketdata.models import MarketClock
 from orders.models import Sweep
 from papertrade.lib import valkey
 from papertrade.operations import health
+from tests.concurrency.threads import together
 from tests.market_kit import MarketKit, at
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -83,6 +85,29 @@ def test_migrations_that_are_missing(well: MarketKit, monkeypatch: pytest.Monkey
     monkeypatch.setattr(health, "_is_migrated", False)
     MigrationRecorder.Migration.objects.filter(app="orders").delete()
     assert "Migrations are missing" in Client().get("/readyz").json()["reasons"][0]
+
+
+def test_a_gate_that_nobody_opens_again(committed: None, well: MarketKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that holds it and does nothing is no readiness; one that works is."""
+    closed, seen = threading.Event(), threading.Event()
+
+    def close_it() -> None:
+        with gate.closed_gate():
+            closed.set()
+            seen.wait(20)
+
+    def ask() -> list[list[str]]:
+        closed.wait(20)
+        answers = [Client().get("/readyz").json()["reasons"]]
+        monkeypatch.setattr(gate, "IDLE_SECONDS", 0.0)
+        answers.append(Client().get("/readyz").json()["reasons"])
+        seen.set()
+        return answers
+
+    _, answers = together(close_it, ask)
+    assert answers[0] == []
+    assert "The gate is closed by database session" in answers[1][0]
+    assert Client().get("/readyz").status_code == 200
 
 
 def test_a_clock_that_stands_still(well: MarketKit) -> None:

@@ -13,6 +13,7 @@ from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
 from marketdata.markets.current import current_market
 from papertrade.lib.errors import Conflict, Unavailable
+from papertrade.lib.pooling import SessionNotOwn
 from papertrade.lib.postgres import try_lock, unlock
 from papertrade.trading.clock import start_market
 from papertrade.trading.feed_process import FeedProcess
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             try:
                 current_market()
                 self._lead()
-            except (MarketError, FeedError) as error:
+            except (MarketError, FeedError, SessionNotOwn) as error:
                 raise CommandError(str(error)) from None
             except (OperationalError, Unavailable, Conflict) as error:
                 # A server is away: all is kept in the database, so trying again is all there is to do.

@@ -1,0 +1,57 @@
+"""A pooler between this process and PostgreSQL, such as PgBouncer: noticed where a connection begins.
+
+Behind one, two statements may run in two sessions of the server. What must not be there says so (`SessionNotOwn`); statements
+are prepared only where the pooler keeps them.
+"""
+
+import secrets
+from typing import Any, Self
+
+import psycopg
+
+from papertrade.lib.errors import Unavailable
+
+
+class SessionNotOwn(Unavailable):
+    """An advisory lock would be taken in a session that others use too, or that is another one at the next statement."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This work holds locks of a database session, and DATABASE_URL goes through a pooler (PgBouncer or the like), which "
+            "gives a session to others. Let DATABASE_URL of feed, workers, commands and any web process whose clock endpoint is "
+            "used name PostgreSQL itself."
+        )
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that knows whether PostgreSQL or a pooler is at its other end."""
+
+    is_pooled = False
+    keeps_statements = True
+
+    @classmethod
+    def connect(cls, *arguments: Any, **parameters: Any) -> Self:
+        """As psycopg's, and asks who is there."""
+        connection = super().connect(*arguments, **parameters)
+        connection._look()
+        return connection
+
+    def _look(self) -> None:
+        with psycopg.Cursor(self) as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            self.is_pooled = cursor.fetchone() != (self.info.backend_pid,)  # a pooler makes up the pid that it tells
+        if self.is_pooled and not self._pooler_keeps_statements():
+            self.keeps_statements, self.prepare_threshold = False, None
+        if not self.autocommit:
+            self.rollback()
+
+    def _pooler_keeps_statements(self) -> bool:
+        """A pooler that follows prepared statements gives them names of its own, as many clients choose the same ones."""
+        name = f"papertrade_{secrets.token_hex(8)}"
+        with self.transaction(), psycopg.Cursor(self) as cursor:
+            self.pgconn.prepare(name.encode(), b"SELECT 1")
+            cursor.execute("SELECT FROM pg_prepared_statements WHERE name = %s", [name])
+            if cursor.fetchone() is None:
+                return True
+            cursor.execute(f"DEALLOCATE {name}")
+        return False

@@ -1,0 +1,85 @@
+"""Behind PgBouncer in transaction mode: trading goes on, and nobody takes a lock of a session that is not his own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from marketdata import gate
+from papertrade.lib.pooling import SessionNotOwn
+from papertrade.lib.postgres import require_own_session, try_lock
+from papertrade.trading.clock import moving
+from tests.concurrency.threads import together
+from tests.desk import Desk
+from tests.factories import UserFactory
+from tests.invariants import check_account
+from tests.market_kit import MarketKit
+from tests.operations.pooler import Pooler, pooler
+from tests.stack.server import PROJECT
+
+__all__ = ["pooler"]
+
+ADVISORY_LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+
+
+def close_the_gate() -> None:
+    with gate.closed_gate():
+        pass
+
+
+def move() -> None:
+    with moving():
+        pass
+
+
+@pytest.mark.parametrize(
+    "work",
+    [require_own_session, lambda: try_lock(gate.FEED), close_the_gate, move],
+    ids=["ask", "lead", "gate", "move"],
+)
+def test_no_lock_of_a_session_is_taken(committed: None, pooler: Pooler, work: Callable[[], object]) -> None:
+    with pooler.between():
+        with pytest.raises(SessionNotOwn, match="DATABASE_URL goes through a pooler"):
+            work()
+        with connection.cursor() as cursor:
+            cursor.execute(ADVISORY_LOCKS)
+            assert cursor.fetchone() == (0,)
+    require_own_session()
+
+
+def test_orders_are_sent_by_many(committed: None, open_market: MarketKit, pooler: Pooler) -> None:
+    """Often enough for statements to be prepared, in sessions that go from hand to hand."""
+    desks = [Desk(UserFactory()) for _ in range(3)]
+
+    def trade(desk: Desk) -> Callable[[], Decimal]:
+        def run() -> Decimal:
+            for _ in range(8):
+                desk.cancel(desk.buy("1", limit="90"))
+                desk.buy("2")
+            return desk.position().qty
+
+        return run
+
+    with pooler.between():
+        assert [trade(desk)() for desk in desks[:1]] == [16], "alone"
+        assert together(*map(trade, desks[1:])) == [16, 16], "with others"
+    for desk in desks:
+        check_account(desk.account)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["manage.py", "run_feed"], ["-m", "celery", "--app=papertrade", "worker", "--concurrency=1"]],
+    ids=["feed", "worker"],
+)
+def test_who_needs_a_session_does_not_start(pooler: Pooler, command: list[str]) -> None:
+    environment = {**os.environ, "DATABASE_URL": pooler.url("postgres")}
+    process = subprocess.run(
+        [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert process.returncode == 1
+    assert "DATABASE_URL goes through a pooler" in process.stderr
