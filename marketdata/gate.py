@@ -48,5 +48,6 @@ def stuck_at() -> int | None:
 _IDLE_HOLDER = """
     SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND objsubid = 1 AND mode = 'ExclusiveLock' AND granted
-        AND datname = current_database() AND state LIKE 'idle%%' AND state_change < clock_timestamp() - make_interval(secs => %s)
+        AND datname = current_database() AND state LIKE 'idle%%'
+        AND state_change < clock_timestamp() - make_interval(secs => %s)
 """

@@ -17,9 +17,9 @@ class SessionNotOwn(Unavailable):
 
     def __init__(self) -> None:
         super().__init__(
-            "This work holds locks of a database session, and DATABASE_URL goes through a pooler (PgBouncer or the like), which "
-            "gives a session to others. Let DATABASE_URL of feed, workers, commands and any web process whose clock endpoint is "
-            "used name PostgreSQL itself."
+            "This work holds locks of a database session, and DATABASE_URL goes through a pooler (PgBouncer or the like), "
+            "which gives a session to others. Let the DATABASE_URL of feed, workers, commands and any web process whose "
+            "clock endpoint is used name PostgreSQL itself."
         )
 
 
