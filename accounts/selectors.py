@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts.models import AccountStatus, PaperAccount, User
+from papertrade.lib import tracing
 from papertrade.lib.errors import NotFound
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import FixedQuery
@@ -25,4 +26,5 @@ def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:
     account = _ACCOUNT_OF_USER.one([user.pk, as_uuid(account_id, "account")])
     if account is None:
         raise NotFound("There is no such account.")
+    tracing.note(account=str(account.pk))
     return account

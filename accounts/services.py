@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
 from accounts.policy import Policy
+from papertrade.lib import tracing
 from papertrade.lib.errors import BadRequest, Conflict, NotFound
 from papertrade.lib.postgres import FixedQuery
 
@@ -88,6 +89,7 @@ def authenticate_key(token: str) -> ApiKey | None:
     matches = hmac.compare_digest(key.secret_sha256 if key else "", _digest(secret))
     if key is None or not matches or key.revoked_at or not key.user.is_active:
         return None
+    tracing.note(key=prefix, user=key.user.get_username())
     _touch(key)
     return key
 

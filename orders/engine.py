@@ -4,6 +4,7 @@ The same path for one order and for a hundred thousand. A use case locks the boo
 `Engine`, places, evaluates or ends orders in order of their number, and calls `write`.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,7 @@ from orders.rows import FillRow, OrderUpdate
 from orders.states import CancelReason, RejectReason, Status, move
 from orders.terms import OrderType, Side
 from papertrade.lib import metrics
+from papertrade.lib.lines import say_of_order
 from portfolio.books import Done, OpenBook
 from portfolio.bulk import Writer, write_all
 from portfolio.models import EventType
@@ -202,8 +204,8 @@ class Engine:
             quote=quote,
         )
 
-    def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None) -> None:
-        """Write every order, fill and book that was touched."""
+    def write(self, cursor: psycopg.Cursor, *, extra: Writer | None = None, lines: bool = True) -> None:
+        """Write every order, fill and book that was touched; once that is committed, count them, with a line each if asked."""
         books = Writer()
         collect(books, self.books.values())
         orders = Writer()
@@ -216,9 +218,19 @@ class Engine:
         )
         orders.insert("orders_fill", FillRow._fields, self.fills)
         write_all(cursor, *([extra] if extra else []), books, orders)
-        touched = {order.id: order for order in self.placed} | self.changed
-        outcomes = [(str(order.status), order.reason) for order in touched.values()]
+        touched = self._touched()
+        outcomes = [(str(order.status), order.reason) for order in touched]
         transaction.on_commit(lambda: metrics.count_orders(outcomes))
+        if lines:
+            told = [order for order in touched if order.id in placed or order.status not in QUIET]
+            transaction.on_commit(lambda: _tell(told))
+
+    def outcomes(self) -> dict[str, int]:
+        """How many orders that were touched are in which state."""
+        return dict(Counter(str(order.status) for order in self._touched()))
+
+    def _touched(self) -> Collection[Order]:
+        return ({order.id: order for order in self.placed} | self.changed).values()
 
     def _leave_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> bool:
         """Remember why it did not fill, as an event where the reason differs from the last one."""
@@ -333,6 +345,28 @@ class Engine:
     def _touch(self, order: Order, at: datetime) -> None:
         order.updated_at = at
         self.changed[order.id] = order
+
+
+QUIET = frozenset(
+    {Status.ACCEPTED, Status.NEW}
+)  # an order that goes on waiting needs no line each time it is looked at
+
+
+def _tell(orders: Collection[Order]) -> None:
+    """The lines of orders that were placed, filled or ended."""
+    for order in orders:
+        say_of_order(
+            order=str(order.id),
+            number=order.number,
+            account=str(order.account_id),
+            client_order_id=order.client_order_id,
+            side=order.side,
+            qty=str(order.qty),
+            symbol=order.symbol,
+            status=str(order.status),
+            filled=str(order.filled_qty),
+            reason=order.reason,
+        )
 
 
 def new_order(book: OpenBook, request: OrderRequest, sent: Submission, quote: Quote | None) -> Order:

@@ -31,7 +31,7 @@ from orders.matching import NoFillReason
 from orders.models import IS_OPEN, Order
 from orders.states import OPEN, CancelReason, Status
 from orders.terms import Side, TimeInForce
-from papertrade.lib import metrics
+from papertrade.lib import metrics, tracing
 from papertrade.lib.errors import Conflict, NotFound, Unavailable, Unprocessable
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import raw_cursor
@@ -217,7 +217,7 @@ def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
                 book = lock_account(cursor, account.id)
             current = book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists()
             if current:
-                parts.end("lock")
+                tracing.waited(parts.end("lock"))
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 reading = clock.read()
                 if book is not None and working.catch_up(cursor, book.id, reading):

@@ -13,8 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
 from django.conf import settings
 
+from papertrade.lib.access import tell_of_stream
+from papertrade.lib.tracing import Trace, tracing
 from papertrade.web.bridge import Bridge, Receive, Scope, Send
-from papertrade.web.refusals import NO_STREAM, answer_to
+from papertrade.web.refusals import NO_STREAM, answer_to, request_id_of
 from papertrade.wsgi import application as django
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -25,6 +27,9 @@ STREAMS: list[tuple[Callable[[Scope], bool], Application]] = import_module("pape
 bridge = Bridge(django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR)
 
 
+BEGINNINGS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One request, or one WebSocket."""
     if scope["type"] == "lifespan":
@@ -32,11 +37,30 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     chosen = next((stream for takes, stream in STREAMS if takes(scope)), None)
     if chosen is not None:
-        await chosen(scope, receive, send)
+        await stream(chosen, scope, receive, send)
     elif scope["type"] == "websocket":
         await refuse_websocket(scope, receive, send)
     else:
         await bridge(scope, receive, send)
+
+
+async def stream(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+    """A stream, under its id and with its line in the log, like every request."""
+    request_id, status = request_id_of(scope), 0
+
+    async def send_with_id(message: dict[str, Any]) -> None:
+        nonlocal status
+        if message["type"] in BEGINNINGS:
+            status = message.get("status", 101)
+            others = [(name, value) for name, value in message.get("headers", ()) if name != b"x-request-id"]
+            message = {**message, "headers": [*others, (b"x-request-id", request_id.encode())]}
+        await send(message)
+
+    with tracing(Trace(request_id)) as trace:
+        try:
+            await application(scope, receive, send_with_id)
+        finally:
+            tell_of_stream(scope["path"], status, trace)
 
 
 async def live(receive: Receive, send: Send) -> None:
@@ -52,6 +76,6 @@ async def live(receive: Receive, send: Send) -> None:
 async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """404 instead of a handshake."""
     await receive()
-    headers, body = answer_to(scope["path"], NO_STREAM)
+    headers, body = answer_to(scope, NO_STREAM)
     await send({"type": "websocket.http.response.start", "status": NO_STREAM.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

@@ -4,11 +4,14 @@ import os
 import warnings
 from typing import Any
 
-from celery import Celery
+import structlog
+from celery import Celery, Task
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.schedules import crontab
-from celery.signals import worker_init
+from celery.signals import before_task_publish, worker_init
+
+from papertrade.lib.tracing import Trace, request_id, tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
@@ -21,7 +24,28 @@ warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 TICK_SECONDS = 1.0
 AUDIT_SECONDS = 60.0  # asks whether the night's audit is due; the audit itself is once a night
 
-app = Celery("papertrade")
+CAUSE = "papertrade_cause"  # the header of a message that names the request whose doing it is
+
+
+class CausedTask(Task):
+    """A task that works under the trace of what caused it, so that its lines and events carry that id too."""
+
+    abstract = True
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        cause = getattr(self.request, CAUSE, None) or ""
+        with tracing(Trace(cause)), structlog.contextvars.bound_contextvars(task=self.name):
+            return super().__call__(*arguments, **options)
+
+
+@before_task_publish.connect
+def tell_cause(headers: dict[str, Any], **_: Any) -> None:
+    """Send along for which request a task is sent."""
+    if cause := request_id():
+        headers[CAUSE] = cause
+
+
+app = Celery("papertrade", task_cls=CausedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {

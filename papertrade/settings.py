@@ -142,6 +142,7 @@ INSTALLED_APPS = [
     "papertrade",
 ]
 MIDDLEWARE = [
+    "papertrade.lib.access.Access",
     "papertrade.lib.metrics.RequestMetrics",
     "papertrade.operations.probes.Probes",
     "papertrade.api.kit.middleware.ApiMiddleware",
@@ -265,6 +266,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
+PAPERTRADE_ACCESS_LOG = env.switch("PAPERTRADE_ACCESS_LOG", True)
 LOG_FORMAT = env.choice("PAPERTRADE_LOG_FORMAT", "line", ("line", "json"))
 LOG_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -294,9 +296,16 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
-    # A refused request is an answer, not a warning; failures are logged where they are mapped.
-    "loggers": {"django.request": {"level": "CRITICAL"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "chosen"},
+        "whole": {"class": "logging.StreamHandler"},
+    },
+    "loggers": {
+        # A refused request is an answer, not a warning; failures are logged where they are mapped.
+        "django.request": {"level": "CRITICAL"},
+        # Lines that are put together already (papertrade.lib.lines).
+        "papertrade.lines": {"handlers": ["whole"], "propagate": False},
+    },
     "root": {
         "handlers": ["console"],
         "level": env.choice("PAPERTRADE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

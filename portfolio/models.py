@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from accounts.models import Generation, PaperAccount
 from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
+from papertrade.lib.tracing import REQUEST_ID_LENGTH
 from portfolio import ledger
 
 
@@ -288,6 +289,19 @@ UNUSUAL_EVENTS = sorted(
 )
 
 
+# What a request does, and not what follows from it: one of these is the first that it leaves on an order or an account.
+REQUESTED_EVENTS = [
+    "account_archived",
+    "account_opened",
+    "account_renamed",
+    "account_reset",
+    "order_canceled",
+    "order_rejected",
+    "order_replaced",
+    "order_submitted",
+]
+
+
 class AccountEvent(models.Model):
     """One thing that happened to an account, numbered without gaps, with the quote it was decided on.
 
@@ -296,6 +310,8 @@ class AccountEvent(models.Model):
 
     A fill and a settlement say what was done: `qty` at `price` (USD per share) for `amount` USD, what the order has filled by
     then and what remains of it, and what the position is after it. Events of 0.1 leave that to their fill.
+
+    `request_id` leads to the lines of the log; it is evidence of nothing, and no hash has it.
     """
 
     account = models.ForeignKey(
@@ -320,6 +336,7 @@ class AccountEvent(models.Model):
     filled_qty = qty_field(null=True)
     remaining_qty = qty_field(null=True)
     position_qty = qty_field(null=True)
+    request_id = models.CharField(max_length=REQUEST_ID_LENGTH, blank=True, db_default="")
 
     class Meta:
         ordering = ["account", "seq"]
@@ -329,6 +346,12 @@ class AccountEvent(models.Model):
             # For the admin: what happened to a symbol, or in a range of dates, in all accounts.
             models.Index(fields=["symbol", "at"], name="event_symbol_time"),
             models.Index(fields=["type", "id"], name="event_unusual", condition=Q(type__in=UNUSUAL_EVENTS)),
+            # What a request did, for operators: one row of an order, which leads to the others.
+            models.Index(
+                fields=["request_id"],
+                name="event_request",
+                condition=Q(type__in=REQUESTED_EVENTS) & ~Q(request_id=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from accounts.policy import Policy, policy_from_json
 from marketdata.evidence import keep_quotes
 from marketdata.instruments import parse_symbol
+from papertrade.lib import tracing
 from portfolio.booking import Holding
 from portfolio.books import OpenBook, OpenPosition, Snapshot
 from portfolio.bulk import Writer
@@ -126,12 +127,22 @@ def collect(writer: Writer, books: Iterable[OpenBook]) -> None:
     writer.insert(
         "portfolio_ledgertransaction", TransactionRow._fields, [row for book in books for row in book.transactions]
     )
-    writer.insert("portfolio_accountevent", EventRow._fields, [row for book in books for row in book.events])
+    _collect_events(writer, [row for book in books for row in book.events])
     writer.insert(
         "portfolio_equitysnapshot",
         SnapshotRow._fields,
         [_snapshot_row(book, snapshot) for book in books for snapshot in book.snapshots],
     )
+
+
+def _collect_events(writer: Writer, events: list[EventRow]) -> None:
+    """With the id of the request that they happened in, where there is one. It says nothing of what happened."""
+    request_id = tracing.request_id()
+    if request_id:
+        columns = (*EventRow._fields, "request_id")
+        writer.insert("portfolio_accountevent", columns, [(*row, request_id) for row in events])
+    else:
+        writer.insert("portfolio_accountevent", EventRow._fields, events)
 
 
 def _book_update(book: OpenBook) -> BookUpdate:

@@ -28,7 +28,8 @@ def expiring_positions(session: Session) -> QuerySet[Position]:
     )
 
 
-def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None:
+def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict[str, int]:
+    """End the chunk's orders and settle its options; how many orders came to which state."""
     session, quotes = session_of(sweep), pinned_quotes(sweep.pk)
     ended, expiring = due_at_close(session), in_chunk(expiring_positions(session), chunk)
     books, orders = lock_due(cursor, ended, chunk, also=expiring.values_list("book_id", flat=True))
@@ -47,7 +48,8 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None
                 and _is_over(position.expires_on, session)
             ):
                 settle_option(book, position, quotes.get(position.instrument.underlying), book.advance_to(sweep.at))
-    engine.write(cursor)
+    engine.write(cursor, lines=False)
+    return engine.outcomes()
 
 
 def _is_over(expires_on: date, session: Session) -> bool:

@@ -16,7 +16,8 @@ def due_at_open(session: Session) -> QuerySet[Order]:
     )
 
 
-def open_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None:
+def open_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict[str, int]:
+    """Evaluate the chunk's orders; how many came to which state."""
     session, quotes = session_of(sweep), pinned_quotes(sweep.pk)
     books, orders = lock_due(cursor, due_at_open(session), chunk)
     keys = {supply_of(o.book_id, o.side, quotes[o.symbol]) for o in orders if o.symbol in quotes}
@@ -24,4 +25,5 @@ def open_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> None:
     for order in orders:
         book = books[order.book_id]
         engine.evaluate(book, order, quotes.get(order.symbol), book.advance_to(sweep.at), session)
-    engine.write(cursor)
+    engine.write(cursor, lines=False)
+    return engine.outcomes()

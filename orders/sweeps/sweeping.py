@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
 from marketdata.quotes import Quote, quote_to_json
@@ -22,6 +23,7 @@ from orders.models import Sweep, SweepChunk
 from orders.sweeps.closing import close_chunk, due_at_close, expiring_positions
 from orders.sweeps.opening import due_at_open, open_chunk
 from papertrade.lib import metrics
+from papertrade.lib.lines import milliseconds, say
 from papertrade.lib.postgres import raw_cursor
 
 CHUNK_ORDERS = 1000  # about a third of a second under lock
@@ -89,7 +91,8 @@ def finish(sweep: Sweep) -> None:
         time.sleep(POLL_SECONDS)
         while work(sweep):
             pass
-    Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now())
+    if Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now()):
+        _tell_of_sweep(sweep)
 
 
 def work(sweep: Sweep) -> bool:
@@ -103,11 +106,21 @@ def work(sweep: Sweep) -> bool:
         )
         if chunk is None:
             return False
-        do = open_chunk if sweep.kind == Sweep.Kind.OPEN else close_chunk
+        do, began = open_chunk if sweep.kind == Sweep.Kind.OPEN else close_chunk, time.perf_counter()
         with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
-            do(cursor, sweep, chunk)
+            outcomes = do(cursor, sweep, chunk)
         SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=worker_name())
+    took, books = time.perf_counter() - began, f"{chunk.first_book_id}-{chunk.last_book_id}"
+    say("chunk", sweep=str(sweep), run=sweep.pk, chunk=chunk.number, books=books, **outcomes, ms=milliseconds(took))
     return True
+
+
+def _tell_of_sweep(sweep: Sweep) -> None:
+    """The line of a sweep that is done."""
+    rows = Sweep.objects.filter(pk=sweep.pk).annotate(count=Count("chunks"), due=Sum("chunks__orders"))
+    begun, ended, chunks, due = rows.values_list("created_at", "finished_at", "count", "due").get()
+    took = milliseconds((ended - begun).total_seconds())
+    say("sweep", sweep=str(sweep), run=sweep.pk, chunks=chunks, due=due, ms=took)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ are prepared only where the pooler keeps them.
 """
 
 import secrets
+import time
 from typing import Any, Self
 
 import psycopg
 
+from papertrade.lib import tracing
 from papertrade.lib.errors import Unavailable
 
 
@@ -24,7 +26,7 @@ class SessionNotOwn(Unavailable):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that knows whether PostgreSQL or a pooler is at its other end."""
+    """A connection that knows whether PostgreSQL or a pooler is at its other end; the trace is told how long it waited."""
 
     is_pooled = False
     keeps_statements = True
@@ -35,6 +37,17 @@ class Connection(psycopg.Connection[Any]):
         connection = super().connect(*arguments, **parameters)
         connection._look()
         return connection
+
+    def wait(self, *arguments: Any, **options: Any) -> Any:
+        """As psycopg's: everything that is waited for goes through here."""
+        trace = tracing.current()
+        if trace is None:
+            return super().wait(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return super().wait(*arguments, **options)
+        finally:
+            trace.database += time.perf_counter() - began
 
     def _look(self) -> None:
         with psycopg.Cursor(self) as cursor:

@@ -29,6 +29,7 @@ from portfolio.retention import put_away_months
 
 FORMAT = 2
 CHUNK_ROWS = 2000
+OUTSIDE = frozenset({"request_id"})  # which leads to a log, and says nothing of what happened
 ONE_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: when a bundle was made is not part of it
 
 Line = dict[str, Any]
@@ -111,8 +112,9 @@ def _quotes_of(account: PaperAccount) -> QuerySet[QuoteRecord]:
 
 
 def _plain(row: Model) -> Line:
-    """Every column, foreign keys by the name of the field."""
-    return {field.name: _value(getattr(row, field.attname)) for field in row._meta.concrete_fields}
+    """Every column that says what happened, foreign keys by the name of the field."""
+    fields = [field for field in row._meta.concrete_fields if field.name not in OUTSIDE]
+    return {field.name: _value(getattr(row, field.attname)) for field in fields}
 
 
 def _value(value: Any) -> Any:

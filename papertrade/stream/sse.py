@@ -76,6 +76,6 @@ async def _until_gone(receive: Receive) -> None:
 
 async def refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
     """An answer instead of a stream."""
-    headers, body = answer_to(scope["path"], refusal)
+    headers, body = answer_to(scope, refusal)
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

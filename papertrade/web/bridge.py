@@ -6,23 +6,27 @@ costs a connection and no more. Answers that are composed while they are read (C
 
 import asyncio
 import contextlib
+import contextvars
 import io
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import structlog
 from django.db import close_old_connections
 from django.http import FileResponse
 
 from papertrade.lib import metrics
+from papertrade.lib.access import LONGEST_PATH, SINCE
+from papertrade.lib.lines import say
 from papertrade.web import limits
-from papertrade.web.refusals import BROKEN, BUSY, NO_FILES, TOO_LARGE, TOO_SLOW, Refusal, answer_to
+from papertrade.web.refusals import BROKEN, BUSY, NO_FILES, TOO_LARGE, TOO_SLOW, Refusal, answer_to, request_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +62,8 @@ class Lane:
             raise BUSY
         self._taken += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
+            context = contextvars.copy_context()  # the thread works for whom the loop works for
+            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, call, *arguments)
         finally:
             self._taken -= 1
 
@@ -201,6 +206,7 @@ def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        SINCE: time.perf_counter(),
     }
     for name, value in scope["headers"]:
         # An underscore would pass for a hyphen: X_Forwarded_For for what only a proxy may say.
@@ -212,6 +218,7 @@ def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
         if key in environ:
             text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         environ[key] = text
+    environ["HTTP_X_REQUEST_ID"] = request_id_of(scope)
     return environ
 
 
@@ -229,7 +236,16 @@ async def pieces_of(receive: Receive) -> Any:
 async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the refusal, and end the connection: what comes after it on the wire is not read."""
     metrics.REFUSED.labels(refusal.code).inc()
-    headers, content = answer_to(scope["path"], refusal)
+    path, method = quote(scope["path"])[:LONGEST_PATH], scope["method"]
+    say(
+        "request_refused",
+        method=method,
+        path=path,
+        status=refusal.status,
+        code=refusal.code,
+        request_id=request_id_of(scope),
+    )
+    headers, content = answer_to(scope, refusal)
     headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": True})

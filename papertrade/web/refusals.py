@@ -1,9 +1,13 @@
 """What the web server itself answers: requests that never reach Django. In the shape that their part of the API speaks."""
 
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from papertrade.lib.tracing import request_id_from
+
+REQUEST_ID = "papertrade.request_id"  # in the ASGI scope
 
 
 @dataclass(frozen=True)
@@ -24,37 +28,47 @@ BROKEN = Refusal(500, "internal_error", "Something went wrong here; nothing was 
 NO_STREAM = Refusal(404, "not_found", "There is no stream at this address.")
 
 
-def envelope(refusal: Refusal) -> dict[str, object]:
+def envelope(refusal: Refusal, request_id: str) -> dict[str, object]:
     """As the project's own API words its errors."""
     return {
         "status": "ERROR",
-        "request_id": f"cm_{secrets.token_hex(12)}",
+        "request_id": request_id,
         "error": {"code": refusal.code, "message": refusal.message, "details": {}},
     }
 
 
-def alpaca(refusal: Refusal) -> dict[str, object]:
+def alpaca(refusal: Refusal, request_id: str) -> dict[str, object]:
     """As Alpaca's API words its errors: the status and five digits."""
     return {"code": refusal.status * 100_000 + 10_000, "message": refusal.message}
 
 
 # Where an address begins like this, errors look like that; elsewhere a person reads them.
-SHAPES: tuple[tuple[str, Callable[[Refusal], dict[str, object]]], ...] = (
+SHAPES: tuple[tuple[str, Callable[[Refusal, str], dict[str, object]]], ...] = (
     ("/v2", alpaca),
     ("/v1beta1", alpaca),
     ("/v1", envelope),
 )
 
 
-def answer_to(path: str, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Headers and body of the refusal."""
+def request_id_of(scope: dict[str, Any]) -> str:
+    """The id of a request or a WebSocket, which it keeps: the one it came with, where that is well-formed."""
+    if REQUEST_ID not in scope:
+        given = next((value for name, value in scope.get("headers", ()) if name == b"x-request-id"), b"")
+        scope[REQUEST_ID] = request_id_from(given.decode("latin-1"))
+    return scope[REQUEST_ID]
+
+
+def answer_to(scope: dict[str, Any], refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of the refusal of a request."""
+    path, request_id = scope["path"], request_id_of(scope)
     shape = next((shape for prefix, shape in SHAPES if path.startswith(prefix)), None)
     kind, body = (
-        (b"application/json", json.dumps(shape(refusal)).encode())
+        (b"application/json", json.dumps(shape(refusal, request_id)).encode())
         if shape
         else (b"text/plain; charset=utf-8", f"{refusal.message}\n".encode())
     )
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    headers.append((b"x-request-id", request_id.encode()))
     if refusal.retry_after_seconds is not None:
         headers.append((b"retry-after", str(refusal.retry_after_seconds).encode()))
     return headers, body

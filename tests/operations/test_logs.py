@@ -16,6 +16,7 @@ from django.test import Client
 from accounts.services import issue_key, revoke_key
 from orders import services
 from papertrade.dashboard.security import FAILURES_PER_NAME
+from papertrade.lib.lines import LOGGER
 from tests.api_kit import Api
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import MarketKit
@@ -24,8 +25,9 @@ PASSWORD = "a very secret passphrase 8472"
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log(settings: Any) -> Iterator[io.StringIO]:
     """Everything that is logged, from DEBUG on, as production writes it: JSON lines."""
+    settings.LOG_FORMAT = "json"
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(
@@ -40,7 +42,10 @@ def log() -> Iterator[io.StringIO]:
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
+    lines, whole = logging.getLogger(LOGGER), logging.StreamHandler(text)
+    lines.addHandler(whole)
     yield text
+    lines.removeHandler(whole)
     root.removeHandler(handler)
     root.setLevel(level)
 
@@ -80,6 +85,7 @@ def test_secrets_are_never_logged(
     browser.get("/nowhere")
     Api(token + "x").get(f"{account_id}/")
     api.post(f"{account_id}/orders/", "{")
+    browser.get(f"/v1/status/?key={token}&x={PASSWORD}", headers={"X-Request-ID": token})
     monkeypatch.setattr(services, "submit", broken)
     assert api.order(account_id).status_code == 500
     monkeypatch.setattr("papertrade.dashboard.views.accounts.index", broken)

@@ -83,6 +83,7 @@ PLACES: dict[str, dict[str, str]] = {
         "audit heads": "book_id type fill_id quote_id",
         "heads": "id recorded_at reason",
         "audit": "qty price amount filled_qty remaining_qty position_qty",
+        NOT_CLAIMED: "request_id",
     },
     "orders_order": {
         "audit heads bundle": "id account_id number symbol asset_class multiplier status filled_qty exact_cost booked held_cash held_qty rejected_reason cancel_reason no_fill_reason no_fill_at quote_id submitted_at accepted_at updated_at filled_at canceled_at expired_at rejected_at",

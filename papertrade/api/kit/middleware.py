@@ -1,10 +1,8 @@
-"""What every answer of the API carries: a request id, the rate-limit headers, and JSON whatever went wrong."""
+"""What every answer of the API carries: the rate-limit headers, and JSON whatever went wrong."""
 
-import secrets
 import zlib
 from collections.abc import Callable
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
@@ -12,7 +10,6 @@ from papertrade.api.kit.errors import plain
 from papertrade.api.kit.hints import is_api
 from papertrade.api.kit.throttling import rate_headers
 
-REQUEST_ID_BYTES = 12
 COMPRESS_FROM_BYTES = 1400  # what fits one packet gains nothing
 COMPRESSION_LEVEL = 1
 GZIP = 16 + zlib.MAX_WBITS
@@ -27,10 +24,7 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = f"cm_{secrets.token_hex(REQUEST_ID_BYTES)}"
-        # Whatever is logged on the way to the answer carries its id.
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
-            response = self.get_response(request)
+        response = self.get_response(request)
         if is_api(request.path):
             if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
                 wait = response.headers.get("Retry-After")
@@ -41,7 +35,6 @@ class ApiMiddleware:
             for name, value in (counted or rate_headers({})).items():
                 response.headers[name] = value
             _compress(request, response)
-        response.headers["X-Request-ID"] = request.request_id
         return response
 
 

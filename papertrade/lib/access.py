@@ -1,0 +1,79 @@
+"""The outermost middleware: a request gets its id and its trace, the answer carries the id, and the log a line."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from papertrade.lib.lines import milliseconds, say
+from papertrade.lib.tracing import Trace, request_id_from, tracing
+
+SINCE = "papertrade.since"  # in the WSGI environment: when the request was whole, by time.perf_counter
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds: a line only where they fail
+LONGEST_PATH = 200
+
+
+class Access:
+    """Before everything else, so that nothing is answered without an id."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        begun = time.perf_counter()
+        request.request_id = request_id_from(request.headers.get("X-Request-ID", ""))
+        with tracing(Trace(request.request_id, since=request.META.get(SINCE, begun))) as trace:
+            response = self.get_response(request)
+            response.headers["X-Request-ID"] = request.request_id
+            if settings.PAPERTRADE_ACCESS_LOG and not _is_quiet(request, response):
+                _tell(request, response, trace, begun)
+        return response
+
+
+def _tell(request: HttpRequest, response: HttpResponse, trace: Trace, begun: float) -> None:
+    """The line. Without the query, in which a stranger may have put anything, and no header but the id."""
+    now = time.perf_counter()
+    say(
+        "request",
+        method=request.method,
+        path=quote(request.path)[:LONGEST_PATH],
+        status=response.status_code,
+        ms=milliseconds(now - trace.since),
+        queued_ms=milliseconds(begun - trace.since) or None,
+        waited_ms=milliseconds(trace.waited) or None,
+        database_ms=milliseconds(trace.database) or None,
+        user=trace.user or _signed_in(request),
+        key=trace.key,
+        account=trace.account,
+        orders=trace.orders or None,
+    )
+
+
+def tell_of_stream(path: str, status: int, trace: Trace) -> None:
+    """The line of a stream, when it has ended; its status is 0 where nothing was answered."""
+    if settings.PAPERTRADE_ACCESS_LOG:
+        say(
+            "stream",
+            path=quote(path)[:LONGEST_PATH],
+            status=status,
+            ms=milliseconds(time.perf_counter() - trace.since),
+            user=trace.user,
+            key=trace.key,
+            account=trace.account,
+        )
+
+
+def _is_quiet(request: HttpRequest, response: HttpResponse) -> bool:
+    path = request.path_info
+    return response.status_code < 400 and (path in QUIET or path.startswith(settings.STATIC_URL))
+
+
+def _signed_in(request: HttpRequest) -> str:
+    """The name of a session's user, where somebody has asked for it already."""
+    user = vars(request).get("user")
+    if isinstance(user, SimpleLazyObject):
+        user = getattr(request, "_cached_user", None)
+    return user.get_username() if user is not None else ""

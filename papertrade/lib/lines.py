@@ -1,0 +1,73 @@
+"""Lines that follow the work: a request, an order, a sweep, a chunk of one. One line each, machine-readable, and cheap.
+
+They look like every other line of the log, but are put together here at once: the processors of the log would take three times
+as long, and an order leaves two.
+"""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from papertrade.lib import tracing
+
+LOGGER = "papertrade.lines"
+_log = logging.getLogger(LOGGER)
+MILLISECOND_DECIMALS = 1
+
+
+def say(event: str, **fields: object) -> None:
+    """One line. Empty fields are left out, and the id of the request that this runs for is put in."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    line = {"event": event, **{name: value for name, value in fields.items() if value not in ("", None)}}
+    if request_id := tracing.request_id():
+        line.setdefault("request_id", request_id)
+    _log.info(_as_json(line) if settings.LOG_FORMAT == "json" else _as_text(line))
+
+
+def say_of_order(**fields: object) -> None:
+    """The line of an order, with the times of the request that it was sent or ended by."""
+    trace = tracing.current()
+    if trace is None:
+        say("order", **fields)
+        return
+    trace.orders += 1
+    say(
+        "order",
+        **fields,
+        key=trace.key,
+        ms=milliseconds(time.perf_counter() - trace.since),
+        waited_ms=milliseconds(trace.waited),
+        database_ms=milliseconds(trace.database),
+    )
+
+
+def milliseconds(seconds: float) -> float:
+    """As times stand in a line."""
+    return round(seconds * 1000, MILLISECOND_DECIMALS)
+
+
+def _as_json(line: dict[str, Any]) -> str:
+    return _encode({**line, "level": "info", "logger": LOGGER, "timestamp": _now()})
+
+
+def _as_text(line: dict[str, Any]) -> str:
+    event = line.pop("event")
+    return f"{_now()} [info     ] {event} " + " ".join(f"{name}={_word(value)}" for name, value in line.items())
+
+
+_encode = json.JSONEncoder(default=str).encode
+
+
+def _word(value: object) -> str:
+    """A value on one line, whatever is in it."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

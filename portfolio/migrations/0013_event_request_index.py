@@ -1,0 +1,33 @@
+"""Events by the request that they happened in. The index is made beside those who write; a try that was cut off is repeated."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+from django.db.models import Q
+
+REQUESTED = [
+    "account_archived",
+    "account_opened",
+    "account_renamed",
+    "account_reset",
+    "order_canceled",
+    "order_rejected",
+    "order_replaced",
+    "order_submitted",
+]
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("portfolio", "0012_event_request")]
+
+    operations = [
+        migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS event_request", migrations.RunSQL.noop),
+        AddIndexConcurrently(
+            "accountevent",
+            models.Index(
+                fields=["request_id"],
+                name="event_request",
+                condition=Q(type__in=REQUESTED) & ~Q(request_id=""),
+            ),
+        ),
+    ]
