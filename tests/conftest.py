@@ -16,6 +16,7 @@ from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
 from marketdata.markets import current
+from marketdata.sessions import drop_calendar
 from tests.api_kit import Api
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
@@ -73,6 +74,20 @@ def server(committed: None) -> Iterator[LiveServer]:
 def fast_passwords(settings: Any) -> None:
     """A real password hash costs a quarter of a second, and no test here depends on its strength."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def static_files_when_asked_for(settings: Any) -> None:
+    """Each test's first request makes the middleware anew, which would look at every static file."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture
+def own_calendar(db: None) -> Iterator[None]:
+    """For a test that changes trading sessions: all others share what this process has read of them."""
+    drop_calendar()
+    yield
+    drop_calendar()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from marketdata import clock, quote_book, sessions
+from marketdata import clock, quote_book
 from marketdata.feeds.live.feed import LiveCursor, LiveFeed
 from marketdata.feeds.live.protocol import RawQuote
 from marketdata.markets.current import current_market, drop_market
@@ -34,7 +34,6 @@ class LiveKit:
         MarketClock.objects.all().delete()
         Mark.objects.all().delete()
         quote_book.clear()
-        sessions.drop_calendar()
         self.lead()
 
     def lead(self) -> None:

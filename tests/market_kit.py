@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from marketdata import clock, quote_book, sessions
+from marketdata import clock, quote_book
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
 from papertrade.trading.clock import advance
@@ -85,7 +85,6 @@ class MarketKit:
         self._settings.PAPERTRADE_RECORDING = str(place)
         self._settings.PAPERTRADE_SPEED = Decimal(0)
         self._settings.PAPERTRADE_START = at(start) if start else None
-        sessions.drop_calendar()
         drop_market()
 
     def advance(self, to: str | datetime) -> None:

@@ -10,7 +10,6 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
-from marketdata import sessions
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
 from orders import tasks
@@ -48,7 +47,6 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     settings.PAPERTRADE_START = BEFORE_OPEN
     MarketClock.objects.all().delete()
     Mark.objects.all().delete()
-    sessions.drop_calendar()
     drop_market()
     current_market().start()
     the_mover().publish()

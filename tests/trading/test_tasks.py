@@ -114,7 +114,7 @@ def test_sign_ins_that_ran_out_are_deleted(db: None) -> None:
     assert Session.objects.count() == 1
 
 
-def test_the_calendar_is_extended_and_corrected(db: None) -> None:
+def test_the_calendar_is_extended_and_corrected(own_calendar: None) -> None:
     last = TradingSession.objects.latest("date")
     TradingSession.objects.filter(pk=last.pk).delete()
     TradingSession.objects.filter(date="2013-11-29").update(close=at("2013-11-29T21:00:00Z"))
@@ -124,14 +124,14 @@ def test_the_calendar_is_extended_and_corrected(db: None) -> None:
     assert early is not None and early.close == at("2013-11-29T18:00:00Z")
 
 
-def test_the_calendar_reaches_twenty_years_ahead(db: None) -> None:
+def test_the_calendar_reaches_twenty_years_ahead(own_calendar: None) -> None:
     assert calendar().end.year == clock.wall_now().year + 20
     assert sessions_reach_far()
     TradingSession.objects.filter(date__gte=f"{clock.wall_now().year + 19}-01-01").delete()
     assert not sessions_reach_far()
 
 
-def test_a_process_that_read_a_shorter_calendar_reads_it_again(db: None) -> None:
+def test_a_process_that_read_a_shorter_calendar_reads_it_again(own_calendar: None) -> None:
     last = TradingSession.objects.latest("date")
     TradingSession.objects.filter(pk=last.pk).delete()
     sessions.drop_calendar()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from marketdata import option_pricing, sessions
+from marketdata import option_pricing
 from marketdata.markets.current import current_market, drop_market
 from tests.api.contract import is_error
 from tests.api_kit import Api
@@ -171,7 +171,6 @@ def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: 
     from marketdata.models import MarketClock
 
     MarketClock.objects.all().delete()
-    sessions.drop_calendar()
     drop_market()
     current_market().start()
     spot = results(api.get("/v1/stocks/quotes/SPY/last/"))["p"]
