@@ -220,7 +220,7 @@ class Engine:
         write_all(cursor, *([extra] if extra else []), books, orders)
         touched = self._touched()
         outcomes = [(str(order.status), order.reason) for order in touched]
-        transaction.on_commit(lambda: metrics.count_orders(outcomes))
+        transaction.on_commit(lambda: metrics.count_orders(outcomes, placed=len(placed)))
         if lines:
             told = [order for order in touched if order.id in placed or order.status not in QUIET]
             transaction.on_commit(lambda: _tell(told))

@@ -4,6 +4,7 @@ A *stream* is an answer without an end (server-sent events, WebSocket). Each is 
 test that picks its requests; docs/architecture.md, "Streams", says what it has to keep.
 """
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -15,6 +16,7 @@ from django.conf import settings
 
 from papertrade.lib.access import tell_of_stream
 from papertrade.lib.tracing import Trace, tracing
+from papertrade.operations.presence import Beacon
 from papertrade.web.bridge import Bridge, Receive, Scope, Send
 from papertrade.web.refusals import NO_STREAM, answer_to, request_id_of
 from papertrade.wsgi import application as django
@@ -65,11 +67,16 @@ async def stream(application: Application, scope: Scope, receive: Receive, send:
 
 async def live(receive: Receive, send: Send) -> None:
     """The worker's beginning and end."""
+    beacon = None
     while True:
         message: dict[str, Any] = await receive()
+        if message["type"] == "lifespan.startup":
+            beacon = Beacon("web").start()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             bridge.close()
+            if beacon is not None:
+                await asyncio.to_thread(beacon.stop)
             return
 
 

@@ -5,11 +5,11 @@ import warnings
 from typing import Any
 
 import structlog
-from celery import Celery, Task
+from celery import Celery, Task, beat
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.schedules import crontab
-from celery.signals import before_task_publish, worker_init
+from celery.signals import beat_init, before_task_publish, worker_init, worker_process_init, worker_ready
 
 from papertrade.lib.tracing import Trace, request_id, tracing
 
@@ -75,3 +75,20 @@ def refuse_a_pooler(**_: Any) -> None:
     finally:
         connection.close()
         connection.close_pool()  # the processes that work are forked from this one
+
+
+@worker_ready.connect
+@beat_init.connect
+def be_seen(sender: object, **_: Any) -> None:
+    """Operators see the worker, or beat; the processes that a worker forks to work are counted as one with it."""
+    from papertrade.operations.exporter import attend
+
+    attend("beat" if isinstance(sender, beat.Service) else "worker")
+
+
+@worker_process_init.connect
+def hand_over(**_: Any) -> None:
+    """Of a process that works: what it counts."""
+    from papertrade.operations.presence import Beacon
+
+    Beacon("worker", shows=False).start()

@@ -81,6 +81,11 @@ if not SECRET_KEY:
         )
     SECRET_KEY = secret_file.read_text().strip()
 PAPERTRADE_METRICS_TOKEN = env.secret("PAPERTRADE_METRICS_TOKEN", characters=24)
+PAPERTRADE_METRICS_ADDRESS = env.address("PAPERTRADE_METRICS_ADDRESS")
+if PAPERTRADE_METRICS_ADDRESS and not PAPERTRADE_METRICS_TOKEN:
+    raise env.BadSetting(
+        "PAPERTRADE_METRICS_ADDRESS needs PAPERTRADE_METRICS_TOKEN: metrics are for those who have it."
+    )
 ALLOWED_HOSTS = env.words("PAPERTRADE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("PAPERTRADE_TRUSTED_ORIGINS", "")
 

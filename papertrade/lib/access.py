@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from papertrade.lib import tallies
 from papertrade.lib.lines import milliseconds, say
 from papertrade.lib.tracing import Trace, request_id_from, tracing
 
@@ -28,8 +30,11 @@ class Access:
         with tracing(Trace(request.request_id, since=request.META.get(SINCE, begun))) as trace:
             response = self.get_response(request)
             response.headers["X-Request-ID"] = request.request_id
-            if settings.PAPERTRADE_ACCESS_LOG and not _is_quiet(request, response):
-                _tell(request, response, trace, begun)
+            if not _is_quiet(request, response):
+                trace.user = trace.user or _signed_in(request)
+                _count(request, response, trace)
+                if settings.PAPERTRADE_ACCESS_LOG:
+                    _tell(request, response, trace, begun)
         return response
 
 
@@ -45,10 +50,36 @@ def _tell(request: HttpRequest, response: HttpResponse, trace: Trace, begun: flo
         queued_ms=milliseconds(begun - trace.since) or None,
         waited_ms=milliseconds(trace.waited) or None,
         database_ms=milliseconds(trace.database) or None,
-        user=trace.user or _signed_in(request),
+        user=trace.user,
         key=trace.key,
         account=trace.account,
         orders=trace.orders or None,
+    )
+
+
+def _count(request: HttpRequest, response: HttpResponse, trace: Trace) -> None:
+    seconds = time.perf_counter() - trace.since
+    line = {}
+    if seconds >= tallies.SLOW_SECONDS:
+        route = request.resolver_match.route if request.resolver_match else ""
+        line = {
+            "request_id": trace.request_id,
+            "what": f"{request.method} /{route}",
+            "status": str(response.status_code),
+            "user": trace.user,
+            "key": trace.key,
+            "account": trace.account,
+            "waited_ms": str(milliseconds(trace.waited)),
+            "database_ms": str(milliseconds(trace.database)),
+            "at": datetime.now(UTC).isoformat(),
+        }
+    tallies.count_request(
+        seconds=seconds,
+        failed=response.status_code >= 500,
+        user=trace.user,
+        key=trace.key,
+        orders=trace.orders,
+        line=line,
     )
 
 

@@ -123,6 +123,19 @@ def instant(name: str) -> datetime | None:
     return read(name, None, parse, "an ISO 8601 date or time such as 2013-10-07 or 2013-10-07T13:30:00Z")
 
 
+def address(name: str) -> tuple[str, int] | None:
+    """A host and a port such as 127.0.0.1:9108 or [::1]:9108; None where it is unset."""
+
+    def parse(given: str) -> tuple[str, int]:
+        host, _, port = given.rpartition(":")
+        number = int(port)
+        if not host or not 1 <= number <= 65_535:
+            raise ValueError
+        return host.removeprefix("[").removesuffix("]"), number
+
+    return read(name, None, parse, "an address and a port such as 127.0.0.1:9108")
+
+
 def limit(name: str, default: int | None) -> int | None:
     """A count, or None for `unlimited`."""
 

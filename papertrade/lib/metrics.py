@@ -9,10 +9,13 @@ processes), and a scrape adds up the files of the machine. What is a state and n
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter as Counting
+from collections.abc import Callable, Collection
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from papertrade.lib import tallies
 
 FOLDER = settings.PAPERTRADE_VAR / "metrics"
 FOLDER.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,8 @@ class Parts:
         return took
 
 
-def count_orders(outcomes: Iterable[tuple[str, str]]) -> None:
-    """Count orders by status and reason. Call when they are committed."""
+def count_orders(outcomes: Collection[tuple[str, str]], *, placed: int = 0) -> None:
+    """Count orders by status and reason, of which some are new. Call when they are committed."""
     for status, reason in outcomes:
         ORDERS.labels(status, reason).inc()
+    tallies.count_orders({**Counting(status for status, _ in outcomes), "placed": placed})

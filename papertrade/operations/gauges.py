@@ -1,6 +1,9 @@
 """States that a scrape reads as they are: parts that answer, quote age, runs in progress, the queue; and the whole scrape."""
 
-from collections.abc import Iterator
+import platform
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import redis
 from django.db.models import Count, Max, Min
@@ -10,21 +13,54 @@ from prometheus_client.registry import Collector
 
 from marketdata import clock, feed_state
 from marketdata.models import MarketClock
+from marketdata.sessions import calendar
 from orders.models import SweepChunk
+from papertrade import __version__
 from papertrade.lib import metrics
 from papertrade.lib.valkey import client
-from papertrade.operations import health
+from papertrade.operations import health, presence
 from portfolio.models import AuditReport, Mark
 from portfolio.retention import months_ahead, rows_outside
 
 QUEUE = "celery"  # Celery's default queue is a list of this name
 
 
-def scrape() -> bytes:
-    """Every metric of this machine in Prometheus's text format."""
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """What there is to read: its name without the prefix, what it means, its labels."""
+
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+GAUGES: Mapping[str, Gauge] = {
+    "up": Gauge("1 where the part answers.", ("part",)),
+    "build_info": Gauge("1, with the release and Python of the process that was scraped.", ("version", "python")),
+    "processes": Gauge("Processes that were heard of within 20 s.", ("kind", "host", "version")),
+    "queue_tasks": Gauge("Tasks that wait for a worker."),
+    "session_open": Gauge("1 in regular hours, by exchange time."),
+    "feed_silent_seconds": Gauge("Wall time since the feed was heard of.", ("feed",)),
+    "quote_age_seconds": Gauge("Exchange time since the newest quote of a held symbol.", ("feed",)),
+    "live_line": Gauge("1 for the state that a line is in.", ("line", "feed", "grade", "state")),
+    "live_symbols": Gauge("Symbols by how a line serves them.", ("line", "how")),
+    "live_lag_seconds": Gauge("By how much quotes were late in the middle."),
+    "run_chunks": Gauge("Chunks of runs in progress.", ("kind", "state")),
+    "run_age_seconds": Gauge("Since the oldest unfinished run began.", ("kind",)),
+    "audit_age_seconds": Gauge("Since all books were last audited."),
+    "audit_differences": Gauge("What that audit found."),
+    "snapshot_months_ahead": Gauge("Months that have a partition already."),
+    "snapshot_rows_outside": Gauge("Snapshots in the default partition, 10,001 at most."),
+}
+
+Samples = Iterable[tuple[str, tuple[str, ...], float]]  # name, values of the labels, value
+
+
+def scrape(*, states: bool = True) -> bytes:
+    """Every metric of this machine in Prometheus's text format; without the states, which are the same on every machine."""
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=str(metrics.FOLDER))
-    registry.register(States())
+    if states:
+        registry.register(States())
     return generate_latest(registry)
 
 
@@ -32,90 +68,83 @@ class States(Collector):
     """Asks database and Valkey. What is away is reported as such, and its figures are left out."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        up = GaugeMetricFamily("papertrade_up", "1 where the part answers.", labels=["part"])
-        found = {part: health.well(check) for part, check in health.CHECKS.items()}
-        for part, answers in found.items():
-            up.add_metric([part], float(answers))
-        yield up
-        if found["valkey"]:
-            yield from _queue()
-        if found["database"]:
-            yield from _market()
-            yield from _provider()
-            yield from _runs()
-            yield from _audit()
-            yield from _growth()
+        families: dict[str, GaugeMetricFamily] = {}
+        for name, labels, value in _samples():
+            gauge = GAUGES[name]
+            if name not in families:
+                families[name] = GaugeMetricFamily(f"papertrade_{name}", gauge.meaning, labels=gauge.labels)
+            families[name].add_metric(labels, value)
+        yield from families.values()
 
 
-def _queue() -> Iterator[GaugeMetricFamily]:
+def _samples() -> Samples:
+    yield "build_info", (__version__, platform.python_version()), 1.0
+    found = {part: health.well(check) for part, check in health.CHECKS.items()}
+    for part, answers in found.items():
+        yield "up", (part,), float(answers)
+    if found["valkey"]:
+        yield from _of_valkey()
+    if found["database"]:
+        for read in (_market, _provider, _runs, _audit, _growth):
+            yield from read()
+
+
+def _of_valkey() -> Samples:
     try:
-        yield GaugeMetricFamily("papertrade_queue_tasks", "Tasks that wait for a worker.", value=client().llen(QUEUE))
+        waiting, processes = client().llen(QUEUE), presence.processes()
     except redis.RedisError:
         return
+    yield "queue_tasks", (), waiting
+    heard = Counter((one.kind, one.host, one.version) for one in processes if not one.is_silent)
+    for labels, number in heard.items():
+        yield "processes", labels, number
 
 
-def _market() -> Iterator[GaugeMetricFamily]:
-    silent = GaugeMetricFamily(
-        "papertrade_feed_silent_seconds", "Wall time since the feed was heard of.", labels=["feed"]
-    )
-    age = GaugeMetricFamily(
-        "papertrade_quote_age_seconds", "Exchange time since the newest quote of a held symbol.", labels=["feed"]
-    )
+def _market() -> Samples:
     for feed, beat in MarketClock.objects.filter(heartbeat_at__isnull=False).values_list("feed", "heartbeat_at"):
-        silent.add_metric([feed], (clock.wall_now() - beat).total_seconds())
+        yield "feed_silent_seconds", (feed,), (clock.wall_now() - beat).total_seconds()
+    try:
         now = clock.read().now
-        for source, newest in Mark.objects.values_list("feed").annotate(Max("quoted_at")):
-            age.add_metric([source], (now - newest).total_seconds())
-    yield silent
-    yield age
+    except clock.ClockNotStarted:
+        return
+    yield "session_open", (), float(calendar().session_at(now) is not None)
+    for source, newest in Mark.objects.values_list("feed").annotate(Max("quoted_at")):
+        yield "quote_age_seconds", (source,), (now - newest).total_seconds()
 
 
-def _provider() -> Iterator[GaugeMetricFamily]:
+def _provider() -> Samples:
     """The lines of a live market's provider; no series in other markets, nor where the leader has told nothing."""
     status = feed_state.in_force()
     if status is None:
         return
-    state = GaugeMetricFamily(
-        "papertrade_live_line", "1 for the state that a line is in.", labels=["line", "feed", "grade", "state"]
-    )
-    symbols = GaugeMetricFamily("papertrade_live_symbols", "Symbols by how a line serves them.", labels=["line", "how"])
     for line in status.lines:
-        state.add_metric([line.name, line.feed, line.grade, line.state], 1.0)
+        yield "live_line", (line.name, line.feed, line.grade, line.state), 1.0
         for how, number in (("streamed", line.streamed), ("polled", line.polled), ("left_out", line.left_out_count)):
-            symbols.add_metric([line.name, how], number)
-    yield state
-    yield symbols
+            yield "live_symbols", (line.name, how), number
     if status.lag_seconds is not None:
-        yield GaugeMetricFamily(
-            "papertrade_live_lag_seconds", "By how much quotes were late in the middle.", value=status.lag_seconds
-        )
+        yield "live_lag_seconds", (), status.lag_seconds
 
 
-def _growth() -> Iterator[GaugeMetricFamily]:
+def _growth() -> Samples:
     """How far ahead there is a place for snapshots, and how many found none."""
     try:
         ahead = months_ahead(at=clock.read().now)
     except clock.ClockNotStarted:
         return
-    yield GaugeMetricFamily("papertrade_snapshot_months_ahead", "Months that have a partition already.", value=ahead)
-    yield GaugeMetricFamily(
-        "papertrade_snapshot_rows_outside", "Snapshots in the default partition, 10,001 at most.", value=rows_outside()
-    )
+    yield "snapshot_months_ahead", (), ahead
+    yield "snapshot_rows_outside", (), rows_outside()
 
 
-def _audit() -> Iterator[GaugeMetricFamily]:
+def _audit() -> Samples:
     """The last audit of all books; no series before the first."""
     last = AuditReport.objects.filter(scope="").first()
     if last is not None:
-        age = (clock.wall_now() - last.finished_at).total_seconds()
-        yield GaugeMetricFamily("papertrade_audit_age_seconds", "Since all books were last audited.", value=age)
-        yield GaugeMetricFamily("papertrade_audit_differences", "What that audit found.", value=last.difference_count)
+        yield "audit_age_seconds", (), (clock.wall_now() - last.finished_at).total_seconds()
+        yield "audit_differences", (), last.difference_count
 
 
-def _runs() -> Iterator[GaugeMetricFamily]:
+def _runs() -> Samples:
     """Runs over the books that are not finished; no series where there is none."""
-    chunks = GaugeMetricFamily("papertrade_run_chunks", "Chunks of runs in progress.", labels=["kind", "state"])
-    age = GaugeMetricFamily("papertrade_run_age_seconds", "Since the oldest unfinished run began.", labels=["kind"])
     rows = (
         SweepChunk.objects.filter(sweep__finished_at__isnull=True)
         .order_by()
@@ -124,8 +153,6 @@ def _runs() -> Iterator[GaugeMetricFamily]:
     )
     for row in rows:
         kind = row["sweep__kind"]
-        chunks.add_metric([kind, "done"], row["done"])
-        chunks.add_metric([kind, "waiting"], row["all"] - row["done"])
-        age.add_metric([kind], (clock.wall_now() - row["since"]).total_seconds())
-    yield chunks
-    yield age
+        yield "run_chunks", (kind, "done"), row["done"]
+        yield "run_chunks", (kind, "waiting"), row["all"] - row["done"]
+        yield "run_age_seconds", (kind,), (clock.wall_now() - row["since"]).total_seconds()

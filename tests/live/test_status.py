@@ -134,20 +134,12 @@ def test_operators_are_warned_of_each_line(live: LiveKit) -> None:
 
 def test_metrics(live: LiveKit) -> None:
     told(live, a_line(left_out_count=7))
-    text = generate_latest(_Registry(gauges._provider())).decode()
+    text = generate_latest(gauges.States()).decode()
     assert 'papertrade_live_line{feed="alpaca:iex",grade="single_venue",line="stocks",state="streaming"} 1.0' in text
     assert (
         'papertrade_live_symbols{how="left_out",line="stocks"} 7.0' in text
         and "papertrade_live_lag_seconds 0.1" in text
     )
-
-
-class _Registry:
-    def __init__(self, families: Any) -> None:
-        self._families = families
-
-    def collect(self) -> Any:
-        return self._families
 
 
 def test_the_band_says_how_honest_the_quotes_are(live: LiveKit, settings: Any) -> None:

@@ -15,6 +15,7 @@ from marketdata.markets.current import current_market
 from papertrade.lib.errors import Conflict, Unavailable
 from papertrade.lib.pooling import SessionNotOwn
 from papertrade.lib.postgres import try_lock, unlock
+from papertrade.operations.exporter import attend
 from papertrade.trading.clock import start_market
 from papertrade.trading.feed_process import FeedProcess
 
@@ -22,16 +23,25 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
 NAP_SECONDS = 0.2
+LEADS, STANDS_BY = "leads", "stands by"
 
 
 class Command(BaseCommand):
     help = "Start the market and move it: quotes to the book and to the orders, opens, closes and snapshots."
     requires_system_checks: tuple[str, ...] = ()  # they load the whole API, and the gate has run them
     stopping = False
+    role = STANDS_BY
 
     def handle(self, *args: Any, **options: Any) -> None:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._be_told_to_stop)
+        beacon = attend("feed", role=lambda: self.role)
+        try:
+            self._work()
+        finally:
+            beacon.stop()
+
+    def _work(self) -> None:
         while not self.stopping:
             try:
                 current_market()
@@ -65,11 +75,13 @@ class Command(BaseCommand):
                 return
         start_market()
         process = FeedProcess()
+        self.role = LEADS
         try:
             process.begin()
             log.info("feed_started", market=current_market().name, feed=current_market().feed.name)
             while not self.stopping:
                 self._pause(process.beat())
         finally:
+            self.role = STANDS_BY
             process.end()
         unlock(gate.FEED)

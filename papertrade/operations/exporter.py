@@ -1,0 +1,93 @@
+"""The metrics of a host without a web server: a port of their own, served by whichever of its processes gets it.
+
+Feed, worker and beat count into the files of their host like everything else (`papertrade.lib.metrics`), but nobody there
+answers `/metrics`. With PAPERTRADE_METRICS_ADDRESS one of them does, for all; when it ends another takes the port over. It asks
+neither database nor Valkey: states of the whole server are in every web host's `/metrics`, and a worker forks.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Self
+
+import structlog
+from django.conf import settings
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from papertrade.operations import gauges
+from papertrade.operations.presence import Beacon
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 5.0  # that one caller may take; there is one thread, and one scraper
+
+
+class Exporter:
+    """The server of a port that only one process of a host can have."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+        self._server: HTTPServer | None = None
+
+    @classmethod
+    def of_settings(cls) -> Self | None:
+        """None where no address is set."""
+        address = settings.PAPERTRADE_METRICS_ADDRESS
+        return None if address is None else cls(address)
+
+    def try_to_serve(self) -> bool:
+        """Whether this process serves the port: it does already, or the port was free."""
+        if self._server is None:
+            try:
+                kind = _ServerOfIPv6 if ":" in self._address[0] else HTTPServer
+                self._server = kind(self._address, _Handler)
+            except OSError:
+                return False
+            threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+            log.info("metrics_served", address="{}:{}".format(*self._address))
+        return True
+
+    def stop(self) -> None:
+        """Let another have the port."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+def attend(kind: str, *, role: Callable[[], str] = str) -> Beacon:
+    """Let operators see this process from now on, and its host's metrics be scraped where that is wanted."""
+    exporter = Exporter.of_settings()
+    return Beacon(kind, role=role, also=exporter.try_to_serve if exporter else bool).start()
+
+
+class _ServerOfIPv6(HTTPServer):
+    address_family = socket.AF_INET6
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = SECONDS
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] != "/metrics":
+            self._answer(404, b"Metrics are at /metrics.\n")
+        elif not constant_time_compare(
+            self.headers.get("Authorization", ""), f"Bearer {settings.PAPERTRADE_METRICS_TOKEN}"
+        ):
+            self._answer(401, b"Send the header Authorization: Bearer and PAPERTRADE_METRICS_TOKEN.\n")
+        else:
+            self._answer(200, gauges.scrape(states=False), CONTENT_TYPE_LATEST)
+
+    def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Bearer realm="papertrade metrics"')
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """A scrape every few seconds is no news."""
