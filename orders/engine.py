@@ -361,10 +361,10 @@ def _tell(orders: Collection[Order]) -> None:
             account=str(order.account_id),
             client_order_id=order.client_order_id,
             side=order.side,
-            qty=str(order.qty),
+            qty=f"{order.qty.normalize():f}",
             symbol=order.symbol,
             status=str(order.status),
-            filled=str(order.filled_qty),
+            filled=f"{order.filled_qty.normalize():f}",
             reason=order.reason,
         )
 

@@ -7,6 +7,8 @@ as long, and an order leaves two.
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +29,16 @@ def say(event: str, **fields: object) -> None:
     if request_id := tracing.request_id():
         line.setdefault("request_id", request_id)
     _log.info(_as_json(line) if settings.LOG_FORMAT == "json" else _as_text(line))
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """For a command that sends thousands of orders by itself, and tells how far it is."""
+    _log.disabled = True
+    try:
+        yield
+    finally:
+        _log.disabled = False
 
 
 def say_of_order(**fields: object) -> None:

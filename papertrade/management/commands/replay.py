@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import PaperAccount
 from marketdata.feeds import FeedError
 from marketdata.markets.current import NOT_RECORDED
-from papertrade.lib import env
+from papertrade.lib import env, lines
 from papertrade.lib.files import private_file
 from papertrade.proof.replay import CannotReplay, Stage, check_recording, write_script
 from papertrade.proof.script import Script, as_json, from_json
@@ -64,7 +64,8 @@ class Command(BaseCommand):
         if settings.PAPERTRADE_MARKET != "recorded" or PaperAccount.objects.exists():
             raise CannotReplay("A script is played in a recorded market, on a server without accounts.")
         check_recording(script)
-        verdicts = Stage().play(script)
+        with lines.silence():
+            verdicts = Stage().play(script)
         for one in verdicts:
             said = f"differs: {one.problem}" if one.problem else "equal"
             self.stdout.write(f"account {one.account} run {one.generation}: {one.transactions} transactions, {said}")

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import PaperAccount, User
 from marketdata.markets.current import current_market
 from papertrade.demo.seeder import Seeder
+from papertrade.lib import lines
 from papertrade.management.commands.bootstrap import TRADER
 
 DEFAULT_SESSIONS = 15
@@ -36,8 +37,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {user}; `papertrade bootstrap` makes one.")
         began = time.monotonic()
         seeder = Seeder(owner, sessions)
-        for step in seeder.run():
-            spent = time.monotonic() - began
-            self.stdout.write(f"session {step.session.date}: {step.done} of {step.total}, {spent:.0f} s")
+        with lines.silence():
+            for step in seeder.run():
+                spent = time.monotonic() - began
+                self.stdout.write(f"session {step.session.date}: {step.done} of {step.total}, {spent:.0f} s")
         orders = sum(desk.orders_sent for _, desk in seeder.desks)
         self.stdout.write(self.style.SUCCESS(f"{len(seeder.desks) + 1} accounts, {orders} orders."))
