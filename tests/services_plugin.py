@@ -15,10 +15,12 @@ import pytest
 from papertrade.stack import embedded
 
 APP_URL = "TESTS_APP_URL"  # of the role that a server works as; the tests themselves are the owner of their database
+SHARED_FOLDER = "TESTS_SHARED_FOLDER"  # of all processes of a run
 
 _servers: embedded.Servers | None = None
 _folder: embedded.Folder | None = None
 _var: Path | None = None  # made by this process, and removed by it
+_shared: Path | None = None  # likewise, by the first process for all of the run
 
 
 @pytest.hookimpl(wrapper=True)  # a wrapper goes before pytest-django's own, which is marked to go first
@@ -28,11 +30,15 @@ def pytest_load_initial_conftests() -> Generator[None]:
     Each has a var folder of its own, as what is counted there is counted by folder. One that the environment names is
     somebody's, and left alone.
     """
-    global _var
+    global _var, _shared
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
     os.environ.setdefault("PAPERTRADE_STRANGER_LIMIT_MINUTE", "unlimited")  # all tests come from one address
     _var = Path(tempfile.mkdtemp(prefix="papertrade-tests-var-"))
     os.environ["PAPERTRADE_VAR"] = str(_var)
+    if SHARED_FOLDER not in os.environ:
+        _shared = Path(tempfile.mkdtemp(prefix="papertrade-tests-shared-"))
+        _shared.chmod(0o755)  # PostgreSQL under root is another
+        os.environ[SHARED_FOLDER] = str(_shared)
     _start_missing_servers()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
@@ -42,10 +48,10 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 
 def pytest_unconfigure() -> None:
-    global _servers, _folder, _var
-    if _var is not None:
-        shutil.rmtree(_var, ignore_errors=True)
-        _var = None
+    global _servers, _folder, _var, _shared
+    for made in filter(None, (_var, _shared)):
+        shutil.rmtree(made, ignore_errors=True)
+    _var = _shared = None
     if _servers is not None and _folder is not None:
         _servers.stop()
         _folder.release()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser import WIDE, needs_chromium
 from tests.dashboard.browser import Trader
+from tests.stack.prepared import prepared
 from tests.stack.server import Server
 
 pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -27,7 +28,7 @@ def folder() -> Iterator[Path]:
 
 
 def test_the_page_outlives_the_server(folder: Path, browser: Any) -> None:
-    first = Server(folder, **MANUAL)
+    first = Server(prepared(folder), **MANUAL)
     again = None
     try:
         first.wait_for("credentials")

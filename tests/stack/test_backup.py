@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from tests.desk import Desk
+from tests.stack.prepared import prepared
 from tests.stack.server import PROJECT, Server
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
@@ -24,7 +25,7 @@ def start(new_folder: Callable[[], Path]) -> Iterator[Callable[..., Server]]:
     running: list[Server] = []
 
     def make(*before: str, credentials: Path | None = None) -> Server:
-        folder = new_folder()
+        folder = new_folder() if before else prepared(new_folder())
         if credentials:
             shutil.copy(credentials, folder)
         running.append(Server(folder, before=before, **MANUAL))

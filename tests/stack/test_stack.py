@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from papertrade.stack.embedded.postgres import DAC_READ_SEARCH
+from tests.stack.prepared import prepared
 from tests.stack.server import PROJECT, Server, wait_until, without_servers
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
@@ -43,7 +44,7 @@ def start_here(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
 def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     new_folder: Callable[[], Path], servers: list[Server]
 ) -> None:
-    first, second = (Server(new_folder(), **MANUAL) for _ in range(2))
+    first, second = Server(new_folder(), **MANUAL), Server(prepared(new_folder()), **MANUAL)
     servers += [first, second]
     for server in servers:
         server.wait_for("credentials")

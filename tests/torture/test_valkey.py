@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.stack.prepared import prepared
 from tests.stack.server import Server, wait_until
 from tests.torture.journal import open_account
 from tests.torture.market import EVERY, START, ask, write_recording
@@ -24,7 +25,7 @@ BACK_SECONDS = 5.0
 def test_quotes_and_matching_are_back_within_five_seconds(new_folder: Callable[[], Path]) -> None:
     folder = new_folder()
     server = Server(
-        folder / "var",
+        prepared(folder / "var"),
         PAPERTRADE_MARKET="recorded",
         PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
         PAPERTRADE_SPEED=str(SPEED),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.stack.prepared import prepared
 from tests.stack.server import POLL_SECONDS, PROJECT, Server, wait_until
 from tests.torture.journal import Bots, Journal, open_account, send
 from tests.torture.market import START, write_recording
@@ -43,7 +44,7 @@ class Trial:
 
     def __init__(self, folder: Path, *, resting_books: int, resting_orders: int, seed: int) -> None:
         self.server = Server(
-            folder / "var",
+            prepared(folder / "var"),
             PAPERTRADE_MARKET="recorded",
             PAPERTRADE_RECORDING=str(write_recording(folder / "recording")),
             PAPERTRADE_SPEED=str(SPEED),

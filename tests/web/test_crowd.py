@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.stack.prepared import prepared
 from tests.stack.server import PROJECT, Server
 from tests.web.crowd import KINDS
 
@@ -99,7 +100,9 @@ class Figures:
 def trading_server() -> Iterator[tuple[Server, list[str]]]:
     """A server whose market stands, and accounts on it."""
     with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as folder:
-        server = Server(Path(folder) / "var", PAPERTRADE_SPEED="0", PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600")
+        server = Server(
+            prepared(Path(folder) / "var"), PAPERTRADE_SPEED="0", PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600"
+        )
         try:
             server.wait_for("credentials")
             server.call("POST", "/market/clock/advance/", {"seconds": 60})
