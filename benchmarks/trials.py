@@ -33,7 +33,7 @@ from orders import services
 from orders.models import Order
 from papertrade.lib.postgres import raw_cursor
 from papertrade.trading.accounts import open_account
-from papertrade.trading.clock import advance
+from papertrade.trading.clock import advance, moving
 from papertrade.trading.mover import the_mover
 from portfolio.models import Book, EquitySnapshot, Position
 from portfolio.services import snapshot_books
@@ -70,7 +70,8 @@ def _recorded(place: Path, start: datetime | None = None) -> None:
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_RECORDING, settings.PAPERTRADE_START = "recorded", str(place), start
     drop_market()
     current_market().start()
-    the_mover().publish()
+    with moving():
+        the_mover().publish()
 
 
 def p1() -> list[Figure]:

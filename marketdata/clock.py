@@ -1,10 +1,14 @@
-"""Exchange time, and the only reader of the system clock behind it.
+"""Exchange time, and the only reader of the wall clock behind it.
+
+Wall time is the database's, whatever the machines' own clocks say: all processes of all machines have one. Every reading of the
+clock brings it along; in between it goes on by the machine's monotonic clock.
 
 One row says what has been done (`MarketClock`). The live market runs on the real clock. In the others, at speed 0 exchange
 time is where the last step left it; otherwise it is mapped from wall time, stops when nobody moves the market, and never
 jumps back.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +16,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import F
 
+from marketdata import leases
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
 from papertrade.lib.postgres import raw_cursor
@@ -55,12 +60,34 @@ class ClockReading:
 
 
 def wall_now() -> datetime:
-    """The system clock, UTC."""
+    """The database's clock, UTC, as this process last heard it; the machine's own clock before that."""
+    if _heard is None:
+        return _machine_now()
+    stamp, at, _ = _heard
+    return stamp + timedelta(seconds=_steady() - at)
+
+
+def skew() -> timedelta:
+    """By how much this machine's clock was ahead of the database's when that was last heard; zero before."""
+    return timedelta(0) if _heard is None else _heard[2]
+
+
+def _hear(stamp: datetime) -> None:
+    """Remember what the database's clock said just now."""
+    global _heard
+    _heard = stamp, _steady(), _machine_now() - stamp
+
+
+def _machine_now() -> datetime:
     return datetime.now(UTC)
 
 
+_heard: tuple[datetime, float, timedelta] | None = None  # its clock, ours that never jumps, and the skew
+_steady = time.monotonic
+
+
 def real_now() -> datetime:
-    """Exchange time of the live market: the system clock, less the delay of the provider's quotes."""
+    """Exchange time of the live market: the wall clock, less the delay of the provider's quotes."""
     return wall_now() - timedelta(seconds=settings.PAPERTRADE_DELAY_SECONDS)
 
 
@@ -70,7 +97,8 @@ def read() -> ClockReading:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `papertrade run-feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_book = row
+    market, speed, anchor_at, anchor_wall, through, through_book, wall = row
+    _hear(wall)
     now = due = through
     if market == LIVE:
         now, due = _live(through)
@@ -97,7 +125,7 @@ def _live(through: datetime) -> tuple[datetime, datetime]:
 
 
 _READ = """
-    SELECT market, speed, anchor_at, anchor_wall, through, through_book FROM marketdata_marketclock
+    SELECT market, speed, anchor_at, anchor_wall, through, through_book, clock_timestamp() FROM marketdata_marketclock
 """
 
 
@@ -112,6 +140,7 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, any_feed: boo
     A row of another market or recording is replaced: its exchange time means nothing here. True where time begins anew.
     `any_feed`: the same market by another feed goes on too.
     """
+    ask()
     wall = wall_now()
     rows = MarketClock.objects.filter(market=market)
     row = rows.first() if any_feed else rows.filter(feed=feed).first()
@@ -144,8 +173,12 @@ def jump(to: datetime) -> None:
 
 def since_last_beat() -> timedelta | None:
     """Wall time since the feed was heard of: negative where the wall clock was set back. None before the first time."""
-    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
-    return None if beat is None else wall_now() - beat
+    with raw_cursor() as cursor:
+        row = cursor.execute("SELECT heartbeat_at, clock_timestamp() FROM marketdata_marketclock").fetchone()
+    if row is None or row[0] is None:
+        return None
+    _hear(row[1])
+    return wall_now() - row[0]
 
 
 def anchor_again() -> None:
@@ -155,10 +188,32 @@ def anchor_again() -> None:
 
 
 def commit_position(through: datetime, book: int | None) -> None:
-    """Say what has been done (see MarketClock). Call in the transaction of what was done, or after it."""
-    MarketClock.objects.update(through=through, through_book=book)
+    """Say what has been done (see MarketClock). Call in the transaction of what was done, or after it.
+
+    Raises LeaseLost where another process moves the market by now; until this transaction ends none begins to.
+    """
+    mine = leases.holding_of(leases.MOVER).number
+    with raw_cursor() as cursor:
+        cursor.execute(_COMMIT, [through, book, leases.MOVER, mine])
+        if not cursor.rowcount:
+            raise leases.LeaseLost(leases.MOVER)
+
+
+_COMMIT = """
+    UPDATE marketdata_marketclock SET through = %s, through_book = %s
+    FROM (SELECT FROM marketdata_lease WHERE name = %s AND number = %s FOR SHARE) AS mine
+"""
 
 
 def beat() -> None:
     """Say that the feed is alive."""
+    ask()
     MarketClock.objects.update(heartbeat_at=wall_now())
+
+
+def ask() -> None:
+    """Hear the database's clock."""
+    with raw_cursor() as cursor:
+        row = cursor.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None, "it always has one"
+    _hear(row[0])

@@ -55,6 +55,19 @@ class MarketClock(models.Model):
         return f"{self.market} at {self.through}"
 
 
+class Lease(models.Model):
+    """Who leads, or moves the market, and until when if nothing more is heard of it (marketdata/leases.py)."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    number = models.BigIntegerField()  # of the holding: one more than the last
+    holder = models.CharField(max_length=128)
+    session_pid = models.IntegerField()
+    until = models.DateTimeField(null=True)  # by the database's clock; null = given back
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.number}: {self.holder}"
+
+
 class QuoteRecord(models.Model):
     """A quote that a decision used, named by its contents, so that the same one is kept once. Never changed."""
 

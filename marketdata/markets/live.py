@@ -14,7 +14,7 @@ from itertools import chain, groupby
 import redis
 import structlog
 
-from marketdata import clock, feed_state, quote_book, wanted
+from marketdata import clock, feed_state, leases, quote_book, wanted
 from marketdata.feeds import Supplies
 from marketdata.feeds.live.feed import Known, LiveCursor, LiveFeed
 from marketdata.feeds.live.protocol import Rank, Want
@@ -137,6 +137,7 @@ class LiveMarket(Market):
         self.feed.intake.in_session = session is not None
         news = cursor.hear(to)
         if news:
+            leases.holding_of(leases.MOVER).confirm()
             # Should this process die before it has published, nobody decides on quotes that are older than the recording.
             self._tell(quote_book.unsettle)
             cursor.take(news, to)

@@ -6,8 +6,6 @@ crashes, and books being independent the outcome is the same with one worker or 
 """
 
 import gc
-import os
-import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,9 +23,13 @@ from orders.sweeps.opening import due_at_open, open_chunk
 from papertrade.lib import metrics
 from papertrade.lib.lines import milliseconds, say
 from papertrade.lib.postgres import raw_cursor
+from papertrade.lib.processes import process_name
 
 CHUNK_ORDERS = 1000  # about a third of a second under lock
 POLL_SECONDS = 0.02
+HUNG_SECONDS = (
+    30  # without a statement: the server ends the session of a worker that is stopped, and others do its chunk
+)
 
 
 def begin(kind: str, session: Session, *, at: datetime, quotes: Iterable[Quote]) -> Sweep | None:
@@ -98,6 +100,7 @@ def finish(sweep: Sweep) -> None:
 def work(sweep: Sweep) -> bool:
     """Claim and do one chunk; False where no chunk is free."""
     with transaction.atomic(), raw_cursor() as cursor:
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{HUNG_SECONDS}s'")
         chunk = (
             SweepChunk.objects.select_for_update(skip_locked=True)
             .filter(sweep=sweep, done_at__isnull=True)
@@ -109,7 +112,7 @@ def work(sweep: Sweep) -> bool:
         do, began = open_chunk if sweep.kind == Sweep.Kind.OPEN else close_chunk, time.perf_counter()
         with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
             outcomes = do(cursor, sweep, chunk)
-        SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=worker_name())
+        SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=process_name())
     took, books = time.perf_counter() - began, f"{chunk.first_book_id}-{chunk.last_book_id}"
     say("chunk", sweep=str(sweep), run=sweep.pk, chunk=chunk.number, books=books, **outcomes, ms=milliseconds(took))
     return True
@@ -133,8 +136,3 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def worker_name() -> str:
-    """Who did it: host and process, as shown to operators."""
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from marketdata import clock, gate, quote_book
+from marketdata import clock, gate, leases, quote_book
 from marketdata.markets.base import MarketError
 from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
@@ -69,13 +69,31 @@ def advance(*, to: datetime) -> None:
 @contextmanager
 def moving() -> Iterator[None]:
     """Be the only one who moves the market. Raises Conflict `clock_busy`."""
-    if not try_lock(gate.MOVER):
+    if not _lock(gate.MOVER):
         raise Conflict("The clock is being moved; try again when that is done.", code="clock_busy")
     try:
-        with gate.closed_gate():
+        with leases.held(leases.MOVER), gate.closed_gate():
             yield
     finally:
         unlock(gate.MOVER)
+
+
+@contextmanager
+def leading() -> Iterator[bool]:
+    """Be the only one who leads; False where somebody else does."""
+    if not _lock(gate.FEED):
+        yield False
+        return
+    try:
+        with leases.held(leases.FEED):
+            yield True
+    finally:
+        unlock(gate.FEED)
+
+
+def _lock(key: int) -> bool:
+    """Take the lock; from a process that is stopped too."""
+    return try_lock(key) or (bool(leases.end_the_hung()) and try_lock(key))
 
 
 def do_missed_boundaries() -> bool:
@@ -90,16 +108,15 @@ def do_missed_boundaries() -> bool:
     boundary = session.open if reading.through < session.open else session.close
     if boundary > clock.real_now():
         return False
-    if not try_lock(gate.FEED):
-        return False  # a leader is about to do it
-    try:
-        with moving():
-            drop_movers()
-            the_mover().step(boundary)
-    except Conflict:
-        return False
-    finally:
-        unlock(gate.FEED)
+    with leading() as is_leader:
+        if not is_leader:
+            return False  # a leader is about to do it
+        try:
+            with moving():
+                drop_movers()
+                the_mover().step(boundary)
+        except Conflict:
+            return False
     log.warning("boundary_done_without_feed", at=boundary.isoformat(), market=market.name)
     return True
 

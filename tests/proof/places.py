@@ -39,6 +39,9 @@ PLACES: dict[str, dict[str, str]] = {
     "marketdata_marketclock": {
         NOT_CLAIMED: "id market feed speed anchor_at anchor_wall anchored_again_at through through_rows through_book heartbeat_at",
     },
+    "marketdata_lease": {
+        NOT_CLAIMED: "name number holder session_pid until",
+    },
     "marketdata_quoterecord": {
         "audit bundle": "id symbol bid ask bid_size ask_size quoted_at feed",
         NOT_CLAIMED: "recorded_at",
