@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.filters import AccountFilter
+from accounts.filters import AccountFilter, TagFilter
 from accounts.models import AccountStatus, ApiKey, Generation, User
 from accounts.services import revoke_key
 from papertrade.lib.admin import cells
@@ -135,6 +135,7 @@ class GenerationAdmin(HistoryAdmin):
     list_select_related = ("account__user",)
     list_filter = (
         AccountFilter,
+        TagFilter,
         presence("closed_at", title="state", present="closed", absent="open"),
         DateRangeFilter,
     )
@@ -144,6 +145,8 @@ class GenerationAdmin(HistoryAdmin):
         "id",
         *list_display[:6],
         cells.text("reason"),
+        cells.text("note"),
+        cells.of("tags", ", ".join),
         "feed",
         "engine_version",
         cells.pairs("policy"),

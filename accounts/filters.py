@@ -1,4 +1,4 @@
-"""The admin's filter by account, for every app whose rows belong to one."""
+"""The admin's filters by account and by tag, for every app whose rows have one."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import PaperAccount
+from accounts.selectors import tagged
 from papertrade.lib.admin.filters import Input, InputFilter
 
 MAX_NAMESAKES = 100  # accounts of one name
@@ -29,3 +30,14 @@ class AccountFilter(InputFilter):
         except ValueError:
             named = PaperAccount.objects.filter(name=typed).order_by()
             return list(named.values_list("pk", flat=True)[:MAX_NAMESAKES])
+
+
+class TagFilter(InputFilter):
+    """Rows with that tag, whole."""
+
+    title = "tag"
+    inputs = (Input("tag", "Tag, whole"),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        tag = self.typed("tag")
+        return queryset.filter(tagged(tag)) if tag else queryset

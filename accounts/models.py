@@ -7,11 +7,27 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 from uuid_utils.compat import uuid7
 
+from accounts.labels import MAX_NOTE_LENGTH, MAX_TAG_LENGTH, MAX_TAGS
 from accounts.policy import policy_hash
 
 NAME_MAX_LENGTH = 100
 REASON_MAX_LENGTH = 500
 USERNAME_MAX_LENGTH = 150  # Django's
+
+
+def note_field() -> models.CharField:
+    """What somebody wrote on a row."""
+    return models.CharField(max_length=MAX_NOTE_LENGTH, blank=True, default="", db_default="")
+
+
+def tags_field() -> ArrayField:
+    """Words that somebody finds a row by."""
+    return ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), blank=True, default=list, db_default=[])
+
+
+def tags_are_few(name: str) -> models.CheckConstraint:
+    """The bounds of `accounts.labels`, kept by the database."""
+    return models.CheckConstraint(name=name, condition=Q(tags__len__lte=MAX_TAGS) & ~Q(tags__contains=[""]))
 
 
 class User(AbstractUser):
@@ -93,7 +109,8 @@ class PaperAccount(models.Model):
 class Generation(models.Model):
     """One run of an account between resets, with the policy it was opened under. Closed ones never change.
 
-    `owner` is the account's user by name, as it was then; empty in a generation of release 0.1.
+    `owner` is the account's user by name, as it was then; empty in a generation of release 0.1. `note` and `tags` are its
+    user's and may be changed at any time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -108,6 +125,8 @@ class Generation(models.Model):
     closed_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=REASON_MAX_LENGTH, blank=True)
     summary = models.JSONField(null=True)
+    note = note_field()
+    tags = tags_field()
 
     class Meta:
         ordering = ["account", "number"]
@@ -120,6 +139,7 @@ class Generation(models.Model):
             models.CheckConstraint(
                 name="generation_closed_has_summary", condition=Q(closed_at__isnull=True) | Q(summary__isnull=False)
             ),
+            tags_are_few("generation_tags_few"),
         ]
 
     def __str__(self) -> str:

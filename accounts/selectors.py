@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import AccountStatus, PaperAccount, User
 from papertrade.lib import tracing
@@ -19,6 +19,11 @@ def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[Paper
     """The user's accounts, oldest first."""
     accounts = PaperAccount.objects.filter(user=user).order_by("created_at", "id")
     return accounts if include_archived else accounts.filter(status=AccountStatus.ACTIVE)
+
+
+def tagged(tag: str) -> Q:
+    """Rows with that tag; that it has any is said too, as the index of tagged rows asks for it."""
+    return Q(tags__contains=[tag]) & ~Q(tags=[])
 
 
 def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:

@@ -6,7 +6,7 @@ What spans apps (opening an account with its book, reset, archive) is composed i
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.labels import NO_LABELS, Labels, read_labels
 from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
 from accounts.policy import Policy
 from papertrade.lib import tracing
@@ -134,6 +135,7 @@ def open_generation(
     feed: str,
     at: datetime,
     reason: str = "",
+    labels: Labels = NO_LABELS,
 ) -> Generation:
     """The next run of an account, with its policy frozen."""
     return Generation.objects.create(
@@ -146,7 +148,17 @@ def open_generation(
         engine_version=settings.PAPERTRADE_ENGINE_VERSION,
         opened_at=at,
         reason=reason,
+        note=labels.note,
+        tags=list(labels.tags),
     )
+
+
+def label_generation(*, generation: Generation, payload: Mapping[str, object]) -> Generation:
+    """Write another note or other tags on a run, also one that is over; what is left out stays. Raises BadRequest."""
+    labels = read_labels(payload, Labels(generation.note, tuple(generation.tags)))
+    generation.note, generation.tags = labels.note, list(labels.tags)
+    Generation.objects.filter(pk=generation.pk).update(note=generation.note, tags=generation.tags)
+    return generation
 
 
 def close_generation(*, generation: Generation, at: datetime, summary: dict[str, Any]) -> None:

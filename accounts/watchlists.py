@@ -1,6 +1,6 @@
 """Named lists of symbols, kept with an account. They decide nothing; the symbols are those of the market that knows them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import PaperAccount, Watchlist
 from accounts.services import clean_name
-from papertrade.lib.errors import Conflict, NotFound, Unprocessable
+from papertrade.lib.errors import BadRequest, Conflict, NotFound
 from papertrade.lib.numbers import as_uuid
 
 MAX_LISTS = 100  # of an account
@@ -31,7 +31,7 @@ def get(*, account: PaperAccount, watchlist_id: UUID | str = "", name: str = "")
 
 
 def create(*, account: PaperAccount, name: object, symbols: Sequence[str]) -> Watchlist:
-    """A new list. Raises BadRequest for its name, Conflict where the account has one of that name, Unprocessable."""
+    """A new list. Raises BadRequest, and Conflict where the account has one of that name or as many as it may."""
     if of(account=account).count() >= MAX_LISTS:
         raise Conflict(f"An account has at most {MAX_LISTS} watchlists.")
     row = Watchlist(account=account, name=clean_name(name), symbols=_kept(symbols))
@@ -47,6 +47,26 @@ def change(row: Watchlist, *, name: object = None, symbols: Sequence[str] | None
     return _saved(row)
 
 
+def add(row: Watchlist, symbols: Sequence[str]) -> Watchlist:
+    """More symbols at the end, those that are there already where they are. Raises BadRequest, NotFound."""
+    return _rewritten(row, lambda kept: [*kept, *symbols])
+
+
+def remove(row: Watchlist, symbol: str) -> Watchlist:
+    """The list without the symbol; again changes nothing. Raises NotFound."""
+    return _rewritten(row, lambda kept: [other for other in kept if other != symbol])
+
+
+def _rewritten(row: Watchlist, change: Callable[[list[str]], list[str]]) -> Watchlist:
+    """The list's symbols changed under lock, so that of two who change them at once neither is lost."""
+    with transaction.atomic():
+        locked = Watchlist.objects.select_for_update().filter(pk=row.pk).first()
+        if locked is None:
+            raise NotFound("watchlist not found")
+        locked.symbols = _kept(change(locked.symbols))
+        return _saved(locked)
+
+
 def delete(row: Watchlist) -> None:
     """End a list; nothing else depends on it."""
     row.delete()
@@ -55,7 +75,7 @@ def delete(row: Watchlist) -> None:
 def _kept(symbols: Sequence[str]) -> list[str]:
     each_once = list(dict.fromkeys(symbols))
     if len(each_once) > MAX_SYMBOLS:
-        raise Unprocessable(f"A watchlist has at most {MAX_SYMBOLS} symbols.")
+        raise BadRequest("The symbols cannot be used.", symbols=f"a watchlist has at most {MAX_SYMBOLS}")
     return each_once
 
 
@@ -65,5 +85,7 @@ def _saved(row: Watchlist) -> Watchlist:
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        raise Conflict("watchlist name must be unique") from None
+        other = of(account=row.account).filter(name=row.name).first()
+        known = {} if other is None else {"watchlist_id": str(other.pk)}
+        raise Conflict("watchlist name must be unique", **known) from None
     return row

@@ -7,6 +7,7 @@ from django.db.models import Count, Model, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 
+from accounts.filters import TagFilter
 from marketdata.clock import wall_now
 from orders.models import Fill, Order, Sweep, SweepChunk
 from orders.services import cancel
@@ -56,11 +57,12 @@ class OrderAdmin(HistoryAdmin):
         cells.when("submitted_at"),
     )
     list_select_related = (BOOK,)
-    list_filter = (BookFilter, SymbolFilter, "status", DateRangeFilter, "side", "asset_class")
+    list_filter = (BookFilter, SymbolFilter, "status", TagFilter, DateRangeFilter, "side", "asset_class")
     search_fields = ("id", "client_order_id")
     search_help_text = "An order's id or its client_order_id, whole. Use the filters for accounts and symbols."
     page_fields = (
-        "id", "client_order_id", *list_display, "type", "time_in_force", "asset_class", "position_intent", "extended_hours",
+        "id", "client_order_id", *list_display, cells.text("note"), cells.of("tags", ", ".join),
+        "type", "time_in_force", "asset_class", "position_intent", "extended_hours",
         cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
         cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",
         cells.when("accepted_at"), cells.when("filled_at"), cells.when("canceled_at"), cells.when("expired_at"),
@@ -115,7 +117,10 @@ class FillAdmin(HistoryAdmin):
     list_select_related = (BOOK, "quote")
     list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
     search_fields = ("id", "order")
-    search_help_text = "A fill's or an order's id. Use the filters for accounts and symbols."
+    search_help_text = (
+        "A fill's or an order's id. Use the filters for accounts and symbols. "
+        "Options that settled are ledger transactions of kind settlement."
+    )
     page_fields = (
         "id",
         cells.cell("seq", lambda row: f"#{row.seq}", label="event"),

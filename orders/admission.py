@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from accounts.labels import NO_LABELS, Labels, labels_in
 from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
 from orders.terms import Intent, OrderType, Side, TimeInForce
 from papertrade.lib.errors import BadRequest, Unprocessable
@@ -34,7 +35,7 @@ _KNOWN_CLASSES = {"", "simple", "bracket", "oco", "oto", "mleg"}
 
 _TAKEN_FIELDS = {
     "symbol", "qty", "side", "type", "time_in_force", "limit_price", "position_intent", "client_order_id",
-    "extended_hours", "order_class", "generation",
+    "extended_hours", "order_class", "generation", "note", "tags",
 }  # fmt: skip
 _UNSUPPORTED_FIELDS = {
     "notional": "notional orders: send qty",
@@ -63,10 +64,14 @@ class OrderRequest:
     extended_hours: bool
     client_order_id: str | None
     generation: int | None = None  # the run of the account that it is meant for; None for whichever is current
+    labels: Labels = NO_LABELS
 
     @property
     def terms(self) -> tuple[object, ...]:
-        """What makes two requests the same order: a client that lost the reply may send it again."""
+        """What makes two requests the same order: a client that lost the reply may send it again.
+
+        Not its labels: they may have been changed since.
+        """
         return (
             self.instrument.symbol,
             self.qty,
@@ -95,7 +100,8 @@ def read_order(payload: object) -> OrderRequest:
 
 
 # What an open order may change, and what Alpaca's clients may change beside it.
-REPLACEABLE = ("qty", "limit_price", "time_in_force", "client_order_id")
+REPLACEABLE = ("qty", "limit_price", "time_in_force", "client_order_id", "note", "tags")
+_CHANGES_NO_TERM = {"client_order_id", "note", "tags"}
 _UNSUPPORTED_CHANGES = {"stop_price": "stop orders", "trail": "trailing-stop orders"}
 
 
@@ -116,7 +122,7 @@ def read_replacement(payload: object, terms: Mapping[str, Any]) -> OrderRequest:
     for field, feature in _UNSUPPORTED_CHANGES.items():
         if field in changes:
             raise _unsupported(field, feature)
-    if not changes.keys() - {"client_order_id"}:
+    if not changes.keys() - _CHANGES_NO_TERM:
         raise BadRequest("Say what to change: qty, limit_price or time_in_force.")
     return read_order({**terms, **changes})
 
@@ -159,6 +165,7 @@ class _Shape:
         extended_hours = self._switch("extended_hours")
         client_order_id = self._client_order_id()
         generation = self._generation()
+        labels = labels_in(self.given, self.problems)
         if self.problems or instrument is None or qty is None:
             raise BadRequest("The order is not well formed.", **self.problems)
         if instrument.is_option and not intent:
@@ -174,6 +181,7 @@ class _Shape:
             extended_hours=extended_hours,
             client_order_id=client_order_id,
             generation=generation,
+            labels=labels,
         )
 
     def _symbol(self) -> Instrument | None:

@@ -400,6 +400,8 @@ def new_order(book: OpenBook, request: OrderRequest, sent: Submission, quote: Qu
         quote_id=book.keep(quote),
         submitted_at=sent.at,
         updated_at=sent.at,
+        note=request.labels.note,
+        tags=list(request.labels.tags),
     )
 
 

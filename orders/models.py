@@ -3,12 +3,13 @@
 from decimal import Decimal
 from enum import StrEnum
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from accounts.models import PaperAccount
+from accounts.models import PaperAccount, note_field, tags_are_few, tags_field
 from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
 from marketdata.quotes import QuoteFault
@@ -42,6 +43,7 @@ class Order(models.Model):
     `exact_cost` is the unrounded sum of qty x price x multiplier over its fills, `booked` the rounded sum that was booked.
     `evaluated_on` is the session whose open, or submission, evaluated it last: an open order of an earlier one is due.
     An order that was replaced, and the one that took its place, name each other (`replaced_by`, `replaces`).
+    `note` and `tags` are the user's: they decide nothing and may be changed at any time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -84,6 +86,8 @@ class Order(models.Model):
     replaced_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", **COPY)
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", **COPY)
     recorded_at = models.DateTimeField(db_default=Now())
+    note = note_field()
+    tags = tags_field()
 
     class Meta:
         ordering = ["-number"]
@@ -115,6 +119,7 @@ class Order(models.Model):
             ),
             models.CheckConstraint(name="order_closed_holds_nothing", condition=IS_OPEN | Q(held_cash=0, held_qty=0)),
             models.CheckConstraint(name="order_holds_not_negative", condition=Q(held_cash__gte=0, held_qty__gte=0)),
+            tags_are_few("order_tags_few"),
         ]
         indexes = [
             # What a quote can fill: the open orders of its symbol on that side whose limit it reaches.
@@ -123,6 +128,7 @@ class Order(models.Model):
             models.Index(fields=["book", "number"], name="order_open_of_book", condition=IS_OPEN),
             models.Index(fields=["expires_at"], name="order_expiring", condition=IS_OPEN),
             models.Index(fields=["book", "symbol", "-number"], name="order_book_symbol"),
+            GinIndex(fields=["tags"], name="order_tagged", condition=~Q(tags=[])),
             # For the admin, over all accounts: a range of dates, and the few that ended without being filled.
             models.Index(fields=["submitted_at"], name="order_submitted"),
             models.Index(fields=["status", "id"], name="order_unfilled", condition=Q(status__in=UNFILLED)),

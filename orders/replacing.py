@@ -80,6 +80,8 @@ def _as_payload(order: Order) -> dict[str, object]:
         "limit_price": order.limit_price,
         "position_intent": order.position_intent,
         "extended_hours": order.extended_hours,
+        "note": order.note,
+        "tags": order.tags,
     }
 
 

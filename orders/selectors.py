@@ -60,6 +60,8 @@ class ListedOrder(NamedTuple):
     replaced_at: datetime | None
     replaced_by_id: UUID | None
     replaces_id: UUID | None
+    note: str
+    tags: list[str]
     bid: Decimal | None
     ask: Decimal | None
     bid_size: Decimal | None

@@ -86,6 +86,8 @@ class PositionView:
         return SettlementReason.NO_UNDERLYING_QUOTE if self.unsettled else ""
 
 
+MAX_GENERATION_DIGITS = 9  # of a number in an address
+
 _BOOKS = Book.objects.filter(account_id=UUID(int=0))
 _LATEST: FixedQuery[Book] = FixedQuery(_BOOKS.order_by("-generation_number")[:1], with_related="generation")
 _NUMBERED: FixedQuery[Book] = FixedQuery(_BOOKS.filter(generation_number=0), with_related="generation")
@@ -265,6 +267,15 @@ def _view(row: _PositionAtMark) -> PositionView:
 def generations(*, account: PaperAccount) -> QuerySet[Generation]:
     """The runs of an account, the latest first."""
     return Generation.objects.filter(account=account).order_by("-number")
+
+
+def generation_of(*, account: PaperAccount, number: str) -> Generation:
+    """One run of an account by its number, as it stands in an address. Raises NotFound."""
+    known = number.isascii() and number.isdigit() and len(number) <= MAX_GENERATION_DIGITS
+    found = Generation.objects.filter(account=account, number=int(number)).first() if known else None
+    if found is None:
+        raise NotFound("The account has no such generation.")
+    return found
 
 
 def events_after(*, account: PaperAccount, after_seq: int = 0) -> QuerySet[AccountEvent]:

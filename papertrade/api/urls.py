@@ -14,6 +14,7 @@ from papertrade.api.paper.orders import OrderViewSet
 from papertrade.api.paper.portfolio import EventViewSet, HistoryViewSet, LedgerViewSet
 from papertrade.api.paper.positions import PositionViewSet
 from papertrade.api.paper.reports import CompareViewSet, ExecutionViewSet, PerformanceViewSet, TradeViewSet
+from papertrade.api.paper.watchlists import WatchlistViewSet
 from papertrade.api.status import StatusViewSet
 
 app_name = "api"
@@ -32,6 +33,7 @@ router.register(f"{ACCOUNT}/events", EventViewSet, "event")
 router.register(f"{ACCOUNT}/performance", PerformanceViewSet, "performance")
 router.register(f"{ACCOUNT}/execution", ExecutionViewSet, "execution")
 router.register(f"{ACCOUNT}/trades", TradeViewSet, "trade")
+router.register(f"{ACCOUNT}/watchlists", WatchlistViewSet, "watchlist")
 router.register("paper/compare", CompareViewSet, "compare")
 router.register("market/clock", ClockViewSet, "clock")
 router.register("market/calendar", CalendarViewSet, "session")
@@ -46,6 +48,11 @@ urlpatterns = [
     *router.urls,
     path(f"{ACCOUNT}/orders:by_client_order_id", by_client_order_id, name="order-by-client-order-id"),
     path(f"{ACCOUNT}/orders:by_client_order_id/", also_with_a_slash),
+    path(
+        f"{ACCOUNT}/watchlists/<str:watchlist_id>/symbols/<str:symbol>/",
+        WatchlistViewSet.as_view({"delete": "remove"}),
+        name="watchlist-symbol",
+    ),
     path("stocks/quotes/<str:symbol>/last/", StockViewSet.as_view({"get": "last_quote"}), name="stock-last-quote"),
     path("stocks/snapshot/<str:symbol>/", StockViewSet.as_view({"get": "snapshot"}), name="stock-snapshot"),
     path("options/chain/<str:symbol>/", OptionViewSet.as_view({"get": "chain"}), name="option-chain"),

@@ -173,13 +173,18 @@ def duration(value: timedelta | None) -> str:
         return NOTHING
     seconds = value.total_seconds()
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms" if seconds else "at once"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, hours = divmod(int(seconds) // 60, 60)[1], int(seconds) // 3600
     if hours >= 24:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {int(seconds) % 60} s"
+        return _two(hours // 24, "d", hours % 24, "h")
+    return _two(hours, "h", minutes, "min") if hours else _two(minutes, "min", int(seconds) % 60, "s")
+
+
+def _two(large: int, unit: str, small: int, lesser: str) -> str:
+    """Two units, the smaller where there is any of it."""
+    return f"{large} {unit} {small} {lesser}" if small else f"{large} {unit}"
 
 
 def grouped(value: Decimal) -> str:

@@ -5,11 +5,14 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from accounts.labels import is_tag
 from accounts.models import PaperAccount
+from accounts.selectors import tagged
 from orders import selectors as orders
 from orders.models import Order
 from orders.states import CLOSED, OPEN, Status
 from papertrade.dashboard import words
+from papertrade.dashboard.merged import Merged
 from papertrade.dashboard.tables import Choice, Column, Rows, TableSpec
 from portfolio import selectors as portfolio
 from portfolio.models import AccountEvent, Book
@@ -55,6 +58,20 @@ def _order_status(rows: Rows, word: str) -> Rows:
 
 def _activity_kind(rows: Rows, word: str) -> Rows:
     return rows.filter(type__in=words.ACTIVITY_TYPES[word])
+
+
+def _by_tag(rows: Rows, tag: str) -> Rows:
+    return rows.filter(tagged(tag))
+
+
+def _tags(row: Any) -> str:
+    """The tags of an order in one cell of a file."""
+    return ", ".join(row.tags)
+
+
+def _of_its_order(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What the order of a fill says; a settlement has none."""
+    return lambda row: "" if row.order_id is None else read(row.order)
 
 
 def _ledger_kind(rows: Rows, word: str) -> Rows:
@@ -125,6 +142,8 @@ ORDERS = TableSpec(
         _column("filled_at", "Filled at time", "when", only_in_csv=True),
         _column("client_order_id", "Client order id", only_in_csv=True),
         _column("id", "Order id", only_in_csv=True),
+        Column("tags", "Tags", _tags, only_in_csv=True),
+        _column("note", "Note", only_in_csv=True),
     ),
     search=_order_text,
     search_label="Symbol or client order id",
@@ -136,6 +155,7 @@ ORDERS = TableSpec(
             _order_status,
         ),
         Choice("side", "Side", SIDES, _by_side),
+        Choice("tag", "Tag", None, _by_tag, accepts=is_tag),
     ),
     empty="No orders.",
     row_action="cancel",
@@ -155,13 +175,15 @@ FILLS = TableSpec(
         _column("gross_amount", "Amount", "money"),
         _column("realized_pl", "Realized P/L", "signed"),
         _column("order_id", "Order", "order_link", sortable=False),
-        _column("client_order_id", "Client order id", of="order.client_order_id", only_in_csv=True),
+        Column("client_order_id", "Client order id", _of_its_order(_field("client_order_id")), only_in_csv=True),
         _column("id", "Fill id", only_in_csv=True),
         _column("bid", "Bid then", "bid", of="quote.bid"),
         _column("ask", "Ask then", "ask", of="quote.ask"),
         _column("bid_size", "Bid size", of="quote.bid_size", only_in_csv=True),
         _column("ask_size", "Ask size", of="quote.ask_size", only_in_csv=True),
         _column("quoted_at", "Quoted", "when", of="quote.quoted_at", only_in_csv=True),
+        _column("kind", "Kind", sortable=False, only_in_csv=True),
+        Column("tags", "Tags of the order", _of_its_order(_tags), only_in_csv=True),
     ),
     search=_by_symbol,
     search_label="Symbol",
@@ -225,9 +247,10 @@ def rows_of(name: str, *, account: PaperAccount, book: Book) -> Rows:
     if name == ORDERS.name:
         return orders.orders_of(account=account, generation=generation)
     if name == FILLS.name:
-        return orders.fills_of(account=account, generation=generation).select_related(
+        fills = orders.fills_of(account=account, generation=generation).select_related(
             "order", "quote", "book__generation"
         )
+        return Merged(fills, portfolio.settlements(book=book).select_related("quote"), order="-seq")
     if name == ACTIVITY.name:
         return AccountEvent.objects.filter(book=book).order_by("-seq")
     return portfolio.ledger_transactions(book=book)

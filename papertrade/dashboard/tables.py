@@ -59,12 +59,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter that picks one of several: `options` maps the query's word to what is shown."""
+    """A filter beside the search: `options` maps the query's word to what is shown; None where any `accepts`ed text will do."""
 
     name: str
     label: str
-    options: Mapping[str, str]
+    options: Mapping[str, str] | None
     narrow: Narrow
+    accepts: Callable[[str], bool] = bool
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,9 @@ def select(spec: TableSpec, rows: Rows, query: Mapping[str, str]) -> tuple[Rows,
     if column is None or not column.order_by:
         return rows, ""
     descending = sort.startswith("-")
-    if isinstance(rows, QuerySet):
-        return rows.order_by(f"-{column.order_by}" if descending else column.order_by, "-pk"), sort
-    return sorted(rows, key=column.value, reverse=descending), sort
+    if isinstance(rows, list):
+        return sorted(rows, key=column.value, reverse=descending), sort
+    return rows.order_by(f"-{column.order_by}" if descending else column.order_by, "-pk"), sort
 
 
 def _text(query: Mapping[str, str]) -> str:
@@ -197,8 +198,9 @@ def _text(query: Mapping[str, str]) -> str:
 
 
 def _chosen(choice: Choice, query: Mapping[str, str]) -> str:
-    word = query.get(choice.name, "")
-    return word if word in choice.options else ""
+    word = query.get(choice.name, "").strip()
+    known = choice.accepts(word) if choice.options is None else word in choice.options
+    return word if known else ""
 
 
 def lines_of(spec: TableSpec, rows: Rows) -> Iterator[list[Any]]:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import services as accounts
+from accounts.labels import read_labels
 from accounts.models import REASON_MAX_LENGTH, PaperAccount, User
 from accounts.policy import InvalidPolicy, Policy, policy_from_json
 from marketdata import clock
@@ -39,12 +40,19 @@ FIRST_GENERATION = 1
 
 
 def open_account(
-    *, user: User, name: object = None, initial_cash: object = None, policy: object = None
+    *,
+    user: User,
+    name: object = None,
+    initial_cash: object = None,
+    policy: object = None,
+    note: object = None,
+    tags: object = None,
 ) -> PaperAccount:
     """A new account with its first generation, funded. Raises BadRequest, Conflict `account_limit_reached`."""
     clean = accounts.clean_name(DEFAULT_NAME if name is None else name)
     cash = DEFAULT_INITIAL_CASH if initial_cash is None else read_cash(initial_cash)
     frozen = read_policy(policy, server_policy())
+    labels = read_labels({"note": note, "tags": tags})
     with transaction.atomic(), raw_cursor() as cursor:
         pass_gate(cursor)
         at = clock.read().now
@@ -56,6 +64,7 @@ def open_account(
             policy=frozen,
             feed=current_market().feed.name,
             at=at,
+            labels=labels,
         )
         open_book(cursor, generation=generation, at=at, event=EventType.ACCOUNT_OPENED)
     return account
@@ -102,16 +111,27 @@ class Reset:
 
 
 def reset_account(
-    *, account: PaperAccount, confirm: object, initial_cash: object = None, reason: object = "", policy: object = None
+    *,
+    account: PaperAccount,
+    confirm: object,
+    initial_cash: object = None,
+    reason: object = "",
+    policy: object = None,
+    note: object = None,
+    tags: object = None,
 ) -> Reset:
     """End the generation and open the next; everything before it stays readable.
 
-    A reset to what the generation already is, before it has any order, returns it unchanged, so that a retried reset is
-    harmless. Raises BadRequest, Conflict `account_archived`.
+    A reset to what the generation already is, before it has any order, returns it with the labels that were given now and
+    else unchanged, so that a retried reset is harmless. Labels do not pass on to the next generation.
+
+    Raises BadRequest, Conflict `account_archived`.
     """
     if confirm is not True:
         raise BadRequest("A reset ends the run: send confirm true.", confirm="must be true")
     why = _read_reason(reason)
+    written = {"note": note, "tags": tags}
+    labels = read_labels(written)
     with transaction.atomic(), raw_cursor() as cursor:
         pass_gate(cursor)
         account, book = _lock(cursor, account)
@@ -122,6 +142,7 @@ def reset_account(
         frozen = read_policy(policy, policy_from_json(generation.policy))
         fresh = not account.orders.filter(book_id=book.id).exists()
         if fresh and cash == generation.initial_cash and frozen == policy_from_json(generation.policy):
+            accounts.label_generation(generation=generation, payload=written)
             return Reset(account, replayed=True)
         at = book.advance_to(clock.read().now)
         _close(cursor, account, book, CancelReason.RESET, None)
@@ -133,6 +154,7 @@ def reset_account(
             feed=current_market().feed.name,
             at=at,
             reason=why,
+            labels=labels,
         )
         open_book(cursor, generation=following, at=at, event=EventType.ACCOUNT_RESET, reason=why, previous=book)
         accounts.mark_reset(account=account, at=at)

@@ -22,4 +22,6 @@ if (document.querySelector("#account[data-events]")) import("./notices.js").then
 if (document.getElementById("edit")) import("./edit.js").then((edit) => edit.start());
 if (document.getElementById("priced")) import("./symbol.js").then((symbol) => symbol.start());
 if (document.getElementById("compared")) import("./compare.js").then((compare) => compare.start());
+if (document.getElementById("labels")) import("./labels.js").then((labels) => labels.start());
+if (document.getElementById("watchlist")) import("./watchlist.js").then((watchlist) => watchlist.start());
 if (document.getElementById("ticket")) import("./ticket.js").then((ticket) => ticket.start());

@@ -7,11 +7,13 @@ let awaiting = 0;
 
 const typing = ({ target }) => target.closest("input, select, textarea, [contenteditable], dialog");
 
-function side(value) {
-  const choice = document.querySelector(`#ticket [name=side][value=${value}]`);
-  if (!choice) return;
-  choice.click();
-  document.getElementById("ticket-symbol").focus();
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`papertrade:${name}`, { detail }));
+
+// To the search of a table, or else to the ticket's symbol.
+function look() {
+  const search = document.getElementById("search");
+  if (search) search.focus();
+  else tell("trade", {});
 }
 
 function pressed(event) {
@@ -22,9 +24,10 @@ function pressed(event) {
     return;
   }
   awaiting = 0;
-  if (event.key === "/") document.querySelector("#ticket-symbol, #search")?.focus();
-  else if (event.key === "b") side("buy");
-  else if (event.key === "s") side("sell");
+  if (event.key === "/") look();
+  else if (event.key === "b") tell("trade", { side: "buy" });
+  else if (event.key === "s") tell("trade", { side: "sell" });
+  else if (event.key === "w") tell("watch");
   else if (event.key === "?") document.getElementById("keys-help")?.showModal();
   else if (event.key === "g") awaiting = setTimeout(() => (awaiting = 0), AWAIT_MS);
   else return;

@@ -25,6 +25,7 @@ export function wireSearch(input, list, chosen) {
     if (value !== settled) {
       settled = value;
       chosen();
+      settled = input.value; // where what is chosen goes elsewhere
     }
   }
 
@@ -53,7 +54,7 @@ export function wireSearch(input, list, chosen) {
   }
 
   function option({ symbol, name }, number) {
-    const item = Object.assign(document.createElement("li"), { id: `found-${number}`, role: "option" });
+    const item = Object.assign(document.createElement("li"), { id: `${list.id}-${number}`, role: "option" });
     const ticker = Object.assign(document.createElement("b"), { textContent: symbol });
     item.append(ticker, name);
     item.dataset.symbol = symbol;
@@ -67,7 +68,7 @@ export function wireSearch(input, list, chosen) {
   function mark(number) {
     active = number;
     for (const [place, item] of options().entries()) item.setAttribute("aria-selected", String(place === active));
-    if (active >= 0) input.setAttribute("aria-activedescendant", `found-${active}`);
+    if (active >= 0) input.setAttribute("aria-activedescendant", `${list.id}-${active}`);
     else input.removeAttribute("aria-activedescendant");
   }
 

@@ -2,19 +2,18 @@
 
 import { call, get } from "./api.js";
 import { wireChain } from "./chain.js";
-import { IDLE_MS, isIdle, refresh } from "./live.js";
+import { IDLE_MS, isQuiet, refresh } from "./live.js";
 import { wireSearch } from "./search.js";
+import { openSheet, wireSheet } from "./sheet.js";
+import { isOption, nameOf, prices, underlyingOf } from "./symbols.js";
 
 const QUOTE_MS = 3_000;
 const PREVIEW_MS = 300;
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const OPTION = /^O:([A-Z]+\d?)(\d\d)(\d\d)(\d\d)([CP])(\d{8})$/;
 
 const form = document.getElementById("ticket");
 const words = JSON.parse(document.getElementById("words").textContent);
 const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const plain = new Intl.NumberFormat("en-US", { maximumFractionDigits: 6 });
-const prices = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
 
 const OPEN = new Set(["accepted", "new", "partially_filled"]);
 
@@ -30,7 +29,6 @@ let previewTimer = 0;
 let previewing = null;
 
 const symbol = () => form.elements.symbol.value.trim().toUpperCase();
-const isOption = () => symbol().startsWith("O:");
 const isLimit = () => form.elements.type.value === "limit";
 const reasonOf = (code) => words.explanation[code] ?? words.reason[code] ?? code;
 
@@ -57,7 +55,7 @@ async function showQuote() {
       if (wanted === symbol()) renderQuote(null, refusal.message);
     }
   }
-  quoteTimer = setTimeout(showQuote, isIdle() ? IDLE_MS : QUOTE_MS);
+  quoteTimer = setTimeout(showQuote, isQuiet() ? IDLE_MS : QUOTE_MS);
 }
 
 function renderQuote(quote, problem) {
@@ -241,30 +239,39 @@ async function watch() {
 
 function symbolChanged() {
   form.elements.symbol.value = symbol();
-  const match = OPTION.exec(symbol());
-  document.getElementById("ticket-symbol-words").textContent = match ? optionWords(match) : "";
+  const option = isOption(symbol());
+  document.getElementById("ticket-symbol-words").textContent = option && nameOf(symbol()) !== symbol() ? `${nameOf(symbol())}, 100 shares a contract` : "";
   document.getElementById("open-chain").disabled = !symbol();
   const force = form.elements.time_in_force;
-  force.querySelector("[value=gtc]").disabled = isOption();
-  if (isOption()) force.value = "day";
+  force.querySelector("[value=gtc]").disabled = option;
+  if (option) force.value = "day";
+  document.dispatchEvent(new CustomEvent("papertrade:symbol"));
   showQuote();
   previewSoon();
 }
 
-function optionName([, root, year, month, day, right, strike]) {
-  return `${root} ${MONTHS[Number(month) - 1]} ${day} 20${year} ${Number(strike) / 1000} ${right === "C" ? "call" : "put"}`;
-}
-
-const optionWords = (match) => `${optionName(match)}, 100 shares a contract`;
-
 function label() {
   document.getElementById("limit-field").hidden = !isLimit();
   const side = capital(form.elements.side.value);
-  const match = OPTION.exec(symbol());
-  button.textContent = symbol() ? `${side} ${form.elements.qty.value} ${match ? optionName(match) : symbol()}` : "Send the order";
+  button.textContent = symbol() ? `${side} ${form.elements.qty.value} ${nameOf(symbol())}` : "Send the order";
+}
+
+// Somebody wants to trade: put in what is said, and go to the field that comes next.
+function trade({ symbol: wanted, side }) {
+  const choice = side && form.querySelector(`[name=side][value=${side}]`);
+  if (choice && !choice.checked) choice.click();
+  if (wanted) {
+    form.elements.symbol.value = wanted;
+    symbolChangedAndLabel();
+  }
+  openSheet();
+  form.elements[wanted ? "qty" : "symbol"].focus();
 }
 
 export function start() {
+  wireSheet();
+  document.addEventListener("papertrade:trade", ({ detail }) => trade(detail));
+  for (const opener of document.querySelectorAll("[data-trade]")) opener.addEventListener("click", () => trade({ side: opener.dataset.trade }));
   form.addEventListener("submit", send);
   fresh.addEventListener("click", () => {
     renew();
@@ -281,15 +288,15 @@ export function start() {
     if (event.target !== form.elements.symbol) previewSoon();
   });
   symbolSettled = wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
-  wireChain(document.getElementById("open-chain"), () => OPTION.exec(symbol())?.[1] ?? symbol(), (contract) => {
+  wireChain(document.getElementById("open-chain"), () => underlyingOf(symbol()), (contract) => {
     form.elements.symbol.value = contract;
     symbolChangedAndLabel();
   });
   document.addEventListener("visibilitychange", () => document.hidden || showQuote());
   const asked = new URLSearchParams(location.search).get("symbol");
-  if (asked) form.elements.symbol.value = asked;
   label();
-  if (symbol()) symbolChanged();
+  if (asked) trade({ symbol: asked });
+  else if (symbol()) symbolChanged();
   form.dataset.ready = "";
 }
 

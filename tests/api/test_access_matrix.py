@@ -26,6 +26,8 @@ BODY = {
     "reset/": {"confirm": True},
     "advance/": {"seconds": 5},
     "quotes/": {"quotes": []},
+    "symbols/": {"symbol": "IBM"},
+    "generations/<str:generation>/": {"note": "taken over"},
     "/": {"name": "taken over"},
 }
 CODE = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
@@ -42,7 +44,14 @@ def places(api: Api) -> dict[str, str]:
     account_id = api.open_account(name="mine")
     api.buy(account_id, qty="10")
     order = api.buy(account_id, type="limit", limit_price="50")
-    return {"<str:account_id>": account_id, "<str:order_id>": order["id"], "<str:symbol>": "IBM"}
+    watchlist = api.post(f"{account_id}/watchlists/", {"name": "mine", "symbols": ["IBM"]}).json()
+    return {
+        "<str:account_id>": account_id,
+        "<str:order_id>": order["id"],
+        "<str:symbol>": "IBM",
+        "<str:generation>": "1",
+        "<str:watchlist_id>": watchlist["id"],
+    }
 
 
 def call(token: str | None, method: str, address: str, places: dict[str, str]) -> Any:

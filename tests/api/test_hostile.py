@@ -232,7 +232,8 @@ PARTS = [
 COMMON = ["generation", "limit", "cursor"]
 PARAMETERS = {
     "accounts/": ["include_archived"],
-    "orders/": ["status", "symbol", "side", "asset_class", "after", "until"],
+    "orders/": ["status", "symbol", "side", "asset_class", "after", "until", "tag"],
+    "generations/": ["tag"],
     "orders:by_client_order_id": ["client_order_id"],
     "fills/": ["symbol", "order_id", "after", "until"],
     "history/": ["period", "timeframe", "after", "until"],
@@ -283,10 +284,10 @@ def test_a_part_of_a_path(market_api: Api, account_id: str, address: str) -> Non
     before = stored()
     for text in PARTS:
         for method in ("GET", "DELETE"):
-            path = (
-                address.replace("<str:order_id>", text).replace("<str:symbol>", text).replace("<str:underlying>", "IBM")
-            )
-            if path == address:
+            path = address.replace("<str:underlying>", "IBM")
+            for part in ("order_id", "symbol", "watchlist_id", "generation"):
+                path = path.replace(f"<str:{part}>", text)
+            if path.count("<") == address.count("<"):
                 path = address.replace("<str:account_id>", text)
             response = market_api.request(method, path.replace("<str:account_id>", account_id), None)
             assert 400 <= response.status_code < 500, (method, path[-80:], response.status_code, response.content[:200])

@@ -29,6 +29,7 @@ PLACES: dict[str, dict[str, str]] = {
         "audit heads bundle": "account_id number initial_cash owner policy feed engine_version opened_at reason",
         "audit bundle": "closed_at",
         "bundle audit heads": "id summary",
+        NOT_CLAIMED: "note tags",
     },
     "accounts_watchlist": {
         NOT_CLAIMED: "id account_id name symbols created_at updated_at",
@@ -94,6 +95,7 @@ PLACES: dict[str, dict[str, str]] = {
         "audit bundle": "replaced_at",
         "audit": "replaced_by_id replaces_id",
         "heads": "client_order_id type time_in_force position_intent extended_hours limit_price session_date expires_at evaluated_on recorded_at",
+        NOT_CLAIMED: "note tags",
     },
     "orders_fill": {
         "audit heads bundle": "order_id account_id book_id symbol side qty price gross_amount realized_pl quote_id ledger_transaction_id",

@@ -37,11 +37,10 @@ class WatchlistViewSet(AlpacaViewSet):
 
     def add(self, request: Request, watchlist_id: str = "") -> Response:
         row, symbol = self._one(watchlist_id), _body(request, "symbol")["symbol"]
-        return self._shown(watchlists.change(row, symbols=[*row.symbols, *_symbols([symbol])]))
+        return self._shown(watchlists.add(row, _symbols([symbol])))
 
     def remove(self, request: Request, watchlist_id: str, symbol: str) -> Response:
-        row, gone = self._one(watchlist_id), symbol_of(symbol)
-        return self._shown(watchlists.change(row, symbols=[kept for kept in row.symbols if kept != gone]))
+        return self._shown(watchlists.remove(self._one(watchlist_id), symbol_of(symbol)))
 
     def destroy(self, request: Request, watchlist_id: str = "") -> Response:
         watchlists.delete(self._one(watchlist_id))

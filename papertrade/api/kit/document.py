@@ -21,11 +21,14 @@ PATH_EXAMPLES = {
     ("/v1/options/snapshot/", "underlying"): "SPY",
     ("/v1/tickers/expirations/", "symbol"): "SPY",
     ("/v1/paper/", "symbol"): "AAPL",
+    ("/v1/paper/", "generation"): "1",
 }
 # What has no example says where a value comes from.
 SOURCES = {
     "account_id": "The `id` of an account, from GET /v1/paper/accounts/.",
     "order_id": "The `id` of an order, from the account's orders.",
+    "generation": "The `number` of one of the account's generations.",
+    "watchlist_id": "The `id` of one of the account's watchlists.",
     "symbol": "A ticker, or a contract's `details.ticker` from the chain.",
     "underlying": "The stock's ticker.",
 }

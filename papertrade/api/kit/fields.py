@@ -96,6 +96,11 @@ class Text(WireField):
     write = staticmethod(str)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class Texts(WireField):
+    write = staticmethod(as_it_is)
+
+
 class Word(WireField):
     """One of some words, which the document lists under the name of what they are: an enum, or a name and words.
 

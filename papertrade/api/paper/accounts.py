@@ -6,13 +6,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import PaperAccount
+from accounts.labels import LABELS
+from accounts.models import Generation, PaperAccount
 from accounts.selectors import accounts_of
+from accounts.services import label_generation
 from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
 from papertrade.api.paper import bodies
-from papertrade.api.paper.filters import AccountFilter, GenerationFilter
+from papertrade.api.paper.filters import AccountFilter, GenerationFilter, RunFilter
 from papertrade.api.paper.serializers import (
     AccountAndSummarySerializer,
     AccountSerializer,
@@ -22,7 +24,7 @@ from papertrade.api.paper.serializers import (
     SummarySerializer,
 )
 from papertrade.trading.accounts import archive_account, open_account, rename_account, reset_account
-from portfolio.selectors import Summary, book_of, books_of, generations, summary
+from portfolio.selectors import Summary, book_of, books_of, generation_of, generations, summary
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 
@@ -47,7 +49,7 @@ class AccountViewSet(AccountMixin, ListViewSet):
 
     @call("Open an account", AccountAndSummarySerializer, status=201, body=bodies.OPEN_ACCOUNT, codes=(409,))
     def create(self, request: Request) -> Response:
-        given = read_object(request.data, "name", "initial_cash", "policy")
+        given = read_object(request.data, "name", "initial_cash", "policy", *LABELS)
         return self.stands(open_account(user=request.user, **given), status=201)
 
     @call("One account", AccountAndSummarySerializer)
@@ -66,7 +68,7 @@ class AccountViewSet(AccountMixin, ListViewSet):
     @call("Reset an account", AccountAndSummarySerializer, body=bodies.RESET, codes=(409,))
     @action(detail=True, methods=["post"])
     def reset(self, request: Request, account_id: str) -> Response:
-        given = read_object(request.data, "confirm", "initial_cash", "reason", "policy")
+        given = read_object(request.data, "confirm", "initial_cash", "reason", "policy", *LABELS)
         reset = reset_account(account=self.account, **given)
         return self.stands(reset.account, headers=REPLAYED if reset.replayed else None)
 
@@ -83,6 +85,8 @@ class AccountViewSet(AccountMixin, ListViewSet):
 
 class GenerationViewSet(AccountMixin, ListViewSet):
     serializer_class = GenerationSerializer
+    filterset_classes = {"list": RunFilter}
+    lookup_url_kwarg = "generation"
     page_key = "-number"
 
     def get_queryset(self) -> Any:
@@ -95,3 +99,16 @@ class GenerationViewSet(AccountMixin, ListViewSet):
     @call("Generations of an account", GenerationSerializer, many=True)
     def list(self, request: Request, account_id: str) -> Response:
         return super().list(request)
+
+    @call("One generation", GenerationSerializer)
+    def retrieve(self, request: Request, account_id: str, generation: str) -> Response:
+        return self.stands(generation_of(account=self.account, number=generation))
+
+    @call("Write a note or tags on a generation", GenerationSerializer, body=bodies.LABEL)
+    def partial_update(self, request: Request, account_id: str, generation: str) -> Response:
+        run = generation_of(account=self.account, number=generation)
+        return self.stands(label_generation(generation=run, payload=read_object(request.data, *LABELS)))
+
+    def stands(self, generation: Generation) -> Response:
+        """One of them, as in the list."""
+        return self.shown(*self.complete([generation]))

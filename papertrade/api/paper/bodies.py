@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from accounts.labels import MAX_NOTE_LENGTH, MAX_TAG_LENGTH, MAX_TAGS
 from accounts.models import NAME_MAX_LENGTH, REASON_MAX_LENGTH
 from accounts.policy import MAX_QUOTE_AGE_SECONDS
+from accounts.watchlists import MAX_SYMBOLS
 from marketdata.instruments import MAX_SYMBOL_LENGTH
 from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_GENERATION, REPLACEABLE
 from orders.terms import Intent, OrderType, Side, TimeInForce
@@ -30,6 +32,14 @@ def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
     return {"oneOf": [schema, {"type": "string", "maxLength": 0}, {"type": "null"}]}
 
 
+_LABELS: dict[str, dict[str, Any]] = {
+    "note": {**TEXT, "maxLength": MAX_NOTE_LENGTH},
+    "tags": {
+        "type": ["array", "null"],
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
+        "maxItems": MAX_TAGS,
+    },
+}
 _NAME = {**TEXT, "maxLength": NAME_MAX_LENGTH}
 _ORDER: dict[str, dict[str, Any]] = {
     "symbol": {"type": "string", "maxLength": MAX_SYMBOL_LENGTH},
@@ -45,12 +55,13 @@ _ORDER: dict[str, dict[str, Any]] = {
     "extended_hours": {"type": ["boolean", "null"]},
     "order_class": _or_nothing({"type": "string", "enum": ["simple"], "title": "OrderClass"}),
     "generation": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_GENERATION},
+    **_LABELS,
 }
 
 OPEN_ACCOUNT = json_body(
     "OpenAccount",
-    {"name": _NAME, "initial_cash": NUMBER, "policy": _POLICY},
-    example={"name": "my strategy", "initial_cash": "100000"},
+    {"name": _NAME, "initial_cash": NUMBER, "policy": _POLICY, **_LABELS},
+    example={"name": "my strategy", "initial_cash": "100000", "tags": ["v1.0"]},
 )
 RENAME = json_body("RenameAccount", {"name": _NAME}, example={"name": "another name"})
 RESET = json_body(
@@ -60,9 +71,11 @@ RESET = json_body(
         "initial_cash": NUMBER,
         "reason": {**TEXT, "maxLength": REASON_MAX_LENGTH},
         "policy": _POLICY,
+        **_LABELS,
     },
     example={"confirm": True, "reason": "new strategy run"},
 )
+LABEL = json_body("Labels", _LABELS, example={"tags": ["v1.1", "a1b2c3d"], "note": "wider stop"})
 CLOSE = json_body(
     "ClosePosition",
     {"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"]},
@@ -75,3 +88,10 @@ ORDER = json_body(
     required=("symbol", "qty", "side", "type"),
     example={"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"},
 )
+_SYMBOL = {"type": "string", "maxLength": MAX_SYMBOL_LENGTH}
+WATCHLIST = json_body(
+    "WatchlistRequest",
+    {"name": _NAME, "symbols": {"type": ["array", "null"], "items": _SYMBOL, "maxItems": MAX_SYMBOLS}},
+    example={"name": "Tech", "symbols": ["AAPL", "MSFT"]},
+)
+WATCHED = json_body("WatchedSymbol", {"symbol": _SYMBOL}, required=("symbol",), example={"symbol": "AAPL"})

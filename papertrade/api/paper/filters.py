@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from accounts.labels import MAX_TAG_LENGTH, is_tag
+from accounts.selectors import tagged
 from marketdata.instruments import AssetClass
 from orders.states import CLOSED, OPEN, Status
 from orders.terms import Side
@@ -46,6 +48,20 @@ class RunsParameter(Parameter):
         return read_runs(text)
 
 
+class TagParameter(Parameter):
+    """One of the tags that somebody gave the row."""
+
+    schema = {"type": "string", "maxLength": MAX_TAG_LENGTH}
+
+    def read(self, text: str) -> str:
+        if not is_tag(text):
+            raise ValueError(f"must be a tag: 1 to {MAX_TAG_LENGTH} printable characters without a comma")
+        return text
+
+    def filter(self, qs: Any, value: str) -> Any:
+        return qs.filter(tagged(value))
+
+
 class GenerationFilter(ParameterSet):
     """`generation` shows an earlier run of the account."""
 
@@ -64,10 +80,15 @@ class OrderFilter(GenerationFilter):
     symbols = SymbolsParameter("only these symbols, parted by commas", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
+    tag = TagParameter("only orders with this tag")
     after = AfterParameter("submitted_at")
     until = UntilParameter("submitted_at")
     updated_after = AfterParameter("updated_at", what="changed ")
     direction = WordParameter("newest first (desc, unless said) or oldest first (asc)", ["desc", "asc"])
+
+
+class RunFilter(ParameterSet):
+    tag = TagParameter("only runs with this tag")
 
 
 class CancelFilter(ParameterSet):

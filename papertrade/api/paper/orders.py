@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders import selectors, services
+from orders.labelling import changes_labels_alone, label_order
 from orders.models import Order
 from orders.replacing import replace
 from papertrade.api.kit.parsing import read_object
@@ -75,13 +76,15 @@ class OrderViewSet(AccountMixin, ListViewSet):
         return self.shown(services.cancel(account=self.account, order_id=order_id))
 
     @call(
-        "Replace an open order: its terms with these changes, for what is not filled yet",
+        "Replace an open order: its terms with these changes, for what is not filled yet; or label any order",
         OrderDetailSerializer,
         body=bodies.REPLACEMENT,
         replayed=SENT_BEFORE,
         codes=(409, 422),
     )
     def partial_update(self, request: Request, account_id: str, order_id: str) -> Response:
+        if changes_labels_alone(request.data):
+            return self.shown(label_order(account=self.account, order_id=order_id, payload=request.data))
         replaced = replace(account=self.account, order_id=order_id, payload=request.data)
         return self.shown(replaced.order, headers=REPLAYED if replaced.replayed else None)
 

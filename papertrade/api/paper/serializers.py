@@ -13,7 +13,7 @@ from marketdata.quotes import Quote
 from orders.reasons import CANCELED, NO_FILL, REJECTED
 from orders.states import Status
 from orders.terms import Intent, OrderType, Side, TimeInForce
-from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, WireField, Word
+from papertrade.api.kit.fields import Count, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, Texts, WireField, Word
 from papertrade.api.kit.serializers import WireSerializer
 from portfolio.ledger import LedgerAccount, LedgerKind
 from portfolio.models import Book, EventType
@@ -112,7 +112,7 @@ class AccountStanding(NamedTuple):
 
 
 class AccountSerializer(WireSerializer):
-    """A paper account; cash, initial_cash and policy are those of its latest generation."""
+    """A paper account; cash, initial_cash, policy, note and tags are those of its latest generation."""
 
     id = Id(source="account.id")
     name = Text(source="account.name")
@@ -127,6 +127,8 @@ class AccountSerializer(WireSerializer):
     archived_at = Instant(allow_null=True, source="account.archived_at")
     policy = PolicySerializer(source="book.generation.policy")
     policy_hash = Text(source="book.generation.policy_hash")
+    note = Text(source="book.generation.note")
+    tags = Texts(source="book.generation.tags")
 
 
 class SummarySerializer(WireSerializer):
@@ -192,6 +194,8 @@ class OrderSerializer(WireSerializer):
     replaced_at = Instant(allow_null=True)
     replaced_by = Id(allow_null=True, source="replaced_by_id")
     replaces = Id(allow_null=True, source="replaces_id")
+    note = Text()
+    tags = Texts()
 
 
 class OrderDetailSerializer(OrderSerializer):
@@ -356,6 +360,8 @@ class GenerationSerializer(WireSerializer):
     feed = Text(source="generation.feed")
     engine_version = Text(source="generation.engine_version")
     policy_hash = Text(source="generation.policy_hash")
+    note = Text(source="generation.note")
+    tags = Texts(source="generation.tags")
 
 
 class PreviewSerializer(WireSerializer):
@@ -370,3 +376,11 @@ class PreviewSerializer(WireSerializer):
     buying_power = Money()
     buying_power_after = Money()
     evidence = WholeEvidenceField(at="at")
+
+
+class WatchlistSerializer(WireSerializer):
+    """Symbols that are kept under a name, in the order in which they were added."""
+
+    id = Id()
+    name = Text()
+    symbols = Texts()

@@ -27,7 +27,6 @@ from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, 
 from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
 from papertrade.reports.account_charts import account_charts
-from papertrade.reports.executions import settlements_of
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations
@@ -45,7 +44,6 @@ TABS = {
 }
 TABS_WITHOUT_TICKET = {"performance", "trades", "generations", "manage"}
 GLANCE_ROWS = 5
-SETTLEMENTS_SHOWN = 20
 MAX_GENERATION_DIGITS = 9
 PERIODS = {
     "1D": "The session in progress, or the last",
@@ -118,7 +116,8 @@ class AccountPage:
     @property
     def state(self) -> tuple[object, ...]:
         """What every page of the account shows and that may change by itself."""
-        return self.standing.summary, self.book.event_seq, self.account.updated_at
+        run = self.book.generation
+        return self.standing.summary, self.book.event_seq, self.account.updated_at, run.note, run.tags
 
     @property
     def generation_query(self) -> str:
@@ -203,8 +202,6 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     context = page.context(table=found)
     away = distances(found.rows) if name == ORDERS.name else {}
     context["distances"] = {str(order_id): distance for order_id, distance in away.items()}
-    if name == FILLS.name:
-        context["settlements"] = settlements_of(page.book)[::-1][:SETTLEMENTS_SHOWN]
     if name == ACTIVITY.name:
         context["key_used_at"] = account.user.api_keys.aggregate(latest=Max("last_used_at"))["latest"]
         context["last_order_at"] = Order.objects.filter(book=page.book).aggregate(latest=Max("submitted_at"))["latest"]
@@ -231,5 +228,7 @@ def all_generations(request: HttpRequest, account: PaperAccount) -> HttpResponse
     """The runs of the account, with what each came to and the policy it ran under."""
     page = read_page(request, account, "generations")
     current = page.standing.summary.as_json() if not page.is_past else None
-    runs = [(run, run.summary or current) for run in page.generations]
-    return respond(request, "dashboard/generations.html", page.context(runs=runs), *page.state)
+    tag = request.GET.get("tag", "").strip()
+    runs = [(run, run.summary or current) for run in page.generations if not tag or tag in run.tags]
+    labels = [(run.note, run.tags) for run, _ in runs]
+    return respond(request, "dashboard/generations.html", page.context(runs=runs, tag=tag), *page.state, labels)

@@ -36,7 +36,8 @@ LISTS = {
 
 def lists_of(**scope: object) -> Links:
     """The lists of what happened in an account or a generation."""
-    return [(label, cells.list_of(model_name, **scope)) for label, model_name in LISTS.items()]
+    lists = [(label, cells.list_of(model_name, **scope)) for label, model_name in LISTS.items()]
+    return [*lists, ("Settlements", cells.list_of(LISTS["Ledger"], **scope, kind__exact="settlement"))]
 
 
 class HistoryAdmin(CheckedRows):
