@@ -43,6 +43,7 @@ class Window:
     """A browser window of somebody; `problems` is what its console has complained of."""
 
     def __init__(self, browser: Any, base: str, size: tuple[int, int]) -> None:
+        self.base = base
         self.context = browser.new_context(
             base_url=base,
             viewport={"width": size[0], "height": size[1]},

@@ -218,11 +218,15 @@ ACTIVITY = TableSpec(
         _column("at", "Time", "when", sortable=False),
         _column("type", "What", "event", sortable=False),
         _column("symbol", "Symbol", "symbol", sortable=False),
+        Column("detail", "Details", lambda row: "", "detail", on_page_only=True),
         _column("reason", "Why", "reason", sortable=False),
         _column("order_id", "Order", "order_link", sortable=False),
         _column("seq", "No.", "count", sortable=False),
         _column("order_status", "Status", only_in_csv=True, sortable=False),
         _column("fill_id", "Fill id", only_in_csv=True, sortable=False),
+        _column("qty", "Quantity", only_in_csv=True, sortable=False),
+        _column("price", "Price", "price", only_in_csv=True, sortable=False),
+        _column("amount", "Amount", only_in_csv=True, sortable=False),
         _column("recorded_at", "Recorded", "when", only_in_csv=True, sortable=False),
     ),
     search=_by_symbol,
@@ -254,3 +258,10 @@ def rows_of(name: str, *, account: PaperAccount, book: Book) -> Rows:
     if name == ACTIVITY.name:
         return AccountEvent.objects.filter(book=book).order_by("-seq")
     return portfolio.ledger_transactions(book=book)
+
+
+def with_their_orders(events: list[AccountEvent]) -> None:
+    """Give each event the order that it is about as `about`, read at once; None where it is about none."""
+    orders = Order.objects.in_bulk({event.order_id for event in events if event.order_id})
+    for event in events:
+        event.about = orders.get(event.order_id)

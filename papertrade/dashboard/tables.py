@@ -51,6 +51,7 @@ class Column:
     kind: str = "text"
     order_by: str = ""
     only_in_csv: bool = False  # the page shows it within another column, or not at all
+    on_page_only: bool = False  # the file has it in columns of its own
 
     @property
     def numeric(self) -> bool:
@@ -82,6 +83,11 @@ class TableSpec:
     row_action: str = ""
     arrange: Callable[[Any], Any] | None = None  # the order of a query set that nobody sorted
     glance: Sequence[str] = ()  # the columns that a short look shows
+
+    @property
+    def in_file(self) -> list[Column]:
+        """The columns of the CSV."""
+        return [column for column in self.columns if not column.on_page_only]
 
     @property
     def shown(self) -> list[Column]:
@@ -206,7 +212,7 @@ def _chosen(choice: Choice, query: Mapping[str, str]) -> str:
 def lines_of(spec: TableSpec, rows: Rows) -> Iterator[list[Any]]:
     """The values of every row, for a file; prices with all their decimals."""
     for row in each(rows) if isinstance(rows, QuerySet) else rows:
-        yield [_exact(column.value(row), column.kind) for column in spec.columns]
+        yield [_exact(column.value(row), column.kind) for column in spec.in_file]
 
 
 def _exact(value: Any, kind: str) -> Any:

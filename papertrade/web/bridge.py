@@ -153,8 +153,8 @@ class Bridge:
 
         response = self._django(environ, start_response)
         answer = Answer(int(status[:3]), headers)
-        if isinstance(response, FileResponse):
-            answer.content = response.file_to_stream or b""  # sent from where it is
+        if isinstance(response, FileResponse) and response.file_to_stream is not None:
+            answer.content = response.file_to_stream  # sent from where it is
             close_old_connections()
         elif response.streaming:
             answer.composed = response
@@ -176,6 +176,8 @@ class Bridge:
             raise BROKEN from None
         finally:
             answer.composed.close()
+        # What stands there is of a file whose content a middleware replaced.
+        answer.headers = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
         answer.headers.append(("Content-Length", str(spool.tell())))
         spool.seek(0)
         answer.content, answer.composed = spool, None

@@ -52,7 +52,7 @@ function line(symbol) {
   const pick = Object.assign(document.createElement("button"), { type: "button", className: "pick" });
   const name = Object.assign(document.createElement("b"), { textContent: nameOf(symbol) });
   const quote = Object.assign(document.createElement("span"), { className: "watched-quote" });
-  for (const side of ["bid", "ask"]) quote.append(Object.assign(document.createElement("span"), { className: side, textContent: "–" }));
+  for (const side of ["bid", "ask"]) quote.append(Object.assign(document.createElement("span"), { className: side, title: side === "bid" ? "Bid" : "Ask", textContent: "–" }));
   pick.append(name, quote);
   pick.addEventListener("click", () => document.dispatchEvent(new CustomEvent("papertrade:trade", { detail: { symbol } })));
   const away = Object.assign(document.createElement("button"), { type: "button", className: "icon-button away", textContent: "×" });

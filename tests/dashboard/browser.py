@@ -1,7 +1,13 @@
 """A trader in front of the dashboard, in a real browser."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+
+from papertrade.trading.accounts import open_account
 from tests.browser import Window
 
 PASSWORD = "correct-horse-9"
@@ -15,6 +21,16 @@ class Trader(Window):
     def go(self, path: str) -> None:
         self.page.goto(path)
 
+    def enter(self, user: Any) -> None:
+        """Be signed in, without the page for it; then at the accounts."""
+        session = SessionStore()
+        session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": self.base}
+        self.context.add_cookies([cookie])
+        self.user = user
+
     def sign_in(self, username: str, password: str) -> None:
         """From the sign-in page to the accounts."""
         self.go("/login/")
@@ -24,19 +40,40 @@ class Trader(Window):
         self.page.wait_for_selector("h1:has-text('Accounts')")
 
     def open_account(self, name: str) -> str:
-        """The address of a new account, on which the browser is then."""
+        """The address of a new account, on which the browser is then, ready to trade."""
+        account = open_account(user=self.user, name=name, initial_cash="100000")
+        home = f"/accounts/{account.pk}/"
+        self.go(home)
+        self.open_ticket()
+        return home
+
+    def open_ticket(self) -> None:
+        """The ticket at hand: on a narrow window it is a sheet."""
+        self.page.wait_for_selector("#ticket[data-ready]", state="attached")
+        bar = self.page.locator(".trade-bar [data-trade=buy]")
+        if bar.is_visible() and not self.page.locator("#sheet[open]").count():
+            bar.click()
+
+    def close_ticket(self) -> None:
+        """The page itself at hand again."""
+        if self.page.locator("#sheet[open]").count():
+            self.page.click("#close-sheet")
+
+    def open_account_by_hand(self, name: str) -> str:
+        """The same by the pages for it."""
+        self.go("/")
         self.page.click("a:has-text('New account')")
         self.page.fill("[name=name]", name)
         self.page.click("button:has-text('Open the account')")
         self.page.wait_for_selector(f"h1:has-text('{name}')")
-        self.page.wait_for_selector("#ticket[data-ready]")
+        self.page.wait_for_selector("#ticket[data-ready]", state="attached")
         return urlsplit(self.page.url).path
 
     def order(self, symbol: str, qty: str, *, side: str = "buy", limit: str | None = None) -> None:
         """Fill in the ticket and send it; waits for the answer."""
         page = self.page
-        page.wait_for_selector("#ticket[data-ready]")
-        page.locator(f".segments label:has(input[value={side}])").click()
+        self.open_ticket()
+        page.locator(f"#ticket .segments label:has(input[value={side}])").click()
         page.fill("#ticket-symbol", symbol)
         page.keyboard.press("Tab")
         page.fill("#ticket-qty", qty)
@@ -45,6 +82,7 @@ class Trader(Window):
             page.fill("#ticket-limit", limit)
         page.click("#send-order")
         page.wait_for_selector(f"#ticket-done:has-text('{qty} {symbol}:')")
+        self.close_ticket()
 
     def figure(self, name: str) -> str:
         """The exact value of a figure on the page."""

@@ -23,10 +23,10 @@ def user(server: LiveServer, open_market: MarketKit) -> Any:
     return UserFactory(username="ada", password=PASSWORD)
 
 
-def signed_in(browser: Any, server: LiveServer, size: tuple[int, int]) -> Iterator[Trader]:
+def signed_in(browser: Any, server: LiveServer, user: Any, size: tuple[int, int]) -> Iterator[Trader]:
     """Somebody at a window; a console error fails the test."""
     somebody = Trader(browser, server.url, size)
-    somebody.sign_in("ada", PASSWORD)
+    somebody.enter(user)
     yield somebody
     somebody.context.close()
     assert somebody.problems == []
@@ -35,16 +35,16 @@ def signed_in(browser: Any, server: LiveServer, size: tuple[int, int]) -> Iterat
 @pytest.fixture(params=[WIDE, NARROW], ids=["1440", "390"])
 def trader(request: Any, browser: Any, server: LiveServer, user: Any) -> Iterator[Trader]:
     """Signed in, at each width."""
-    yield from signed_in(browser, server, request.param)
+    yield from signed_in(browser, server, user, request.param)
 
 
 @pytest.fixture
 def wide(browser: Any, server: LiveServer, user: Any) -> Iterator[Trader]:
     """Signed in at a desk."""
-    yield from signed_in(browser, server, WIDE)
+    yield from signed_in(browser, server, user, WIDE)
 
 
 @pytest.fixture
 def narrow(browser: Any, server: LiveServer, user: Any) -> Iterator[Trader]:
     """Signed in on a phone."""
-    yield from signed_in(browser, server, NARROW)
+    yield from signed_in(browser, server, user, NARROW)

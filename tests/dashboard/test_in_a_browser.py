@@ -13,7 +13,7 @@ from portfolio.models import Book
 from portfolio.selectors import summary
 from tests.api_kit import Api
 from tests.browser import NARROW, WIDE, needs_chromium
-from tests.dashboard.browser import Trader
+from tests.dashboard.browser import PASSWORD, Trader
 from tests.factories import TokenFactory
 from tests.market_kit import MarketKit
 
@@ -23,9 +23,11 @@ PAGES = ("", "positions/", "orders/", "fills/", "ledger/", "generations/", "mana
 
 
 def test_it_works(trader: Trader, open_market: MarketKit) -> None:
-    """Create an account, buy, see the fill and the chart move, rest an order, cancel it, read why, reset, archive."""
+    """Sign in, create an account, buy, see the fill and the chart move, rest an order, cancel it, read why, reset, archive."""
     page = trader.page
-    home = trader.open_account("Pairs")
+    trader.context.clear_cookies()
+    trader.sign_in("ada", PASSWORD)
+    home = trader.open_account_by_hand("Pairs")
     page.wait_for_selector("#first-steps h2:has-text('Three first steps')")
     assert page.locator("#charts").is_hidden()
     trader.order("IBM", "10")
@@ -212,14 +214,17 @@ def test_another_form_after_a_lost_answer_tells_of_the_first_order(trader: Trade
 def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:
     """Cut off half way, an order is not lost in silence, and the page goes on by itself once the server is back."""
     page = trader.page
+    page.clock.install()
     trader.open_account("Cut off")
     page.fill("#ticket-symbol", "IBM")
     page.keyboard.press("Tab")
     trader.context.set_offline(True)
+    page.clock.fast_forward(3_000)
     page.wait_for_selector("#offline:has-text('Connection lost')")
     page.click("#send-order")
     page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
     trader.context.set_offline(False)
+    page.clock.fast_forward(10_000)
     page.wait_for_selector("#offline", state="hidden")
     page.click("#send-order")
     page.wait_for_selector("#ticket-done:has-text('filled')")
@@ -227,15 +232,18 @@ def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:
     trader.problems.clear()  # what was asked meanwhile
 
 
-def test_a_hidden_tab_asks_nothing(trader: Trader) -> None:
-    trader.open_account("Hidden")
+def test_a_hidden_tab_asks_nothing(wide: Trader) -> None:
+    """Not in a minute."""
+    wide.page.clock.install()
+    wide.open_account("Hidden")
     asked: list[str] = []
-    trader.page.evaluate(
+    wide.page.evaluate(
         "Object.defineProperty(document, 'hidden', {value: true}); document.dispatchEvent(new Event('visibilitychange'))"
     )
-    trader.page.wait_for_timeout(500)
-    trader.page.on("request", lambda request: asked.append(request.url))
-    trader.page.wait_for_timeout(4_000)
+    wide.page.wait_for_timeout(300)
+    wide.page.on("request", lambda request: asked.append(request.url))
+    wide.page.clock.run_for(60_000)
+    wide.page.wait_for_timeout(100)
     assert asked == []
 
 
@@ -273,16 +281,16 @@ def test_the_keyboard_is_enough(trader: Trader, open_market: MarketKit) -> None:
     page.wait_for_selector("#ticket-done:has-text('filled at 100.10')")
 
 
-def test_a_key_works_as_pasted(trader: Trader, user: Any) -> None:
+def test_a_key_works_as_pasted(narrow: Trader, user: Any) -> None:
     """It is shown once, works, and is refused once it is revoked."""
-    page = trader.page
-    trader.go("/keys/")
+    page = narrow.page
+    narrow.go("/keys/")
     page.fill("[name=name]", "bot")
     page.click("button:has-text('Create the key')")
     token = page.locator("#token").inner_text()
     assert Api(token).get("/v1/paper/accounts/").status_code == 200
     expect(page.locator("#curl")).to_contain_text(f'-H "Authorization: Bearer {token}"')
-    trader.go("/keys/")
+    narrow.go("/keys/")
     assert page.locator(f"text={token}").count() == 0
     page.click("button:has-text('Revoke')")
     page.click("#confirm-yes")

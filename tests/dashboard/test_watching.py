@@ -38,13 +38,27 @@ def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKi
     page, home = wide.page, f"/accounts/{desk.account.pk}/"
     wide.go(f"{home}activity/")
     expect(page.locator("#activity tbody tr").first).to_contain_text("Option settled")
+    expect(page.locator("#activity td[data-column=detail]").first).to_have_text("1 at 5.00")
+    expect(page.locator("#activity td[data-column=detail]").nth(1)).to_have_text("buy 1 at 4.20")
     expect(page.locator("#last-seen")).to_contain_text("Last order Oct 18 2013, 10:00:00 ET")
     page.select_option("#choice-kind", "fills")
     expect(page.locator("#activity tbody tr")).to_have_count(1)
     expect(page.locator("#activity tbody tr")).to_contain_text("Filled")
     assert wide.accessibility_problems() == []
     wide.go(f"{home}fills/")
-    expect(page.locator("#settlements tbody tr")).to_contain_text("500.00")
+    settled = page.locator("#fills tbody tr").first
+    expect(settled).to_contain_text("500.00")
+    expect(settled).to_contain_text("settled")
+    expect(page.locator("#fills tbody tr")).to_have_count(2)
+    for sort, first in (("-price", "5.00"), ("price", "4.20"), ("side", "4.20")):
+        wide.go(f"{home}fills/?sort={sort}")
+        expect(page.locator("#fills td[data-column=price]").first).to_have_text(first)
+    with page.expect_download() as download:
+        page.click("text=Export CSV")
+    heads, *rows = (line.split(",") for line in download.value.path().read_text().splitlines())
+    assert [dict(zip(heads, row, strict=True))["kind"] for row in rows] == ["fill", "settlement"]
+    wide.go(home)
+    expect(page.locator("#fills tbody tr").first).to_contain_text("settled")
     wide.go(f"{home}trades/")
     expect(page.locator("#trades tbody tr")).to_contain_text("settled")
 

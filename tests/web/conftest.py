@@ -1,6 +1,7 @@
 """The web server's own part in a thread: real connections, an application of the test's instead of Django."""
 
 import asyncio
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -70,6 +71,10 @@ class Front:
                 return StreamingHttpResponse(self._broken())
             case "/file":
                 return FileResponse(Path(__file__).open("rb"))
+            case "/file-in-capitals":
+                shouted = FileResponse(io.BytesIO(b"a file"))
+                shouted.streaming_content = (piece.upper() for piece in [b"x" * 70_000, b" and the end"])
+                return shouted
             case "/not-modified":
                 return HttpResponse(status=304)
         return JsonResponse({"method": environ["REQUEST_METHOD"], "body": body.decode("latin-1")})

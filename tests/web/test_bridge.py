@@ -96,6 +96,12 @@ def test_a_file_is_sent_and_closed(front: Front) -> None:
     assert body.startswith(b'"""The web server')
 
 
+def test_what_a_middleware_made_of_a_file_is_sent(front: Front) -> None:
+    head, body = exchange(front, b"GET /file-in-capitals HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert body == b"X" * 70_000 + b" AND THE END"
+    assert head.lower().count(b"content-length") == 1 and f"content-length: {len(body)}".encode() in head.lower()
+
+
 def test_answers_without_a_body_have_none(front: Front) -> None:
     head, body = exchange(front, b"GET /not-modified HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 304") and b"content-length: 0" not in head.lower()

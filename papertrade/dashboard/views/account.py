@@ -20,7 +20,7 @@ from orders.models import Order
 from orders.states import OPEN
 from papertrade.dashboard import words
 from papertrade.dashboard.distance import distances
-from papertrade.dashboard.listings import ACTIVITY, FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of
+from papertrade.dashboard.listings import ACTIVITY, FILLS, LEDGER, ORDERS, POSITIONS, TABLES, rows_of, with_their_orders
 from papertrade.dashboard.live import respond
 from papertrade.dashboard.overview import Standing, standings
 from papertrade.dashboard.tables import Table, TableSpec, lines_of, read_table, select
@@ -203,6 +203,7 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     away = distances(found.rows) if name == ORDERS.name else {}
     context["distances"] = {str(order_id): distance for order_id, distance in away.items()}
     if name == ACTIVITY.name:
+        with_their_orders(found.rows)
         context["key_used_at"] = account.user.api_keys.aggregate(latest=Max("last_used_at"))["latest"]
         context["last_order_at"] = Order.objects.filter(book=page.book).aggregate(latest=Max("submitted_at"))["latest"]
     if name == LEDGER.name and "verify" in request.GET:
@@ -217,7 +218,7 @@ def export(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespon
     page = read_page(request, account, name)
     table = TABLES[name]
     rows, _ = select(table, rows_of(name, account=account, book=page.book), request.GET)
-    header = [column.name for column in table.columns]
+    header = [column.name for column in table.in_file]
     filename = f"{name}-generation-{page.book.generation_number}"
     return csv_response(request, header, lines_of(table, rows), filename=filename)
 
