@@ -15,7 +15,6 @@ from marketdata.models import MarketClock
 from orders import tasks
 from orders.models import Sweep
 from orders.sweeps import sweeping
-from papertrade.trading.clock import moving
 from papertrade.trading.mover import the_mover
 from portfolio.models import Book, LedgerTransaction, Mark
 from tests.desk import Desk
@@ -50,8 +49,7 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     Mark.objects.all().delete()
     drop_market()
     current_market().start()
-    with moving():
-        the_mover().publish()
+    the_mover().publish()
     return ["AAPL", "MSFT"]
 
 
