@@ -1,10 +1,14 @@
-"""Exchange time, and the only reader of the system clock behind it.
+"""Exchange time, and the only reader of the wall clock behind it.
+
+Wall time is the database's, whatever the machines' own clocks say: all processes of all machines have one. Every reading of the
+clock brings it along; in between it goes on by the machine's monotonic clock.
 
 One row says what has been done (`MarketClock`). The live market runs on the real clock. In the others, at speed 0 exchange
 time is where the last step left it; otherwise it is mapped from wall time, stops when nobody moves the market, and never
 jumps back.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,9 +16,9 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import F
 
+from marketdata import leases
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
-from papertrade.lib.errors import Unavailable
 from papertrade.lib.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
@@ -30,10 +34,6 @@ class ClockNotStarted(RuntimeError):
     """There is no clock row yet: the market has not been started."""
 
 
-class MarketIsBehind(Unavailable):
-    """Something that comes before this request has not been done yet, and will be in a moment."""
-
-
 @dataclass(frozen=True, slots=True)
 class ClockReading:
     """One look at the clock. `now` is exchange time; `through` and `through_book` say what is done by then.
@@ -47,7 +47,6 @@ class ClockReading:
     through_book: int | None
     speed: Decimal
     market: str
-    taken_to: datetime | None = None
 
     @property
     def position(self) -> str:
@@ -59,26 +58,36 @@ class ClockReading:
         """Whether the quotes of `through` wait to be put to the orders of some books."""
         return self.through_book is not None and self.through_book < ALL_BOOKS
 
-    def refuse_if_behind(self) -> None:
-        """Nobody comes before quotes that are recorded already, nor before an open or a close that is due.
-
-        So the record has everything in the order in which a replay will do it. Raises MarketIsBehind.
-        """
-        if self.taken_to is not None and self.taken_to > self.through:
-            raise MarketIsBehind("Quotes that came first are being put to orders; nothing was stored. Send it again.")
-        if self.now > self.through and self.now >= next_boundary(self.through):
-            raise MarketIsBehind(
-                "An open or a close is about to be done; nothing was stored. Send it again in a moment."
-            )
-
 
 def wall_now() -> datetime:
-    """The system clock, UTC."""
+    """The database's clock, UTC, as this process last heard it; the machine's own clock before that."""
+    if _heard is None:
+        return _machine_now()
+    stamp, at, _ = _heard
+    return stamp + timedelta(seconds=_steady() - at)
+
+
+def skew() -> timedelta:
+    """By how much this machine's clock was ahead of the database's when that was last heard; zero before."""
+    return timedelta(0) if _heard is None else _heard[2]
+
+
+def _hear(stamp: datetime) -> None:
+    """Remember what the database's clock said just now."""
+    global _heard
+    _heard = stamp, _steady(), _machine_now() - stamp
+
+
+def _machine_now() -> datetime:
     return datetime.now(UTC)
 
 
+_heard: tuple[datetime, float, timedelta] | None = None  # its clock, ours that never jumps, and the skew
+_steady = time.monotonic
+
+
 def real_now() -> datetime:
-    """Exchange time of the live market: the system clock, less the delay of the provider's quotes."""
+    """Exchange time of the live market: the wall clock, less the delay of the provider's quotes."""
     return wall_now() - timedelta(seconds=settings.PAPERTRADE_DELAY_SECONDS)
 
 
@@ -88,24 +97,21 @@ def read() -> ClockReading:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `papertrade run-feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_book, taken_to = row
+    market, speed, anchor_at, anchor_wall, through, through_book, wall = row
+    _hear(wall)
     now = due = through
     if market == LIVE:
-        now, due = _live(through, taken_to or through)
+        now, due = _live(through)
     elif speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
         # Until an open or a close has been done nobody is past it: an order sent meanwhile is one of those it decides on.
-        now = min(due, through + MAX_LEAD, max(through, next_boundary(through) - JUST_BEFORE))
-    return ClockReading(now, due, through, through_book, speed, market, taken_to)
+        session = calendar().upcoming(through)
+        undone = (session.open if through < session.open else session.close) - JUST_BEFORE
+        now = min(due, through + MAX_LEAD, max(through, undone))
+    return ClockReading(now, due, through, through_book, speed, market)
 
 
-def next_boundary(after: datetime) -> datetime:
-    """The first open or close after an instant."""
-    session = calendar().upcoming(after)
-    return session.open if after < session.open else session.close
-
-
-def _live(through: datetime, taken_to: datetime) -> tuple[datetime, datetime]:
+def _live(through: datetime) -> tuple[datetime, datetime]:
     """Exchange time of the live market, and where its next step goes to.
 
     It is never held back for long: with a dead feed the age of the last quote must grow, or an old quote would fill. Only an
@@ -115,11 +121,11 @@ def _live(through: datetime, taken_to: datetime) -> tuple[datetime, datetime]:
     now, opens = max(real, through), calendar().upcoming(through).open
     if through < opens <= now < opens + MAX_LEAD:
         now = opens - JUST_BEFORE
-    return now, max(real, through + JUST_BEFORE, taken_to)
+    return now, max(real, through + JUST_BEFORE)
 
 
 _READ = """
-    SELECT market, speed, anchor_at, anchor_wall, through, through_book, taken_to FROM marketdata_marketclock
+    SELECT market, speed, anchor_at, anchor_wall, through, through_book, clock_timestamp() FROM marketdata_marketclock
 """
 
 
@@ -134,6 +140,7 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, any_feed: boo
     A row of another market or recording is replaced: its exchange time means nothing here. True where time begins anew.
     `any_feed`: the same market by another feed goes on too.
     """
+    ask()
     wall = wall_now()
     rows = MarketClock.objects.filter(market=market)
     row = rows.first() if any_feed else rows.filter(feed=feed).first()
@@ -148,7 +155,6 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, any_feed: boo
             "anchor_wall": wall,
             "through": row.through if row else at,
             "through_book": row.through_book if row else None,
-            "taken_to": row.taken_to if row else None,
             "heartbeat_at": wall,
         },
     )
@@ -167,8 +173,12 @@ def jump(to: datetime) -> None:
 
 def since_last_beat() -> timedelta | None:
     """Wall time since the feed was heard of: negative where the wall clock was set back. None before the first time."""
-    beat = MarketClock.objects.values_list("heartbeat_at", flat=True).first()
-    return None if beat is None else wall_now() - beat
+    with raw_cursor() as cursor:
+        row = cursor.execute("SELECT heartbeat_at, clock_timestamp() FROM marketdata_marketclock").fetchone()
+    if row is None or row[0] is None:
+        return None
+    _hear(row[1])
+    return wall_now() - row[0]
 
 
 def anchor_again() -> None:
@@ -178,15 +188,32 @@ def anchor_again() -> None:
 
 
 def commit_position(through: datetime, book: int | None) -> None:
-    """Say what has been done (see MarketClock). Call in the transaction of what was done, or after it."""
-    MarketClock.objects.update(through=through, through_book=book)
+    """Say what has been done (see MarketClock). Call in the transaction of what was done, or after it.
+
+    Raises LeaseLost where another process moves the market by now; until this transaction ends none begins to.
+    """
+    mine = leases.holding_of(leases.MOVER).number
+    with raw_cursor() as cursor:
+        cursor.execute(_COMMIT, [through, book, leases.MOVER, mine])
+        if not cursor.rowcount:
+            raise leases.LeaseLost(leases.MOVER)
 
 
-def take(to: datetime) -> None:
-    """Say that quotes are about to be recorded as of `to`; before they are."""
-    MarketClock.objects.update(taken_to=to)
+_COMMIT = """
+    UPDATE marketdata_marketclock SET through = %s, through_book = %s
+    FROM (SELECT FROM marketdata_lease WHERE name = %s AND number = %s FOR SHARE) AS mine
+"""
 
 
 def beat() -> None:
     """Say that the feed is alive."""
+    ask()
     MarketClock.objects.update(heartbeat_at=wall_now())
+
+
+def ask() -> None:
+    """Hear the database's clock."""
+    with raw_cursor() as cursor:
+        row = cursor.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None, "it always has one"
+    _hear(row[0])

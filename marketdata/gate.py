@@ -15,12 +15,17 @@ from papertrade.lib.postgres import lock, raw_cursor, unlock
 FEED = 0x70740001
 MOVER = 0x70740002
 GATE = 0x70740003
+HUNG_SECONDS = 30  # without a statement: the server ends the transaction of a process that stopped inside the gate
 IDLE_SECONDS = 15.0  # that a session with the gate closed may compute without asking anything
+
+_PASS = f"""
+    SELECT pg_advisory_xact_lock_shared(%s), set_config('idle_in_transaction_session_timeout', '{HUNG_SECONDS}s', true)
+"""
 
 
 def pass_gate(cursor: psycopg.Cursor) -> None:
     """Hold the gate shared until the transaction ends; waits, within lock_timeout, while the market moves."""
-    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [GATE])
+    cursor.execute(_PASS, [GATE])
 
 
 @contextmanager

@@ -6,16 +6,18 @@ It may be lost at any moment: a book without its marker is not an empty market b
 
 import json
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import redis
 
+from marketdata import leases
 from marketdata.quotes import Quote, quote_from_json, quote_to_json
 from papertrade.lib.errors import Unavailable
 from papertrade.lib.valkey import client
 
 KEY = "papertrade:quotes"
+MOVED_BY = "papertrade:mover"  # the number of the lease by which the book was last filled
 MARKER = "#filled"  # no symbol has such a name
+UNSETTLED = "+"  # behind the marker while a step is under way
 
 
 class BookUnavailable(Unavailable):
@@ -23,13 +25,35 @@ class BookUnavailable(Unavailable):
 
 
 def publish(quotes: Iterable[Quote], *, through: str) -> None:
-    """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable."""
-    fields: dict[Any, Any] = {MARKER: through}
-    fields |= {quote.symbol: json.dumps(quote_to_json(quote)) for quote in quotes}
+    """Store the latest quotes and mark the book filled up to `through`. Raises BookUnavailable, LeaseLost.
+
+    Of two processes that move the market, one of which was stopped for a while, only the later one writes.
+    """
+    fields = [MARKER, through]
+    for quote in quotes:
+        fields += [quote.symbol, json.dumps(quote_to_json(quote))]
+    mine = leases.holding_of(leases.MOVER)
     try:
-        client().hset(KEY, mapping=fields)
+        write = client().register_script(_PUBLISH)
+        if not write(keys=[KEY, MOVED_BY], args=[mine.number, *fields]):
+            # Later than this one, or of another database that this Valkey served before.
+            if not mine.is_latest():
+                raise leases.LeaseLost(mine.name)
+            client().delete(MOVED_BY)
+            write(keys=[KEY, MOVED_BY], args=[mine.number, *fields])
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be written.") from error
+
+
+# Fields in batches, as Lua takes some thousands of arguments at once.
+_PUBLISH = """
+    if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[1]) then return 0 end
+    redis.call('SET', KEYS[2], ARGV[1])
+    for first = 2, #ARGV, 1000 do
+        redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+    end
+    return 1
+"""
 
 
 def latest(symbols: Collection[str], *, filled_to: str | None = None) -> dict[str, Quote]:
@@ -64,6 +88,16 @@ def marker() -> str | None:
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
     return None if value is None else _text(value)
+
+
+def unsettle() -> None:
+    """Say that a step is under way: until the next `publish` no order is decided on the book. Raises BookUnavailable."""
+    filled_to = marker()
+    if filled_to is not None and not filled_to.endswith(UNSETTLED):
+        try:
+            client().hset(KEY, MARKER, filled_to + UNSETTLED)
+        except redis.RedisError as error:
+            raise BookUnavailable("The quote book cannot be written.") from error
 
 
 def everything() -> tuple[str | None, dict[str, Quote]]:

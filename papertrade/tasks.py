@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
+from marketdata.leases import end_the_hung
 from marketdata.services import sync_sessions as sync
 from papertrade.operations import retention
 from papertrade.proof.audits import audit_nightly
@@ -12,6 +13,7 @@ from papertrade.trading.clock import do_missed_boundaries, finish_sweeps
 @shared_task
 def tick() -> int:
     """Finish what a crash left half done, and what a live market's feed is not there to do; how many sweeps."""
+    end_the_hung()
     finished = finish_sweeps()
     do_missed_boundaries()
     return finished

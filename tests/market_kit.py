@@ -16,7 +16,7 @@ from typing import Any
 from marketdata import clock, quote_book
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
-from papertrade.trading.clock import advance
+from papertrade.trading.clock import advance, moving
 from papertrade.trading.mover import the_mover
 from portfolio.models import Mark
 
@@ -77,7 +77,8 @@ class MarketKit:
         quote_book.clear()
         self.choose(place, start=start)
         current_market().start()
-        the_mover().publish()
+        with moving():
+            the_mover().publish()
 
     def choose(self, place: Path, *, start: str | None = None) -> None:
         """Put a recording into the settings, and no more."""

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.services import MAX_ACTIVE_ACCOUNTS
+from marketdata import clock
 from papertrade import __version__
 from papertrade.api.kit.feed import FeedSerializer, feed_now
 from papertrade.api.kit.fields import Count, Instant, Text, Word
@@ -44,7 +45,8 @@ class StatusSerializer(WireSerializer):
     request_id = Text()
     version = Text()
     services = serializers.DictField(child=ServiceSerializer(), read_only=True)
-    clock_went_on_at = Instant(allow_null=True)  # wall time: after sleep, or where the machine's clock was set back
+    clock_went_on_at = Instant(allow_null=True)  # wall time: after sleep, or where the clock was set back
+    clock_skew_seconds = serializers.FloatField(read_only=True)  # of the machine that answers, against the database's
     limits = LimitsSerializer()
     feed = FeedSerializer(allow_null=True)
 
@@ -66,6 +68,7 @@ class StatusViewSet(ApiViewSet):
                 "version": __version__,
                 "services": services,
                 "clock_went_on_at": went_on_at(),
+                "clock_skew_seconds": round(clock.skew().total_seconds(), 3),
                 "limits": {
                     "open_orders": settings.PAPERTRADE_MAX_OPEN_ORDERS,
                     "active_accounts": MAX_ACTIVE_ACCOUNTS,

@@ -5,12 +5,12 @@ It knows no table.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import JSONField, Model, QuerySet
 
 from papertrade.lib import env
@@ -80,8 +80,8 @@ def lock(key: int) -> None:
 
 
 def unlock(key: int) -> None:
-    """Give back an advisory lock of this database session."""
-    with connection.cursor() as cursor:
+    """Give back an advisory lock of this database session; where that is gone, so is the lock."""
+    with suppress(OperationalError, InterfaceError, InternalError), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 

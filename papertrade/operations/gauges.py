@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from marketdata import clock, feed_state
+from marketdata import clock, feed_state, leases
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
 from orders.models import SweepChunk
@@ -37,6 +37,10 @@ GAUGES: Mapping[str, Gauge] = {
     "up": Gauge("1 where the part answers.", ("part",)),
     "build_info": Gauge("1, with the release and Python of the process that was scraped.", ("version", "python")),
     "processes": Gauge("Processes that were heard of within 20 s.", ("kind", "host", "version")),
+    "clock_skew_seconds": Gauge(
+        "By how much a machine's clock is ahead of the database's, the most of its processes.", ("host",)
+    ),
+    "lease_left_seconds": Gauge("Until the holder of a lease loses it, if nothing is heard of it.", ("lease",)),
     "queue_tasks": Gauge("Tasks that wait for a worker."),
     "session_open": Gauge("1 in regular hours, by exchange time."),
     "feed_silent_seconds": Gauge("Wall time since the feed was heard of.", ("feed",)),
@@ -98,11 +102,16 @@ def _of_valkey() -> Samples:
     heard = Counter((one.kind, one.host, one.version) for one in processes if not one.is_silent)
     for labels, number in heard.items():
         yield "processes", labels, number
+    skews = health.skews(processes)
+    for host, skew in skews.items():
+        yield "clock_skew_seconds", (host,), skew
 
 
 def _market() -> Samples:
     for feed, beat in MarketClock.objects.filter(heartbeat_at__isnull=False).values_list("feed", "heartbeat_at"):
         yield "feed_silent_seconds", (feed,), (clock.wall_now() - beat).total_seconds()
+    for lease, left in leases.seconds_left().items():
+        yield "lease_left_seconds", (lease,), left
     try:
         now = clock.read().now
     except clock.ClockNotStarted:

@@ -4,9 +4,10 @@ Three questions: `CHECKS` (which parts answer), `not_ready` (may a load balancer
 (what stands above the pages of the admin).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+import redis
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -16,6 +17,7 @@ from marketdata.markets.current import current_market
 from marketdata.models import MarketClock
 from orders.models import Sweep
 from papertrade.lib.errors import PapertradeError
+from papertrade.operations import presence
 from portfolio.models import AuditReport, LedgerTransaction
 from portfolio.retention import rows_outside
 
@@ -113,6 +115,7 @@ def warnings() -> list[str]:
         found.append("This machine's clock was set back: time stands still until it has caught up. Let it follow NTP.")
     else:
         found += _of_the_provider()
+    found += _of_the_clocks()
     late = Sweep.objects.filter(finished_at__isnull=True, created_at__lt=clock.wall_now() - SWEEP_LATE)
     found += [
         f"The {sweep} is late: {sweep.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
@@ -123,6 +126,29 @@ def warnings() -> list[str]:
             f"{rows} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
         )
     return found + _of_the_audit()
+
+
+def skews(processes: Iterable[presence.Process]) -> dict[str, float]:
+    """By how many seconds each host's clock is ahead of the database's: the most of its processes that are heard of."""
+    found: dict[str, float] = {}
+    for one in processes:
+        if not one.is_silent and abs(one.skew_seconds) >= abs(found.get(one.host, 0.0)):
+            found[one.host] = one.skew_seconds
+    return found
+
+
+def _of_the_clocks() -> list[str]:
+    """Which hosts' clocks differ from the database's, which is everybody's wall clock."""
+    try:
+        hosts = skews(presence.processes())
+    except redis.RedisError:
+        return []
+    return [
+        f"The clock of {host} is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} the database's. Market time goes by "
+        "the database's; logs, limits and sign-ins go by the machine's. Let both follow NTP."
+        for host, skew in hosts.items()
+        if abs(skew) > CLOCKS_DIFFER.total_seconds()
+    ]
 
 
 def _of_the_provider() -> list[str]:

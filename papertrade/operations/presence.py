@@ -19,6 +19,7 @@ from typing import Any
 import redis
 import structlog
 
+from marketdata import clock
 from papertrade import __version__
 from papertrade.lib import tallies
 from papertrade.lib.valkey import client
@@ -50,10 +51,11 @@ class Process:
     started_at: datetime
     seen_at: datetime
     role: str = ""
+    skew_seconds: float = 0.0  # by how much its machine's clock is ahead of the database's
 
     @property
     def is_silent(self) -> bool:
-        return datetime.now(UTC) - self.seen_at > SILENT
+        return clock.wall_now() - self.seen_at > SILENT
 
 
 class Beacon:
@@ -66,7 +68,7 @@ class Beacon:
         self, kind: str, *, role: Callable[[], str] = str, shows: bool = True, also: Callable[[], object] = bool
     ) -> None:
         self._kind, self._role, self._shows, self._also = kind, role, shows, also
-        self._started_at = datetime.now(UTC)
+        self._started_at = clock.wall_now()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -117,8 +119,9 @@ class Beacon:
             version=__version__,
             python=platform.python_version(),
             started_at=self._started_at,
-            seen_at=datetime.now(UTC),
+            seen_at=clock.wall_now(),
             role=self._role(),
+            skew_seconds=round(clock.skew().total_seconds(), 3),
         )
         return json.dumps(asdict(process), default=datetime.isoformat)
 
@@ -144,8 +147,9 @@ def processes() -> list[Process]:
     for name, told in _hash(PROCESSES).items():
         values = json.loads(told)
         times = {field: datetime.fromisoformat(values[field]) for field in ("started_at", "seen_at")}
-        process = Process(**{**values, **times})
-        if datetime.now(UTC) - process.seen_at > FORGOTTEN:
+        known = {field: value for field, value in {**values, **times}.items() if field in Process.__slots__}
+        process = Process(**known)  # one of the next release may tell more
+        if clock.wall_now() - process.seen_at > FORGOTTEN:
             forgotten.append(name)
         else:
             found.append(process)

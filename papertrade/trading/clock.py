@@ -1,6 +1,5 @@
 """Moving the clock: the market's start, an advance, the one lock of whoever moves it, and what a crash left behind."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from marketdata import clock, gate, quote_book
+from marketdata import clock, gate, leases, quote_book
 from marketdata.markets.base import MarketError
 from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
@@ -23,8 +22,6 @@ from portfolio.selectors import latest_book_time
 log = structlog.get_logger(__name__)
 
 FEED_IS_GONE_AFTER = timedelta(seconds=15)
-GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
-PASSING_SECONDS = 0.02  # that long it then stays open at least
 
 
 def start_market() -> None:
@@ -72,13 +69,31 @@ def advance(*, to: datetime) -> None:
 @contextmanager
 def moving() -> Iterator[None]:
     """Be the only one who moves the market. Raises Conflict `clock_busy`."""
-    if not try_lock(gate.MOVER):
+    if not _lock(gate.MOVER):
         raise Conflict("The clock is being moved; try again when that is done.", code="clock_busy")
     try:
-        with gate.closed_gate():
+        with leases.held(leases.MOVER), gate.closed_gate():
             yield
     finally:
         unlock(gate.MOVER)
+
+
+@contextmanager
+def leading() -> Iterator[bool]:
+    """Be the only one who leads; False where somebody else does."""
+    if not _lock(gate.FEED):
+        yield False
+        return
+    try:
+        with leases.held(leases.FEED):
+            yield True
+    finally:
+        unlock(gate.FEED)
+
+
+def _lock(key: int) -> bool:
+    """Take the lock; from a process that is stopped too."""
+    return try_lock(key) or (bool(leases.end_the_hung()) and try_lock(key))
 
 
 def do_missed_boundaries() -> bool:
@@ -93,23 +108,17 @@ def do_missed_boundaries() -> bool:
     boundary = session.open if reading.through < session.open else session.close
     if boundary > clock.real_now():
         return False
-    if not try_lock(gate.FEED):
-        return False  # a leader is about to do it
-    drop_movers()
-    try:
-        while not _step_to(boundary):
-            time.sleep(PASSING_SECONDS)
-    except Conflict:
-        return False
-    finally:
-        unlock(gate.FEED)
+    with leading() as is_leader:
+        if not is_leader:
+            return False  # a leader is about to do it
+        try:
+            with moving():
+                drop_movers()
+                the_mover().step(boundary)
+        except Conflict:
+            return False
     log.warning("boundary_done_without_feed", at=boundary.isoformat(), market=market.name)
     return True
-
-
-def _step_to(boundary: datetime) -> bool:
-    with moving():
-        return the_mover().step(boundary, seconds=GATE_SECONDS)
 
 
 def _is_alone() -> bool:

@@ -6,17 +6,19 @@ from datetime import timedelta
 import structlog
 from django.db import OperationalError
 
-from marketdata import clock, gate, quote_book
+from marketdata import clock, gate, leases, quote_book
 from marketdata.markets.current import current_market
 from orders import working
 from papertrade.lib import metrics
 from papertrade.lib.errors import Conflict
-from papertrade.trading.clock import GATE_SECONDS, PASSING_SECONDS, moving
+from papertrade.trading.clock import moving
 from papertrade.trading.mover import drop_movers, the_mover
 
 log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 0.2  # wall time between two steps of a running market
+GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
+PASSING_SECONDS = 0.02  # that long it then stays open at least
 IDLE_SECONDS = 1.0
 ASLEEP_AFTER = timedelta(seconds=5)  # wall time without a step after which a running clock goes on from where it stood
 JITTER = timedelta(seconds=1)  # by how much a wall clock may be set back without anybody minding
@@ -40,11 +42,13 @@ class FeedProcess:
         self.market.stop()
 
     def beat(self) -> float:
-        """One step; how many wall seconds to wait before the next."""
+        """One step; how many wall seconds to wait before the next. Raises LeaseLost."""
+        leases.holding_of(leases.FEED).confirm()
         if not self.market.manual:
             self._go_on_after_a_gap()
         clock.beat()
         if self.market.manual:
+            leases.end_the_hung()  # an advance that stopped half way keeps everyone at the gate
             self._refill()
             return IDLE_SECONDS
         try:
@@ -53,6 +57,7 @@ class FeedProcess:
         except Conflict:  # an operator's command moves the market just now
             return IDLE_SECONDS
         mover = the_mover()
+        leases.holding_of(leases.FEED).confirm()
         self.market.attend(orders=mover.order_symbols, held=mover.held_symbols)
         return STEP_SECONDS if done else PASSING_SECONDS
 
@@ -80,6 +85,7 @@ class FeedProcess:
         """
         if not self.market.has_book or quote_book.marker() == clock.read().position:
             return
-        with suppress(OperationalError), gate.closed_gate():  # an advance that takes longer than a lock is waited for
+        # An advance that takes longer than a lock is waited for.
+        with suppress(OperationalError), gate.closed_gate(), leases.as_the_latest(leases.MOVER):
             if quote_book.marker() != clock.read().position:
                 the_mover().publish()

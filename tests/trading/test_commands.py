@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from marketdata.sessions import calendar
 from orders.models import Order, Sweep
 from orders.sweeps import sweeping
+from papertrade.lib.processes import process_name
 from portfolio.models import LedgerTransaction
 from tests.desk import Desk, dec
 from tests.invariants import check_account
@@ -47,7 +48,7 @@ class TestTradingDay:
         assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
         *_, row = manage("trading_day").splitlines()
         assert row.split()[5:8] == ["finished", "4/4", "8/8"]
-        assert row.endswith(f"{sweeping.worker_name()} (4)")
+        assert row.endswith(f"{process_name()} (4)")
 
     def test_work_goes_on_where_another_one_left_it(self, pending: Sweep) -> None:
         assert sweeping.work(pending)

@@ -15,6 +15,7 @@ from marketdata.models import MarketClock
 from orders import tasks
 from orders.models import Sweep
 from orders.sweeps import sweeping
+from papertrade.trading.clock import moving
 from papertrade.trading.mover import the_mover
 from portfolio.models import Book, LedgerTransaction, Mark
 from tests.desk import Desk
@@ -49,7 +50,8 @@ def simulated(kit: MarketKit, settings: Any) -> list[str]:
     Mark.objects.all().delete()
     drop_market()
     current_market().start()
-    the_mover().publish()
+    with moving():
+        the_mover().publish()
     return ["AAPL", "MSFT"]
 
 

@@ -14,7 +14,7 @@ from marketdata.sessions import calendar
 from orders import working
 from orders.models import Sweep
 from papertrade.trading import mover
-from papertrade.trading.clock import advance, moving, start_market
+from papertrade.trading.clock import advance, leading, moving, start_market
 from papertrade.trading.feed_process import FeedProcess
 from papertrade.trading.mover import Mover
 from portfolio.models import EquitySnapshot, LedgerTransaction
@@ -141,7 +141,8 @@ class TestTheQuoteBook:
             market_kit.advance("14:00:10")
         with pytest.raises(quote_book.BookUnavailable, match="being filled"):
             desk.buy("1", client_order_id="sent again")
-        FeedProcess().beat()
+        with leading():
+            FeedProcess().beat()
         order = desk.buy("1", client_order_id="sent again")
         assert (order.number, order.status, order.quote.ask) == (1, "filled", dec("100.20"))
 
@@ -151,7 +152,8 @@ class TestTheQuoteBook:
             market_kit.advance("14:00:10")
         if lost:
             quote_book.clear()
-        FeedProcess().beat()
+        with leading():
+            FeedProcess().beat()
         assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.20")
 
 

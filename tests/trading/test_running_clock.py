@@ -1,7 +1,8 @@
 """A clock that runs by itself, seen between two steps of the market: near what has been done, and never past an open."""
 
+import re
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.db import connection
 
 from marketdata import clock, quote_book
 from marketdata.models import MarketClock
+from papertrade.lib import valkey
 from papertrade.lib.errors import Conflict
+from papertrade.operations import gauges, health, presence
 from papertrade.trading.clock import moving
 from papertrade.trading.feed_process import FeedProcess
 from papertrade.trading.mover import Mover, the_mover
@@ -74,7 +77,33 @@ class TestAGap:
         assert (Api(None).get("/v1/status/").json()["clock_went_on_at"] is not None) == goes_on
         if goes_on:
             assert row.anchor_at == at("13:00:00")
-            assert abs(clock.read().due - at("13:00:00")) < timedelta(seconds=1)
+            assert abs(clock.read().due - at("13:00:00")) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("ahead", [3, -3], ids=["ahead", "behind"])
+def test_a_machine_s_own_clock_shifts_no_time(
+    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """Wall time is the database's, everywhere; by how much a machine is off is shown."""
+    monkeypatch.setattr(clock, "_machine_now", lambda: datetime.now(UTC) + timedelta(seconds=ahead))
+    run_from(market_kit, "13:00:00", speed=1, wall=timedelta(seconds=1))
+    first = clock.read()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp(), anchor_wall FROM marketdata_marketclock")
+        wall, anchored = cursor.fetchone()
+    assert first.now <= at("13:00:00") + (wall - anchored) < first.now + timedelta(seconds=1)
+    clock.beat()
+    assert abs(MarketClock.objects.get().heartbeat_at - wall) < timedelta(seconds=1)
+    clock.start(market="recorded", feed=MarketClock.objects.get().feed, at=at("13:00:00"), speed=Decimal(1))
+    assert clock.read().now < at("13:00:00") + timedelta(seconds=2.5), "nobody jumps by the difference"
+
+    assert round(Api(None).get("/v1/status/").json()["clock_skew_seconds"]) == ahead
+    monkeypatch.setattr(presence, "PROCESSES", "papertrade:processes of a skewed host")
+    presence.Beacon("web").beat()
+    [warning] = [said for said in health.warnings() if "The clock of" in said]
+    assert f"3.0 s {'ahead of' if ahead > 0 else 'behind'} the database's" in warning
+    assert re.search(rf'papertrade_clock_skew_seconds{{host=".+"}} {ahead}\.0', gauges.scrape().decode())
+    valkey.client().delete(presence.PROCESSES)
 
 
 def test_a_lone_client_is_never_told_that_the_clock_is_busy(

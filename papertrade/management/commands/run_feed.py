@@ -6,17 +6,15 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
-from marketdata import gate
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
 from marketdata.markets.current import current_market
 from papertrade.lib.errors import Conflict, Unavailable
 from papertrade.lib.pooling import SessionNotOwn
-from papertrade.lib.postgres import try_lock, unlock
 from papertrade.operations.exporter import attend
-from papertrade.trading.clock import start_market
+from papertrade.trading.clock import leading, start_market
 from papertrade.trading.feed_process import FeedProcess
 
 log = structlog.get_logger(__name__)
@@ -48,8 +46,9 @@ class Command(BaseCommand):
                 self._lead()
             except (MarketError, FeedError, SessionNotOwn) as error:
                 raise CommandError(str(error)) from None
-            except (OperationalError, Unavailable, Conflict) as error:
-                # A server is away: all is kept in the database, so trying again is all there is to do.
+            except (OperationalError, InterfaceError, InternalError, Unavailable, Conflict) as error:
+                # A server is away, or this process was stopped for so long that another one leads: all is kept in the
+                # database, so trying again is all there is to do.
                 log.warning("feed_interrupted", error=str(error).strip())
                 self._let_go()
                 self._pause(RETRY_SECONDS)
@@ -69,10 +68,14 @@ class Command(BaseCommand):
             time.sleep(min(left, NAP_SECONDS))
 
     def _lead(self) -> None:
-        while not try_lock(gate.FEED):
+        """Stand by until nobody leads, then lead."""
+        while not self.stopping:
+            with leading() as is_leader:
+                if is_leader:
+                    self._move_the_market()
             self._pause(RETRY_SECONDS)
-            if self.stopping:
-                return
+
+    def _move_the_market(self) -> None:
         start_market()
         process = FeedProcess()
         self.role = LEADS
@@ -84,4 +87,3 @@ class Command(BaseCommand):
         finally:
             self.role = STANDS_BY
             process.end()
-        unlock(gate.FEED)
