@@ -1,5 +1,6 @@
 """Users, keys and generations in the admin. Accounts, whose page spans apps, are in `papertrade.backoffice.accounts`."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -116,6 +117,11 @@ class ApiKeyAdmin(HistoryAdmin):
         return [("User", cells.page_of(User, row.user_id))]
 
 
+def _final_equity(generation: Generation) -> Any:
+    final = (generation.summary or {}).get("equity")
+    return cells.figure(Decimal(final), cells.MIN_MONEY_DECIMALS) if final else cells.NOTHING
+
+
 @admin.register(Generation)
 class GenerationAdmin(HistoryAdmin):
     """The runs of every account, with the policy that each was frozen with and what it came to."""
@@ -129,7 +135,7 @@ class GenerationAdmin(HistoryAdmin):
         cells.money("initial_cash"),
         cells.when("opened_at"),
         cells.when("closed_at"),
-        cells.cell("equity", lambda row: (row.summary or {}).get("equity", cells.NOTHING), label="final equity"),
+        cells.cell("equity", _final_equity, label="final equity"),
         cells.text("reason"),
     )
     list_select_related = ("account__user",)
@@ -149,6 +155,7 @@ class GenerationAdmin(HistoryAdmin):
         cells.of("tags", ", ".join),
         "feed",
         "engine_version",
+        cells.code("policy_hash"),
         cells.pairs("policy"),
         cells.pairs("summary", label="final summary"),
     )

@@ -15,6 +15,7 @@ from marketdata import clock
 from marketdata.feeds.live.intake import LineState
 from marketdata.feeds.live.protocol import State
 from papertrade.lib.valkey import client
+from papertrade.lib.words import counted
 
 KEY = "papertrade:feed"
 SILENT_AFTER = timedelta(seconds=15)
@@ -83,7 +84,8 @@ class FeedState:
             if not line.serves
         ]
         found += [
-            f"{line.left_out_count} symbols have no quotes, as {line.feed} has no room for them: {', '.join(line.left_out)}."
+            f"No quotes for {counted(line.left_out_count, 'symbol')}, as {line.feed} has no room for more: "
+            f"{', '.join(line.left_out)}."
             for line in self.lines
             if line.left_out_count
         ]

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from papertrade.lib.words import short
+
 
 class TradingSession(models.Model):
     """Regular hours of one trading day, synced from exchange_calendars."""
@@ -87,4 +89,4 @@ class QuoteRecord(models.Model):
         indexes = [models.Index(fields=["symbol", "quoted_at"], name="quote_symbol_time")]
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.bid} x {self.ask}"
+        return f"{self.symbol} {short(self.bid, 2)} x {short(self.ask, 2)}"

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Model, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from accounts.filters import TagFilter
 from marketdata.clock import wall_now
@@ -14,12 +16,13 @@ from orders.services import cancel
 from papertrade.lib.admin import cells
 from papertrade.lib.admin.actions import with_reason
 from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter, presence
-from papertrade.lib.admin.history import HistoryAdmin, Links
+from papertrade.lib.admin.history import HistoryAdmin, HistoryInline, Links
 from papertrade.lib.admin.paging import Keys
 from portfolio.admin import BOOK, book_cells, book_links, quote_cells, quote_links
 from portfolio.filters import BookFilter
 from portfolio.models import LedgerTransaction
 
+MOST_QUOTES = 20  # on an order's page; its list of fills has all
 QUOTE_COLUMNS = ("quote__bid", "quote__ask", "quote__bid_size", "quote__ask_size", "quote__quoted_at", "quote__feed")
 
 
@@ -35,6 +38,17 @@ def _limit(order: Order) -> Any:
 def _spread(fill: Fill) -> str:
     quote = fill.quote
     return cells.NOTHING if quote.bid is None or quote.ask is None else cells.fixed(quote.ask - quote.bid, 2)
+
+
+def _filled_on(order: Order) -> Any:
+    """The quotes of its fills, first to last; the one that it was sent on may be another."""
+    fills = order.fills.select_related("quote").order_by("seq")
+    found = list(fills[: MOST_QUOTES + 1])
+    if not found:
+        return cells.NOTHING
+    more = " ..." if len(found) > MOST_QUOTES else ""
+    links = [(cells.page_link(fill.quote), cells.exchange_time(fill.quote.quoted_at)) for fill in found[:MOST_QUOTES]]
+    return format_html("{}{}", format_html_join(mark_safe("<br>"), "{} at {}", links), more)
 
 
 @admin.register(Order)
@@ -66,7 +80,8 @@ class OrderAdmin(HistoryAdmin):
         cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
         cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",
         cells.when("accepted_at"), cells.when("filled_at"), cells.when("canceled_at"), cells.when("expired_at"),
-        cells.when("rejected_at"), cells.when("updated_at"), cells.wall("recorded_at"), *quote_cells(),
+        cells.when("rejected_at"), cells.when("updated_at"), cells.wall("recorded_at"), cells.cell("filled_on", _filled_on),
+        *quote_cells("sent on"),
     )  # fmt: skip
     export_extra = ("book__generation_number", *QUOTE_COLUMNS)
     actions = ("cancel",)
@@ -91,7 +106,7 @@ class OrderAdmin(HistoryAdmin):
             *book_links(row.book),
             ("Events", cells.list_of("portfolio_accountevent", order_id=row.pk)),
             ("Fills", cells.list_of("orders_fill", order=row.pk)),
-            *quote_links(row),
+            *quote_links(row, "Quote it was sent on"),
         ]
 
 
@@ -156,19 +171,19 @@ def _workers(sweep: Sweep) -> str:
     return ", ".join(names) or cells.NOTHING
 
 
-class ChunkInline(admin.TabularInline):
+class ChunkInline(HistoryInline):
     """Who did which part of a sweep."""
 
     model = SweepChunk
-    fields = readonly_fields = ("number", "first_book_id", "last_book_id", "orders", "worker", cells.wall("done_at"))
+    readonly_fields = (
+        "number",
+        cells.code("first_book_id"),
+        cells.code("last_book_id"),
+        "orders",
+        "worker",
+        cells.wall("done_at"),
+    )
     verbose_name_plural = "chunks"
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    has_change_permission = has_add_permission
 
 
 @admin.register(Sweep)

@@ -15,6 +15,7 @@ from marketdata.models import QuoteRecord
 from marketdata.quotes import QuoteFault
 from orders.states import OPEN, Status
 from orders.terms import Intent, OrderType, Side, TimeInForce
+from papertrade.lib.words import short
 from portfolio.models import CHECKED_BY_STATEMENT, Book, LedgerTransaction, money_field, price_field, qty_field
 
 
@@ -135,7 +136,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.qty} {self.symbol} ({self.status})"
+        return f"{self.side} {short(self.qty)} {self.symbol} ({self.status})"
 
     @property
     def is_open(self) -> bool:
@@ -201,7 +202,7 @@ class Fill(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.qty} {self.symbol} @ {self.price}"
+        return f"{self.side} {short(self.qty)} {self.symbol} @ {short(self.price, 2)}"
 
 
 class Sweep(models.Model):

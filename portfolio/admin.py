@@ -3,14 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 
 from accounts.models import Generation, PaperAccount
 from marketdata.models import QuoteRecord
 from papertrade.lib.admin import cells
 from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter
-from papertrade.lib.admin.history import HistoryAdmin, Links
+from papertrade.lib.admin.history import HistoryAdmin, HistoryInline, Links
 from papertrade.lib.admin.paging import Keys
 from portfolio.filters import BookFilter, EventFilter
 from portfolio.models import AccountEvent, AuditReport, Book, EquitySnapshot, LedgerEntry, LedgerTransaction, Position
@@ -38,19 +36,19 @@ def book_links(book: Book) -> Links:
     ]
 
 
-def quote_cells() -> tuple[cells.Cell, ...]:
+def quote_cells(label: str = "") -> tuple[cells.Cell, ...]:
     """The quote that a row was decided on, as it was then."""
     return (
-        cells.link("quote"),
+        cells.link("quote", label=label),
         cells.money("quote.bid", label="bid"),
         cells.money("quote.ask", label="ask"),
         cells.when("quote.quoted_at", label="quoted at"),
     )
 
 
-def quote_links(row: Any) -> Links:
+def quote_links(row: Any, label: str = "Quote") -> Links:
     """To the evidence of a row."""
-    return [("Quote", cells.page_of(QuoteRecord, row.quote_id))] if row.quote_id else []
+    return [(label, cells.page_of(QuoteRecord, row.quote_id))] if row.quote_id else []
 
 
 @admin.register(Position)
@@ -95,19 +93,12 @@ class PositionAdmin(HistoryAdmin):
         ]
 
 
-class EntryInline(admin.TabularInline):
+class EntryInline(HistoryInline):
     """The debits and credits of a ledger transaction."""
 
     model = LedgerEntry
-    fields = readonly_fields = ("line", cells.text("account"), cells.money("debit"), cells.money("credit"))
+    readonly_fields = ("line", cells.text("account"), cells.side("debit"), cells.side("credit"))
     verbose_name_plural = "entries"
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    has_change_permission = has_add_permission
 
 
 @admin.register(LedgerTransaction)
@@ -135,7 +126,7 @@ class LedgerTransactionAdmin(HistoryAdmin):
     page_fields = (
         "id", cells.cell("sequence", lambda row: f"#{row.sequence}"), cells.text("kind"), *book_cells(), cells.when("at"),
         cells.wall("recorded_at"), "order_number", "symbol", cells.quantity("qty"), cells.money("price"), *quote_cells(),
-        cells.text("description"), "previous_hash", "hash",
+        cells.text("description"), cells.code("previous_hash"), cells.code("hash"),
     )  # fmt: skip
     export_extra = ("book__account_id", "book__generation_number")
 

@@ -14,6 +14,7 @@ from accounts.models import Generation, PaperAccount
 from marketdata.instruments import AssetClass
 from marketdata.models import QuoteRecord
 from papertrade.lib.tracing import REQUEST_ID_LENGTH
+from papertrade.lib.words import counted, short
 from portfolio import ledger
 
 
@@ -122,7 +123,7 @@ class Position(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.qty} {self.symbol}"
+        return f"{short(self.qty)} {self.symbol}"
 
 
 class Mark(models.Model):
@@ -142,7 +143,7 @@ class Mark(models.Model):
     feed = models.CharField(max_length=64)
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.price}"
+        return f"{self.symbol} {short(self.price, 2)}"
 
 
 class LedgerTransaction(models.Model):
@@ -175,7 +176,7 @@ class LedgerTransaction(models.Model):
         indexes = [models.Index(fields=["book"], name="ledger_settlements", condition=Q(kind="settlement"))]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.sequence}"
+        return f"{self.kind} #{self.sequence}"
 
 
 class LedgerEntry(models.Model):
@@ -199,7 +200,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.debit or -self.credit}"
+        return f"{self.account} {short(self.debit or -self.credit, 2)}"
 
 
 class EquitySnapshot(models.Model):
@@ -219,7 +220,7 @@ class EquitySnapshot(models.Model):
         indexes = [models.Index(fields=["book", "at", "id"], name="snapshot_book_at")]
 
     def __str__(self) -> str:
-        return f"{self.equity} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{short(self.equity, 2)} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class SnapshotMonth(models.Model):
@@ -262,7 +263,7 @@ class AuditReport(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.books} books checked, {self.difference_count} differences"
+        return f"{counted(self.books, 'book')} checked, {counted(self.difference_count, 'difference')}"
 
 
 class EventType(models.TextChoices):
@@ -355,4 +356,4 @@ class AccountEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.type}"
+        return f"#{self.seq} {self.type}"

@@ -43,7 +43,7 @@ class PaperAccountAdmin(HistoryAdmin):
         cells.when("created_at"),
         cells.when("reset_at"),
         cells.when("archived_at"),
-        cells.cell("id", lambda row: str(row.pk)),
+        cells.code("id"),
     )
     list_select_related = ("user",)
     list_filter = ("status", DateRangeFilter)
@@ -110,7 +110,7 @@ def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
     figures = book.generation.summary or summary(book=book).as_json()
     return {
         "generation": book.generation,
-        "figures": {name.replace("_", " "): value for name, value in figures.items()},
+        "figures": {name.replace("_", " "): cells.shown(value) for name, value in figures.items()},
         "chart": _chart(book),
         "runs": [_run(generation) for generation in generations(account=account)],
         "audit_url": reverse("admin:account_audit", args=[account.pk]),

@@ -10,7 +10,7 @@ from django.urls import path
 from marketdata import clock
 from papertrade.backoffice.live import live_page
 from papertrade.dashboard.forms import StaffSignInForm
-from papertrade.lib.admin.cells import exchange_time
+from papertrade.lib.admin.cells import NOTHING, exchange_time
 from papertrade.operations import health
 
 # The walk of an audit first; what an app has beside it follows by name.
@@ -26,6 +26,7 @@ class Site(AdminSite):
     site_title = "papertrade"
     index_title = "Accounts, orders and books"
     login_form = StaffSignInForm
+    empty_value_display = NOTHING
     enable_nav_sidebar = False  # its room belongs to the columns
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

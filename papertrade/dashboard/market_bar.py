@@ -14,6 +14,7 @@ from marketdata.sessions import calendar
 from papertrade.dashboard import words
 from papertrade.lib.errors import PapertradeError
 from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.words import counted
 
 register = template.Library()
 
@@ -90,7 +91,7 @@ def _trouble(market: str, status: feed_state.FeedState | None) -> str:
         if line.state in words.LINE_STATE and (not line.serves or line.reason)  # polled for a reason, or not at all
     ]
     left_out = sum(line.left_out_count for line in status.lines)
-    return ", ".join(lines + ([f"{left_out} symbols without quotes"] if left_out else []))
+    return ", ".join(lines + ([f"{counted(left_out, 'symbol')} without quotes"] if left_out else []))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from marketdata.markets.current import current_market
 from marketdata.models import MarketClock
 from orders.models import Sweep
 from papertrade.lib.errors import PapertradeError
+from papertrade.lib.words import counted
 from papertrade.operations import presence
 from portfolio.models import AuditReport, LedgerTransaction
 from portfolio.retention import rows_outside
@@ -118,12 +119,12 @@ def warnings() -> list[str]:
     found += _of_the_clocks()
     late = Sweep.objects.filter(finished_at__isnull=True, created_at__lt=clock.wall_now() - SWEEP_LATE)
     found += [
-        f"The {sweep} is late: {sweep.chunks.filter(done_at__isnull=True).count()} chunks wait. Check the workers."
+        f"The {sweep} is late: {counted(sweep.chunks.filter(done_at__isnull=True).count(), 'chunk')} to go. Check the workers."
         for sweep in late
     ]
     if (rows := rows_outside()) >= ROWS_IN_THE_NET:
         found.append(
-            f"{rows} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
+            f"{rows:,} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
         )
     return found + _of_the_audit()
 
@@ -165,7 +166,8 @@ def _of_the_audit() -> list[str]:
     """What the last audit found, and whether there was one of late."""
     last = AuditReport.objects.filter(scope="").first()
     if last is not None and last.difference_count:
-        return [f"The last audit found {last.difference_count} differences in the books. Read its report first of all."]
+        found = counted(last.difference_count, "difference")
+        return [f"The last audit found {found} in the books. Read its report first of all."]
     since = (
         last.finished_at
         if last

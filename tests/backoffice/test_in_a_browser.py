@@ -55,7 +55,7 @@ def test_it_works(page: Any, archived: Desk, tmp_path: Path) -> None:
     page.wait_for_selector("#equity-chart[data-points] .scatterlayer .trace", state="attached")
     page.wait_for_selector("#drawdown-chart .scatterlayer .trace", state="attached")
     page.get_by_role("button", name="Check the books").click()
-    expect(page.locator(".messagelist")).to_contain_text("1 books checked, 0 differences")
+    expect(page.locator(".messagelist")).to_contain_text("1 book checked, 0 differences")
     page.go_back()
 
     content.get_by_role("link", name="#1").first.click()  # the generation, with its policy and final summary

@@ -127,7 +127,7 @@ def test_operators_are_warned_of_each_line(live: LiveKit) -> None:
     clock.beat()
     told(live, a_line(state="refused", reason="auth failed (402)"), a_line(left_out=["IBM", "A"], left_out_count=2))
     found = "\n".join(health.warnings())
-    assert "refused: auth failed (402)" in found and "2 symbols have no quotes" in found and "IBM, A" in found
+    assert "refused: auth failed (402)" in found and "No quotes for 2 symbols" in found and "IBM, A" in found
     valkey.client().delete(feed_state.KEY)
     assert "Nothing is known of the provider" in "\n".join(health.warnings())
 

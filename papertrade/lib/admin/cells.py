@@ -9,13 +9,27 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import Model
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    IntegerField,
+    Model,
+    UUIDField,
+)
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from papertrade.lib.numbers import read_number
 from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.words import short
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -90,9 +104,7 @@ def seconds(length: timedelta) -> str:
 
 def fixed(value: Decimal, at_least: int) -> str:
     """A number with thousands apart, without zeros that say nothing beyond so many decimals."""
-    whole, _, decimals = f"{value:,f}".partition(".")
-    decimals = decimals.rstrip("0").ljust(at_least, "0")
-    return f"{whole}.{decimals}" if decimals else whole
+    return short(value, at_least)
 
 
 def figure(value: Decimal, at_least: int) -> SafeString:
@@ -137,11 +149,63 @@ def list_of(model_name: str, **filters: object) -> str:
     return f"{reverse(f'admin:{model_name}_changelist')}?{urlencode(filters)}"
 
 
+def code(path: str, *, label: str = "") -> Cell:
+    """An id or a hash: whole, and chosen whole by a click, to be copied."""
+    return of(path, whole, label=label)
+
+
+def whole(value: object) -> SafeString:
+    """The same for a value."""
+    return format_html('<code class="whole">{}</code>', value)
+
+
+def side(path: str, *, label: str = "") -> Cell:
+    """A debit or a credit: of the two one is nothing."""
+    return of(path, lambda value: figure(value, MIN_MONEY_DECIMALS) if value else NOTHING, label=label)
+
+
+def shown(value: object) -> Any:
+    """A value of a JSON object as the cells show one of a column: decimals are strings there."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    number = read_number(value)
+    at_least = MIN_MONEY_DECIMALS if "." in str(value) else 0
+    return value if number is None else fixed(number, at_least).replace("-", MINUS)
+
+
+def of_field(model: type[Model], name: str) -> Cell | str:
+    """The cell for a column that an admin names, by its kind; the name itself where it is none of the model's columns."""
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return name
+    for kind, show in _BY_KIND.items():
+        if isinstance(field, kind):
+            return of(name, show, label=str(field.verbose_name))
+    return name
+
+
+_BY_KIND: dict[type[Field], Cell] = {
+    DateTimeField: lambda value: _time(value, f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+    DateField: lambda value: f"{value:%Y-%m-%d}",
+    UUIDField: whole,
+    BooleanField: lambda value: "yes" if value else "no",
+    IntegerField: lambda value: figure(Decimal(value), 0),
+    DecimalField: lambda value: figure(value, 0),
+    ArrayField: lambda value: ", ".join(map(str, value)) or NOTHING,
+    CharField: lambda value: value or NOTHING,
+}
+
+
 def pairs(path: str, *, label: str = "") -> Cell:
     """A JSON object as a small table."""
 
     def table(value: dict[str, Any]) -> SafeString:
-        rows = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", value.items())
+        rows = format_html_join(
+            "", "<tr><th>{}</th><td>{}</td></tr>", [(name, shown(one)) for name, one in value.items()]
+        )
         return format_html('<table class="pairs">{}</table>', rows)
 
     return of(path, table, label=label)

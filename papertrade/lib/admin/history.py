@@ -40,6 +40,28 @@ def lists_of(**scope: object) -> Links:
     return [*lists, ("Settlements", cells.list_of(LISTS["Ledger"], **scope, kind__exact="settlement"))]
 
 
+def shown(model: type[Model], columns: Sequence[Any]) -> Any:
+    """Columns as every other of their kind is shown, where they are given by name."""
+    return tuple(cells.of_field(model, one) if isinstance(one, str) else one for one in columns)
+
+
+class HistoryInline(admin.TabularInline):
+    """Rows on the page of the row that they belong to; they cannot be changed either."""
+
+    readonly_fields: Sequence[Any] = ()
+    can_delete = False
+    extra = 0
+
+    def __init__(self, parent: type[Model], site: admin.AdminSite) -> None:
+        super().__init__(parent, site)
+        self.fields = self.readonly_fields = shown(self.model, self.readonly_fields)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    has_change_permission = has_add_permission
+
+
 class HistoryAdmin(CheckedRows):
     """Rows that nobody may add, change or delete here, whatever permissions they have.
 
@@ -48,6 +70,7 @@ class HistoryAdmin(CheckedRows):
     """
 
     keys = Keys()
+    list_display: Sequence[Any] = ("__str__",)
     page_fields: Sequence[Any] = ()
     list_prefetch: Sequence[str] = ()
     export_extra: Sequence[str] = ()
@@ -57,6 +80,11 @@ class HistoryAdmin(CheckedRows):
     show_facets = admin.ShowFacets.NEVER
     change_list_template = "admin/history_list.html"
     change_form_template = "admin/history_page.html"
+
+    def __init__(self, model: type[Model], site: admin.AdminSite) -> None:
+        super().__init__(model, site)
+        self.list_display = shown(model, self.list_display)
+        self.page_fields = shown(model, self.page_fields)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata import clock
 from papertrade.lib.errors import PapertradeError
+from papertrade.lib.words import counted
 from portfolio.selectors import unsettled_positions
 from portfolio.settlement import settle_by_hand
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{row.pk}  {row.symbol}  {row.qty.normalize():f} contracts  account {row.book.account_id}"
             )
-        self.stdout.write(f"{len(found)} positions unsettled.")
+        self.stdout.write(f"{counted(len(found), 'position')} unsettled.")
 
 
 def _price(text: str) -> Decimal:

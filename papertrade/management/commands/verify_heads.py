@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from papertrade.lib.words import counted
 from papertrade.proof import heads
 
 
@@ -28,6 +29,6 @@ class Command(BaseCommand):
                 self.stdout.write(self.style.ERROR(f"{difference.row}: {difference.problem}"))
         except heads.BadHeads as problem:
             raise CommandError(f"The file cannot be used: {problem}.") from None
-        self.stdout.write(f"{found} differences.")
+        self.stdout.write(f"{counted(found, 'difference')}.")
         if found:
             sys.exit(1)

@@ -1,0 +1,1 @@
+"""How Django shows a date where it is not told: FORMAT_MODULE_PATH."""
