@@ -15,7 +15,7 @@ from orders.admission import read_order
 from orders.engine import Engine, Submission
 from papertrade.lib.postgres import raw_cursor
 from portfolio.books import OpenBook
-from portfolio.models import Book
+from portfolio.models import Book, EventType
 from portfolio.selectors import frame_of
 from portfolio.services import write_books
 from portfolio.store import lock_books
@@ -73,6 +73,7 @@ def open_books(count: int, *, cash: Decimal = Decimal(10_000_000)) -> list[int]:
             frame = frame_of(generations[0])
             for book in books:
                 book.open(cash, at, frame)
+                book.record(EventType.ACCOUNT_OPENED, at)
             write_books(cursor, books)
         ids += [row.pk for row in rows]
     return ids

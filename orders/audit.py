@@ -1,37 +1,47 @@
 """The audit of everything: every row of an account beside what it is recomputed from.
 
-Ledgers are followed row by row (`portfolio.audit`); all else is one statement a comparison over a chunk of accounts.
+Ledgers are followed row by row (`portfolio.audit`); all else is one statement a comparison over some books. Books that an
+audit has sealed (`portfolio.seals`) are read from there on, and those that are as they were then not at all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from django.db.models import QuerySet
 
-from orders.comparisons import IN_THE_ORDERS
+from orders.comparisons import IN_THE_ORDERS, OPEN_NUMBERS, TOUCHED
+from orders.position_comparisons import OF_THE_POSITIONS
 from papertrade.lib.postgres import one_instant, raw_cursor
+from portfolio import seals
 from portfolio.audit import Difference, closed_books, verify_ledgers
 from portfolio.comparisons import IN_THE_BOOKS
 from portfolio.models import Book
+from portfolio.seals import Seal, Standing
 
-COMPARISONS = (*IN_THE_BOOKS, *IN_THE_ORDERS)
-CHUNK_EVENTS = 20_000  # of the books that are read at one instant together; a larger book is a chunk of its own
+COMPARISONS = (*IN_THE_BOOKS, *IN_THE_ORDERS, *OF_THE_POSITIONS)
+CHUNK_EVENTS = (
+    10_000  # of the books that are read at one instant together, about a second; a larger book is alone in its chunk
+)
 CHUNK_BOOKS = 200
 
 
-def audit_books(
-    *, books: QuerySet[Book] | None = None, progress: Callable[[int], None] | None = None
-) -> Iterator[Difference]:
-    """Every difference in the books, by default all of them; `progress` is told how many were done.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What reading some books found, and their seals by id: of all of them, or of none where anything was found."""
+
+    differences: list[Difference]
+    seals: dict[int, Seal]
+
+
+def audit_books(*, books: QuerySet[Book] | None = None) -> Iterator[Difference]:
+    """Every difference in the books, by default all of them, each read from its beginning.
 
     A chunk of books is read as of one instant: the market goes on meanwhile.
     """
-    done = 0
     for chunk in chunks(Book.objects.all() if books is None else books):
-        yield from audit_chunk(chunk)
-        done += len(chunk)
-        if progress:
-            progress(done)
+        yield from audit_chunk(chunk).differences
 
 
 def chunks(books: QuerySet[Book]) -> Iterator[list[int]]:
@@ -52,18 +62,61 @@ def chunks(books: QuerySet[Book]) -> Iterator[list[int]]:
         yield chunk
 
 
-def audit_chunk(book_ids: Sequence[int]) -> list[Difference]:
-    """Every difference in some books, read as of one instant."""
+def audit_chunk(
+    book_ids: Sequence[int], *, sealed: Mapping[int, Seal] | None = None, between: Callable[[], None] = lambda: None
+) -> Verified:
+    """Read some books as of one instant, those that are `sealed` from their seals on.
+
+    `between` is called between two statements, and now and then within a long ledger: it may raise, and nothing is done.
+    """
     with one_instant():
-        books = list(Book.objects.select_related("generation").filter(pk__in=book_ids).order_by("pk"))
-        ledgers = verify_ledgers(books).values()
-        found = list(chain.from_iterable(ledger.differences for ledger in ledgers))
-        found += closed_books(books)
-        lost = sorted(set(book_ids) - {book.pk for book in books})
+        standing = seals.standing(book_ids)
+        sealed = {
+            book_id: seal
+            for book_id, seal in (sealed or {}).items()
+            if book_id not in standing or seal["frame"] == standing[book_id].frame
+        }
+        kept = {
+            book_id: seal
+            for book_id, seal in sealed.items()
+            if book_id in standing and seal["state"] == standing[book_id].state
+        }
+        found = [Difference(f"book {book_id}", problem) for book_id, problem in seals.still_there(sealed.values())]
+        read = [book_id for book_id in book_ids if book_id not in kept]
+        books = list(Book.objects.select_related("generation").filter(pk__in=read).order_by("pk"))
+        lost = sorted(set(read) - {book.pk for book in books})
         found += [Difference(f"book {book_id}", "has no generation, or is gone") for book_id in lost]
-        scope = {"books": [book.pk for book in books], "accounts": sorted({book.account_id for book in books})}
-        with raw_cursor() as cursor:
-            for comparison in COMPARISONS:
-                rows = cursor.execute(comparison.statement, scope).fetchall()
-                found += [Difference(*row) for row in rows]
-    return found
+        if books:
+            found += _differences(books, sealed, between)
+        return Verified(found, {} if found else kept | _sealed([book.pk for book in books], standing))
+
+
+def _differences(
+    books: Sequence[Book], sealed: Mapping[int, Seal], between: Callable[[], None]
+) -> Iterator[Difference]:
+    ledgers = verify_ledgers(books, sealed=sealed, between=between)
+    yield from chain.from_iterable(ledger.differences for ledger in ledgers.values())
+    yield from closed_books(books)
+    with raw_cursor() as cursor:
+        scope = seals.scope(books, sealed)
+        touched = [id for (id,) in cursor.execute(TOUCHED, scope | _open_at_seals(books, sealed)).fetchall()]
+        for comparison in COMPARISONS:
+            between()
+            rows = cursor.execute(comparison.statement, scope | {"touched": touched}).fetchall()
+            yield from (Difference(*row) for row in rows)
+
+
+def _open_at_seals(books: Sequence[Book], sealed: Mapping[int, Seal]) -> dict[str, list[int]]:
+    """Book and number of each order that was open when its book was sealed."""
+    pairs = [(book.pk, number) for book in books if book.pk in sealed for number in sealed[book.pk]["open"]]
+    return {"open_books": [book_id for book_id, _ in pairs], "open_numbers": [number for _, number in pairs]}
+
+
+def _sealed(book_ids: Sequence[int], standing: Mapping[int, Standing]) -> dict[int, Seal]:
+    """Seals of books that were just found right."""
+    with raw_cursor() as cursor:
+        numbers: dict[int, Any] = dict(cursor.execute(OPEN_NUMBERS, {"books": list(book_ids)}).fetchall())
+    return {
+        book_id: {**seal, **standing[book_id]._asdict(), "open": numbers.get(book_id, [])}
+        for book_id, seal in seals.seals(book_ids).items()
+    }

@@ -1,17 +1,49 @@
 """What orders, fills and positions say, beside what they are recomputed from (see portfolio.comparisons)."""
 
 from orders.states import OPEN, CancelReason
-from portfolio.comparisons import OF_THESE_BOOKS, Comparison, Finding
+from portfolio.comparisons import Comparison, Finding, with_tables
 
-_OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN))
+OPEN_STATES = ", ".join(f"'{status}'" for status in sorted(OPEN))
 _CANCEL_REASONS = ", ".join(f"'{reason}'" for reason in sorted(CancelReason))
-_ASSET_CLASS = "CASE WHEN {0}.symbol LIKE 'O:%%' THEN 'us_option' ELSE 'us_equity' END"
-_MULTIPLIER = "CASE WHEN {0}.symbol LIKE 'O:%%' THEN 100 ELSE 1 END"
+ASSET_CLASS = "CASE WHEN {0}.symbol LIKE 'O:%%' THEN 'us_option' ELSE 'us_equity' END"
+MULTIPLIER = "CASE WHEN {0}.symbol LIKE 'O:%%' THEN 100 ELSE 1 END"
+
+# Orders from before the seal that are read once more: those that were open then, are now, or to which something happened.
+TOUCHED = f"""
+    {with_tables()}
+    SELECT o.id FROM since s JOIN orders_order o ON o.book_id = s.book_id
+    WHERE o.number <= s.orders AND o.status IN ({OPEN_STATES})
+    UNION
+    SELECT o.id FROM unnest(%(open_books)s::bigint[], %(open_numbers)s::bigint[]) AS s (book_id, number)
+    JOIN orders_order o ON o.book_id = s.book_id AND o.number = s.number
+    UNION
+    SELECT o.id FROM since s JOIN events e ON e.book_id = s.book_id JOIN orders_order o ON o.id = e.order_id
+    WHERE o.number <= s.orders
+"""
+OPEN_NUMBERS = f"""
+    SELECT book_id, array_agg(number ORDER BY number) FROM orders_order
+    WHERE book_id = ANY(%(books)s) AND status IN ({OPEN_STATES}) GROUP BY 1
+"""
+
+NEWER_FILLS = """fills AS (
+    SELECT f.* FROM since s CROSS JOIN LATERAL (
+        SELECT * FROM orders_fill f WHERE f.book_id = s.book_id AND f.seq > s.events OFFSET 0
+    ) AS f
+)"""
+# All fills of the orders that are read, old or new.
+FILLS_OF_ORDERS = """fills_of_orders AS (
+    SELECT * FROM fills
+    UNION ALL
+    SELECT f.* FROM unnest(%(touched)s::uuid[]) AS t (id) CROSS JOIN LATERAL (
+        SELECT * FROM orders_fill f WHERE f.order_id = t.id OFFSET 0
+    ) AS f
+    JOIN since s ON s.book_id = f.book_id WHERE f.seq <= s.events
+)"""
 
 # A hold is what is left at the price that it was taken for, less what rounding has booked ahead (trading-rules.md section
 # 4): the limit; the ask of a market order's first quote; after its first fill that fill's price, as far as the cash went.
 _HELD_CASH = f"""
-    CASE WHEN o.status NOT IN ({_OPEN}) OR o.side = 'sell' THEN 0
+    CASE WHEN o.status NOT IN ({OPEN_STATES}) OR o.side = 'sell' THEN 0
          WHEN o.limit_price IS NOT NULL THEN
              portfolio_round_half_even(o.exact_cost + (o.qty - o.filled_qty) * o.limit_price * o.multiplier, 4) - o.booked
          WHEN filled.qty IS NOT NULL THEN least(o.held_cash, portfolio_round_half_even(
@@ -26,18 +58,25 @@ ORDERS = Comparison(
     table="orders_order",
     name="'order ' || o.number || ' of book ' || o.book_id",
     by="its fills, events and terms",
-    with_="""
-        WITH filled AS (
+    with_=[
+        NEWER_FILLS,
+        FILLS_OF_ORDERS,
+        """filled AS (
             SELECT f.order_id, sum(f.qty) AS qty, sum(f.gross_amount) AS booked, sum(f.qty * f.price) AS cost,
                    (array_agg(f.price ORDER BY f.seq DESC))[1] AS last_price
-            FROM orders_fill f WHERE f.book_id = ANY(%(books)s) GROUP BY 1
-        )
-    """,
+            FROM fills_of_orders f GROUP BY 1
+        )""",
+    ],
     rows="""
         (
             SELECT o.*, lag(o.number) OVER (PARTITION BY o.book_id ORDER BY o.number) AS previous_number
-            FROM orders_order o WHERE o.book_id = ANY(%(books)s)
+            FROM since s CROSS JOIN LATERAL (
+                SELECT * FROM orders_order o WHERE o.book_id = s.book_id AND o.number > s.orders OFFSET 0
+            ) AS o
+            UNION ALL
+            SELECT o.*, o.number - 1 FROM unnest(%(touched)s::uuid[]) AS t (id) JOIN orders_order o ON o.id = t.id
         ) AS o
+        JOIN since s ON s.book_id = o.book_id
         JOIN portfolio_book b ON b.id = o.book_id
         LEFT JOIN filled ON filled.order_id = o.id
         LEFT JOIN marketdata_quoterecord q ON q.id = o.quote_id
@@ -56,13 +95,13 @@ ORDERS = Comparison(
         "account_id": ("o.account_id", "b.account_id"),
         "number": (
             "o.number",
-            """1 + coalesce(o.previous_number, (
+            """1 + coalesce(o.previous_number, nullif(s.orders, 0), (
                 SELECT x.order_seq FROM portfolio_book x
                 WHERE x.account_id = b.account_id AND x.generation_number = b.generation_number - 1), 0)""",
         ),
         "symbol": ("o.symbol", "last.symbol"),
-        "asset_class": ("o.asset_class", _ASSET_CLASS.format("o")),
-        "multiplier": ("o.multiplier", _MULTIPLIER.format("o")),
+        "asset_class": ("o.asset_class", ASSET_CLASS.format("o")),
+        "multiplier": ("o.multiplier", MULTIPLIER.format("o")),
         "status": ("o.status", "last.order_status"),
         "filled_qty": ("o.filled_qty", "coalesce(filled.qty, 0)"),
         "exact_cost": ("o.exact_cost", "coalesce(filled.cost, 0) * o.multiplier"),
@@ -70,7 +109,7 @@ ORDERS = Comparison(
         "held_cash": ("o.held_cash", _HELD_CASH),
         "held_qty": (
             "o.held_qty",
-            f"CASE WHEN o.side = 'sell' AND o.status IN ({_OPEN}) THEN o.qty - o.filled_qty ELSE 0 END",
+            f"CASE WHEN o.side = 'sell' AND o.status IN ({OPEN_STATES}) THEN o.qty - o.filled_qty ELSE 0 END",
         ),
         "rejected_reason": ("o.rejected_reason", "CASE last.order_status WHEN 'rejected' THEN last.reason ELSE '' END"),
         # An operator's note stands in the event of a cancel in place of its reason.
@@ -109,17 +148,19 @@ FILLS = Comparison(
     table="orders_fill",
     name="'fill ' || f.id",
     by="its order, event, quote and ledger transaction",
-    with_="""
-        WITH cost AS (
+    with_=[
+        NEWER_FILLS,
+        FILLS_OF_ORDERS,
+        """cost AS (
             SELECT f.id, portfolio_round_half_even(sum(f.qty * f.price * o.multiplier) OVER so_far, 4)
                        - coalesce(sum(f.gross_amount) OVER before, 0) AS amount
-            FROM orders_fill f JOIN orders_order o ON o.id = f.order_id WHERE f.book_id = ANY(%(books)s)
+            FROM fills_of_orders f JOIN orders_order o ON o.id = f.order_id
             WINDOW so_far AS (PARTITION BY f.order_id ORDER BY f.seq),
                    before AS (PARTITION BY f.order_id ORDER BY f.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        )
-    """,
+        )""",
+    ],
     rows="""
-        orders_fill f
+        fills f
         JOIN portfolio_book b ON b.id = f.book_id
         LEFT JOIN cost ON cost.id = f.id
         LEFT JOIN orders_order o ON o.id = f.order_id
@@ -138,7 +179,7 @@ FILLS = Comparison(
         "account_id": ("f.account_id", "b.account_id"),
         "book_id": ("f.book_id", "o.book_id"),
         "symbol": ("f.symbol", "o.symbol"),
-        "asset_class": ("f.asset_class", _ASSET_CLASS.format("f")),
+        "asset_class": ("f.asset_class", ASSET_CLASS.format("f")),
         "side": ("f.side", "o.side"),
         "qty": ("f.qty", "CASE WHEN f.ledger_transaction_id IS NULL THEN f.qty ELSE t.qty END"),
         "price": ("f.price", "CASE WHEN q.symbol = f.symbol THEN CASE f.side WHEN 'buy' THEN q.ask ELSE q.bid END END"),
@@ -156,7 +197,7 @@ TRANSACTIONS = Comparison(
     name="'ledger transaction ' || t.sequence || ' of book ' || t.book_id",
     by="its fill or its settlement",
     rows="""
-        portfolio_ledgertransaction t
+        transactions t
         JOIN portfolio_book b ON b.id = t.book_id
         LEFT JOIN orders_fill f ON f.ledger_transaction_id = t.id
         LEFT JOIN LATERAL (
@@ -183,12 +224,10 @@ EVENTS_OF_ORDERS = Comparison(
     name="'event ' || e.seq || ' of account ' || e.account_id",
     by="its order and its fill",
     rows="""
-        portfolio_accountevent e
-        JOIN portfolio_book b ON b.id = e.book_id
+        events e
         LEFT JOIN orders_order o ON o.id = e.order_id
         LEFT JOIN orders_fill f ON f.book_id = e.book_id AND f.seq = e.seq
     """,
-    where=OF_THESE_BOOKS + " AND e.account_id = ANY(%(accounts)s)",
     columns={
         "book_id": ("e.book_id", "coalesce(o.book_id, e.book_id)"),
         "type": ("e.type", "CASE WHEN f.id IS NULL THEN nullif(e.type, 'order_filled') ELSE 'order_filled' END"),
@@ -203,20 +242,27 @@ DONE = Comparison(
     table="portfolio_accountevent",
     name="'event ' || e.seq || ' of account ' || e.account_id",
     by="its fill or its settlement",
-    with_="""
-        WITH change AS (
-            SELECT book_id, symbol, seq, order_id, qty, price, gross_amount AS amount,
-                   CASE side WHEN 'buy' THEN qty ELSE -qty END AS change
-            FROM orders_fill WHERE book_id = ANY(%(books)s)
-        ), done AS (
-            SELECT book_id, seq, qty, price, amount, sum(qty) OVER (PARTITION BY order_id ORDER BY seq) AS filled_qty,
-                   sum(change) OVER (PARTITION BY book_id, symbol ORDER BY seq) AS position_qty, order_id
-            FROM change
-        )
-    """,
+    with_=[
+        NEWER_FILLS,
+        FILLS_OF_ORDERS,
+        """of_order AS (
+            SELECT id, sum(qty) OVER (PARTITION BY order_id ORDER BY seq) AS filled_qty FROM fills_of_orders
+        )""",
+        """of_position AS (
+            SELECT id, sum(change) OVER (PARTITION BY book_id, symbol ORDER BY seq) AS position_qty
+            FROM (
+                SELECT id, book_id, symbol, seq, CASE side WHEN 'buy' THEN qty ELSE -qty END AS change FROM fills
+                UNION ALL
+                SELECT NULL, book_id, symbol, 0, qty FROM held_before
+            ) AS changes
+        )""",
+        """done AS (
+            SELECT f.book_id, f.seq, f.order_id, f.qty, f.price, f.gross_amount AS amount, o.filled_qty, p.position_qty
+            FROM fills f JOIN of_order o ON o.id = f.id JOIN of_position p ON p.id = f.id
+        )""",
+    ],
     rows="""
-        portfolio_accountevent e
-        JOIN portfolio_book b ON b.id = e.book_id
+        events e
         LEFT JOIN done ON done.book_id = e.book_id AND done.seq = e.seq
         LEFT JOIN orders_order o ON o.id = done.order_id
         LEFT JOIN portfolio_ledgertransaction t ON e.type = 'position_settled' AND t.book_id = e.book_id
@@ -226,7 +272,7 @@ DONE = Comparison(
             FROM portfolio_ledgerentry WHERE transaction_id = t.id
         ) AS moved ON t.id IS NOT NULL
     """,
-    where=OF_THESE_BOOKS + " AND e.account_id = ANY(%(accounts)s) AND e.qty IS NOT NULL",
+    where="e.qty IS NOT NULL",
     columns={
         "qty": ("e.qty", "coalesce(done.qty, t.qty)"),
         "price": ("e.price", "coalesce(done.price, t.price)"),
@@ -237,134 +283,14 @@ DONE = Comparison(
     },
 )
 
-# A settlement comes after all fills of its contract. A trade is closed by a return to flat, and won where the position
-# gained since it was last flat.
-_RUNNING = """
-    WITH change AS (
-        SELECT f.book_id, f.symbol, f.seq, CASE f.side WHEN 'buy' THEN f.qty ELSE -f.qty END AS qty, f.realized_pl
-        FROM orders_fill f WHERE f.book_id = ANY(%(books)s)
-        UNION ALL
-        SELECT t.book_id, t.symbol, 9223372036854775807, -t.qty, coalesce(sum(e.credit - e.debit), 0)
-        FROM portfolio_ledgertransaction t
-        LEFT JOIN portfolio_ledgerentry e ON e.transaction_id = t.id AND e.account = 'realized_pl'
-        WHERE t.book_id = ANY(%(books)s) AND t.kind = 'settlement'
-        GROUP BY t.id
-    ), running AS (
-        SELECT book_id, symbol, seq, sum(qty) OVER so_far AS qty, sum(realized_pl) OVER so_far AS realized_pl
-        FROM change WINDOW so_far AS (PARTITION BY book_id, symbol ORDER BY seq)
-    ), flat AS (
-        SELECT book_id, symbol, seq, realized_pl,
-               realized_pl - lag(realized_pl, 1, 0) OVER (PARTITION BY book_id, symbol ORDER BY seq) AS gain
-        FROM running WHERE qty = 0
-    )
-"""
-
-POSITIONS = Comparison(
-    table="portfolio_position",
-    name="'position ' || coalesce(p.symbol, r.symbol) || ' of book ' || b.id",
-    by="its fills, orders, ledger and events",
-    with_=_RUNNING
-    + f"""
-        , reached AS (
-            SELECT DISTINCT ON (book_id, symbol) r.*,
-                   r.realized_pl - coalesce((SELECT max(f.realized_pl) FROM flat f WHERE f.book_id = r.book_id
-                       AND f.symbol = r.symbol AND f.seq = (SELECT max(x.seq) FROM flat x
-                       WHERE x.book_id = r.book_id AND x.symbol = r.symbol)), 0) AS trade_pl
-            FROM running r ORDER BY book_id, symbol, seq DESC
-        ), booked AS (
-            SELECT t.book_id, t.symbol,
-                   coalesce(sum(e.debit - e.credit) FILTER (WHERE e.account = 'securities'), 0) AS cost,
-                   coalesce(sum(e.credit - e.debit) FILTER (WHERE e.account = 'realized_pl'), 0) AS realized_pl
-            FROM portfolio_ledgertransaction t JOIN portfolio_ledgerentry e ON e.transaction_id = t.id
-            WHERE t.book_id = ANY(%(books)s) AND t.symbol <> '' GROUP BY 1, 2
-        ), held AS (
-            SELECT book_id, symbol, sum(held_qty) AS qty FROM orders_order
-            WHERE book_id = ANY(%(books)s) AND status IN ({_OPEN}) GROUP BY 1, 2
-        )
-    """,
-    rows="""
-        (SELECT * FROM portfolio_position WHERE book_id = ANY(%(books)s)) AS p
-        FULL JOIN reached r ON r.book_id = p.book_id AND r.symbol = p.symbol
-        JOIN portfolio_book b ON b.id = coalesce(p.book_id, r.book_id)
-        LEFT JOIN booked k ON k.book_id = b.id AND k.symbol = coalesce(p.symbol, r.symbol)
-        LEFT JOIN held h ON h.book_id = b.id AND h.symbol = coalesce(p.symbol, r.symbol)
-        LEFT JOIN portfolio_mark m ON m.symbol = p.symbol
-        LEFT JOIN LATERAL (
-            SELECT q.bid, q.quoted_at, f.created_at FROM orders_fill f JOIN marketdata_quoterecord q ON q.id = f.quote_id
-            WHERE f.book_id = p.book_id AND f.symbol = p.symbol ORDER BY f.seq DESC LIMIT 1
-        ) AS last ON true
-        LEFT JOIN LATERAL (
-            SELECT t.at, t.price FROM portfolio_ledgertransaction t
-            WHERE t.book_id = p.book_id AND t.kind = 'settlement' AND t.symbol = p.symbol ORDER BY t.sequence DESC LIMIT 1
-        ) AS settled ON p.expires_on IS NOT NULL
-        LEFT JOIN LATERAL (
-            SELECT e.type FROM portfolio_accountevent e
-            WHERE e.account_id = b.account_id AND e.book_id = b.id AND e.symbol = p.symbol
-              AND e.type IN ('position_unsettled', 'position_settled') ORDER BY e.seq DESC LIMIT 1
-        ) AS ended ON p.expires_on IS NOT NULL
-    """,
-    columns={
-        "book_id": ("p.book_id", "coalesce(r.book_id, p.book_id)"),
-        "symbol": ("p.symbol", "r.symbol"),
-        "asset_class": ("p.asset_class", _ASSET_CLASS.format("p")),
-        "multiplier": ("p.multiplier", _MULTIPLIER.format("p")),
-        "qty": ("p.qty", "coalesce(r.qty, 0)"),
-        "held_qty": ("p.held_qty", "coalesce(h.qty, 0)"),
-        "cost_basis": ("p.cost_basis", "coalesce(k.cost, 0)"),
-        "realized_pl": ("p.realized_pl", "coalesce(k.realized_pl, 0)"),
-        "trade_pl": ("p.trade_pl", "CASE WHEN r.qty = 0 THEN 0 ELSE coalesce(r.trade_pl, 0) END"),
-        # Known while it is that of the last fill, of the settlement or of the symbol; a later one is kept nowhere else.
-        "mark_price": (
-            "p.mark_price",
-            """CASE p.mark_at WHEN settled.at THEN settled.price WHEN last.quoted_at THEN last.bid
-                              WHEN m.quoted_at THEN m.price ELSE p.mark_price END""",
-        ),
-        "mark_at": ("p.mark_at", "greatest(p.mark_at, last.quoted_at)"),
-        "expires_on": (
-            "p.expires_on",
-            "CASE WHEN p.symbol LIKE 'O:%%' THEN to_date('20' || left(right(p.symbol, 15), 6), 'YYYYMMDD') END",
-        ),
-        "unsettled": ("p.unsettled", "coalesce(ended.type = 'position_unsettled', false)"),
-        "updated_at": ("p.updated_at", "greatest(least(p.updated_at, b.last_at), last.created_at)"),
-    },
-)
-
-BOOKS_OF_ORDERS = Comparison(
-    table="portfolio_book",
-    name="'book ' || b.id",
-    by="its orders and fills",
-    with_=_RUNNING
-    + """
-        , closed AS (SELECT book_id, count(*) AS trades, count(*) FILTER (WHERE gain > 0) AS won FROM flat GROUP BY 1)
-    """,
-    rows=f"""
-        portfolio_book b
-        LEFT JOIN closed c1 ON c1.book_id = b.id
-        LEFT JOIN portfolio_book earlier
-               ON earlier.account_id = b.account_id AND earlier.generation_number = b.generation_number - 1
-        LEFT JOIN LATERAL (
-            SELECT max(o.number) AS number, sum(o.held_cash) FILTER (WHERE o.status IN ({_OPEN})) AS held_cash
-            FROM orders_order o WHERE o.book_id = b.id
-        ) AS orders ON true
-    """,
-    columns={
-        "held_cash": ("b.held_cash", "coalesce(orders.held_cash, 0)"),
-        "order_seq": ("b.order_seq", "coalesce(orders.number, earlier.order_seq, 0)"),
-        "closed_trades": ("b.closed_trades", "coalesce(c1.trades, 0)"),
-        "winning_trades": ("b.winning_trades", "coalesce(c1.won, 0)"),
-    },
-)
-
 # A quote is named by its contents (marketdata.quotes.Quote.id), here spelled by the database.
 QUOTES = Finding(
     table="marketdata_quoterecord",
     columns=("id", "symbol", "bid", "ask", "bid_size", "ask_size", "quoted_at", "feed"),
-    statement="""
+    statement=f"""
+        {with_tables()}
         SELECT 'quote ' || used.quote_id, 'it is not in the database, or not what its name says: it was changed'
-        FROM (
-            SELECT DISTINCT e.quote_id FROM portfolio_accountevent e
-            WHERE e.account_id = ANY(%(accounts)s) AND e.book_id = ANY(%(books)s) AND e.quote_id IS NOT NULL
-        ) AS used
+        FROM (SELECT DISTINCT e.quote_id FROM events e WHERE e.quote_id IS NOT NULL) AS used
         LEFT JOIN marketdata_quoterecord q ON q.id = used.quote_id
         WHERE used.quote_id IS DISTINCT FROM encode(substr(sha256(convert_to(concat_ws(E'\\n', q.symbol,
             coalesce(trim_scale(q.bid)::text, ''), coalesce(trim_scale(q.ask)::text, ''),
@@ -374,4 +300,4 @@ QUOTES = Finding(
     """,
 )
 
-IN_THE_ORDERS = (ORDERS, FILLS, TRANSACTIONS, EVENTS_OF_ORDERS, DONE, POSITIONS, BOOKS_OF_ORDERS, QUOTES)
+IN_THE_ORDERS = (ORDERS, FILLS, TRANSACTIONS, EVENTS_OF_ORDERS, DONE, QUOTES)

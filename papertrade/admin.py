@@ -1,3 +1,3 @@
-"""The door that Django looks for: the accounts of the admin."""
+"""The door that Django looks for: the accounts and the audits of the admin."""
 
-from papertrade.backoffice import accounts  # noqa: F401
+from papertrade.backoffice import accounts, audits  # noqa: F401

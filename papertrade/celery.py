@@ -10,6 +10,7 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.schedules import crontab
 from celery.signals import beat_init, before_task_publish, worker_init, worker_process_init, worker_ready
+from kombu import Queue
 
 from papertrade.lib.tracing import Trace, request_id, tracing
 
@@ -22,7 +23,8 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 TICK_SECONDS = 1.0
-AUDIT_SECONDS = 60.0  # asks whether the night's audit is due; the audit itself is once a night
+AUDIT_SECONDS = 60.0  # asks whether the night's audit is due, and whether one waits for workers
+AUDITS = "audits"  # a queue of its own beside Celery's default: a worker takes from both by turns
 
 CAUSE = "papertrade_cause"  # the header of a message that names the request whose doing it is
 
@@ -48,6 +50,8 @@ def tell_cause(headers: dict[str, Any], **_: Any) -> None:
 app = Celery("papertrade", task_cls=CausedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.task_queues = [Queue("celery"), Queue(AUDITS)]
+app.conf.task_routes = {"papertrade.tasks.work_on_audit": {"queue": AUDITS}}
 app.conf.beat_schedule = {
     # A tick that waited longer than the next one is worth nothing.
     "tick": {"task": "papertrade.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},

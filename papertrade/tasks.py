@@ -1,13 +1,22 @@
 """Celery tasks over several apps: the tick of the trading day, the nightly audit, the calendar, the housekeeping."""
 
+import structlog
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
+from kombu.exceptions import OperationalError
 
 from marketdata.leases import end_the_hung
 from marketdata.services import sync_sessions as sync
+from orders.models import Sweep
 from papertrade.operations import retention
-from papertrade.proof.audits import audit_nightly
+from papertrade.proof import audit_parts, audits
 from papertrade.trading.clock import do_missed_boundaries, finish_sweeps
+from portfolio.models import Audit
+
+log = structlog.get_logger(__name__)
+
+MAX_INVITED_WORKERS = 16
+INVITATION_SECONDS = 60  # then beat invites again
 
 
 @shared_task
@@ -21,9 +30,33 @@ def tick() -> int:
 
 @shared_task
 def audit() -> int:
-    """Check all books, once a night; how many differences there are. What they are is in the report and in the log."""
-    report = audit_nightly()
-    return report.difference_count if report else 0
+    """Ask for the night's audit where it is due, and for workers where an audit waits for them; how many wait."""
+    waiting = audits.tend()
+    for one in waiting:
+        invite_auditors(one)
+    return len(waiting)
+
+
+@shared_task
+def work_on_audit(audit_id: int) -> bool:
+    """Do one part of an audit, and leave the next to whoever is free then: a sweep never waits for more than a part.
+
+    While a sweep waits for workers none is begun, and one in hand is given up; beat invites again.
+    """
+    if Sweep.objects.filter(finished_at=None).exists() or not audit_parts.work(audit_id, yields=True):
+        return False
+    if audits.finish(audit_id) is None:
+        work_on_audit.apply_async([audit_id], expires=INVITATION_SECONDS, retry=False)
+    return True
+
+
+def invite_auditors(one: Audit) -> None:
+    """Ask the workers to share an audit. Without a broker whoever asked for it does it alone."""
+    try:
+        for _ in range(min(one.parts.filter(done_at=None).count(), MAX_INVITED_WORKERS)):
+            work_on_audit.apply_async([one.pk], expires=INVITATION_SECONDS, retry=False)
+    except OperationalError as error:
+        log.warning("workers_not_reached", audit=one.pk, error=str(error))
 
 
 @shared_task

@@ -235,6 +235,7 @@ class AuditReportAdmin(HistoryAdmin):
     list_display = (
         cells.wall("finished_at"),
         cells.text("scope"),
+        "extent",
         cells.text("by"),
         "books",
         "difference_count",
@@ -243,5 +244,6 @@ class AuditReportAdmin(HistoryAdmin):
     list_filter = (DateRangeFilter,)
     page_fields = (
         *list_display,
+        "sealed",
         cells.cell("differences", lambda report: "\n".join(f"{row}: {problem}" for row, problem in report.differences)),
     )

@@ -4,7 +4,7 @@ Everything else that follows from other rows is compared by the statements of `p
 `orders.comparisons`; `orders.audit` runs them all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from portfolio.ledger import Entry, Frame, LedgerAccount, LedgerKind, Transactio
 from portfolio.models import Book, EquitySnapshot
 from portfolio.money import ZERO
 from portfolio.retention import put_away_months
+from portfolio.seals import Seal
 from portfolio.selectors import frame_of, summaries
 
 CHUNK_ROWS = 2000
@@ -116,14 +117,15 @@ _LEDGER = """
     SELECT t.book_id, t.sequence, t.kind, t.at, t.order_number, t.symbol, t.qty, t.price, t.description, t.form,
            t.previous_hash, t.hash, q.symbol, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed,
            e.lines, e.accounts, e.debits, e.credits
-    FROM portfolio_ledgertransaction t
+    FROM unnest(%s::bigint[], %s::bigint[]) AS s (book_id, transactions)
+    JOIN portfolio_ledgertransaction t ON t.book_id = s.book_id AND t.sequence > s.transactions
     LEFT JOIN marketdata_quoterecord q ON q.id = t.quote_id
     LEFT JOIN LATERAL (
         SELECT array_agg(line ORDER BY line) AS lines, array_agg(account ORDER BY line) AS accounts,
                array_agg(debit ORDER BY line) AS debits, array_agg(credit ORDER BY line) AS credits
         FROM portfolio_ledgerentry WHERE transaction_id = t.id
     ) AS e ON true
-    WHERE t.book_id = ANY(%s) ORDER BY t.book_id, t.sequence
+    ORDER BY t.book_id, t.sequence
 """
 
 
@@ -134,17 +136,22 @@ def verify_ledger(*, book: Book) -> LedgerReport:
         return verify_ledgers([current])[current.pk]
 
 
-def verify_ledgers(books: Sequence[Book]) -> dict[int, LedgerReport]:
-    """Recompute every hash and balance of some ledgers, by book id. Call it `one_instant` with reading the books.
+def verify_ledgers(
+    books: Sequence[Book], *, sealed: Mapping[int, Seal] | None = None, between: Callable[[], None] = lambda: None
+) -> dict[int, LedgerReport]:
+    """Recompute every hash and balance of some ledgers, by book id, of those that are `sealed` from their seals on.
 
-    Rows are streamed: a ledger may be larger than memory.
+    Call it `one_instant` with reading the books. Rows are streamed, as a ledger may be larger than memory; `between` is called
+    now and then, and may raise.
     """
-    reports = {book.pk: LedgerReport() for book in books}
+    reports = {book.pk: _begun((sealed or {}).get(book.pk)) for book in books}
     frames = {book.pk: frame_of(book.generation) for book in books}
     with raw_cursor() as cursor, psycopg.ServerCursor(cursor.connection, "ledgers") as rows:
         rows.itersize = CHUNK_ROWS
-        rows.execute(_LEDGER, [list(reports)])
-        for row in map(StoredTransaction._make, rows):
+        rows.execute(_LEDGER, [list(reports), [report.transactions for report in reports.values()]])
+        for number, row in enumerate(map(StoredTransaction._make, rows)):
+            if number % CHUNK_ROWS == 0:
+                between()
             report = reports[row.book_id]
             report.transactions += 1
             for problem in _problems_of(row, report, frames[row.book_id]):
@@ -158,6 +165,18 @@ def verify_ledgers(books: Sequence[Book]) -> dict[int, LedgerReport]:
         report = reports[book.pk]
         report.differences += _against_the_book(book, report)
     return reports
+
+
+def _begun(seal: Seal | None) -> LedgerReport:
+    """What is known of a ledger before its newer rows are read."""
+    if seal is None:
+        return LedgerReport()
+    sums: dict[str, Decimal] = {
+        LedgerAccount.CASH: Decimal(seal["cash"]),
+        LedgerAccount.SECURITIES: Decimal(seal["cost"]),
+        LedgerAccount.REALIZED_PL: -Decimal(seal["realized_pl"]),
+    }
+    return LedgerReport(seal["head"], seal["transactions"], sums=sums)
 
 
 def _problems_of(row: StoredTransaction, report: LedgerReport, frame: Frame) -> Iterator[str]:

@@ -247,8 +247,13 @@ class SnapshotMonth(models.Model):
 class AuditReport(models.Model):
     """What an audit of books found; `differences` keeps the first of them as [row, problem]. Wall times.
 
-    `scope` says which books, in words; it is empty where it was all of them. `form` is how `differences` are written.
+    `scope` says which books, in words; it is empty where it was all of them. `form` is how `differences` are written. A
+    report of all books commits to how far they were verified: `sealed` is a hash over the seals of its parts.
     """
+
+    class Extent(models.TextChoices):
+        FULL = "full"
+        INCREMENT = "increment"
 
     scope = models.CharField(max_length=100, blank=True)
     by = models.CharField(max_length=150)
@@ -258,12 +263,74 @@ class AuditReport(models.Model):
     difference_count = models.PositiveIntegerField()
     differences = models.JSONField()
     form = models.SmallIntegerField(db_default=1)
+    extent = models.CharField(max_length=9, choices=Extent.choices, db_default=Extent.FULL)
+    sealed = models.CharField(max_length=64, blank=True, db_default="")
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"{counted(self.books, 'book')} checked, {counted(self.difference_count, 'difference')}"
+
+
+class Audit(models.Model):
+    """A check of books as a job: done in parts by any number of workers, canceled between two of them. Wall times.
+
+    One that is finished has a report. An increment begins at the seals of `base`.
+    """
+
+    scope = models.CharField(max_length=100, blank=True)
+    by = models.CharField(max_length=150)
+    extent = models.CharField(max_length=9, choices=AuditReport.Extent.choices)
+    base = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    asked_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    canceled_at = models.DateTimeField(null=True)
+    canceled_by = models.CharField(max_length=150, blank=True)
+    report = models.OneToOneField(AuditReport, on_delete=models.PROTECT, null=True, related_name="audit")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                name="audit_one_at_a_time",
+                fields=["scope"],
+                condition=Q(finished_at__isnull=True, canceled_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.extent} audit of {self.scope or 'all books'}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.finished_at is not None or self.canceled_at is not None
+
+
+class AuditPart(models.Model):
+    """Some of an audit's books. Its row lock is the claim: a worker that dies gives it back.
+
+    An increment's part goes on from the seals of the part of that number of the audit that it begins at. `seals` say up to
+    where the books were found right (portfolio.seals), in the form `form`, and `sealed` is their hash; where anything was
+    found there are none.
+    """
+
+    audit = models.ForeignKey(Audit, on_delete=models.CASCADE, related_name="parts", db_index=False)
+    number = models.PositiveIntegerField()
+    books = models.JSONField()
+    worker = models.CharField(max_length=100, blank=True)
+    done_at = models.DateTimeField(null=True)
+    differences = models.JSONField(default=list)
+    form = models.SmallIntegerField(db_default=1)
+    seals = models.JSONField(null=True)
+    sealed = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["audit", "number"]
+        constraints = [models.UniqueConstraint(name="audit_part_once", fields=["audit", "number"])]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of audit {self.audit_id}"
 
 
 class EventType(models.TextChoices):

@@ -117,7 +117,14 @@ def snapshot_books(*, at: datetime) -> int:
 
 
 def keep_audit_report(
-    *, scope: str, by: str, started_at: datetime, books: int, differences: Sequence[Difference]
+    *,
+    scope: str,
+    by: str,
+    started_at: datetime,
+    books: int,
+    differences: Sequence[Difference],
+    extent: str = AuditReport.Extent.FULL,
+    sealed: str = "",
 ) -> AuditReport:
     """Keep what an audit found: the count of all differences, and the first of them."""
     return AuditReport.objects.create(
@@ -127,4 +134,6 @@ def keep_audit_report(
         books=books,
         difference_count=len(differences),
         differences=[[difference.row, difference.problem] for difference in differences[:DIFFERENCES_KEPT]],
+        extent=extent,
+        sealed=sealed,
     )

@@ -11,14 +11,22 @@ from orders.models import Fill, Order
 from orders.replacing import replace
 from orders.selectors import events_of_order
 from orders.services import cancel, submit
+from papertrade.proof import audits
 from papertrade.trading.accounts import reset_account
-from portfolio.models import AuditReport, Book, Position
+from portfolio.models import Audit, AuditReport, Book, Position
 from tests.factories import AccountFactory
 
 
 def let_a_night_pass() -> None:
     """Every audit so far is of yesterday."""
     AuditReport.objects.update(started_at=F("started_at") - timedelta(days=1))
+    Audit.objects.update(asked_at=F("asked_at") - timedelta(days=1))
+
+
+def audit_by_night() -> AuditReport | None:
+    """What beat and a worker do in a night; the report of an audit that was due."""
+    waiting = audits.tend()
+    return audits.carry_out(waiting[0]) if waiting else None
 
 
 def dec(value: object) -> Decimal:

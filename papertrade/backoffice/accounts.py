@@ -5,26 +5,26 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from accounts.models import Generation, PaperAccount, User
+from papertrade.backoffice import audits
 from papertrade.lib.admin import cells
 from papertrade.lib.admin.actions import with_reason
 from papertrade.lib.admin.filters import DateRangeFilter
 from papertrade.lib.admin.history import HistoryAdmin, Links, lists_of
 from papertrade.lib.errors import NotFound
 from papertrade.lib.times import EXCHANGE_ZONE
-from papertrade.proof.audits import run_audit
 from papertrade.trading.accounts import archive_account
 from portfolio.history import HistoryPoint, chart_timeframe, history
-from portfolio.models import AuditReport, Book
+from portfolio.models import Book
 from portfolio.selectors import book_of, generations, summary
 
 MAX_GENERATION_DIGITS = 9
@@ -88,15 +88,11 @@ class PaperAccountAdmin(HistoryAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def audit(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
-        """The books of all the account's generations, checked now; the report is kept."""
+        """The books of all the account's generations, checked by the workers; the report is kept."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         account = get_object_or_404(PaperAccount, pk=account_id)
-        books = Book.objects.filter(account=account).order_by("pk")
-        report = run_audit(by=request.user.get_username(), books=books, scope=f"account {account.pk}")
-        level = messages.ERROR if report.difference_count else messages.SUCCESS
-        self.message_user(request, f"{account.name}: {report}.", level)
-        return redirect(cells.page_of(AuditReport, report.pk))
+        return audits.start(request, scope=f"account {account.pk}", books=Book.objects.filter(account=account))
 
 
 def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:

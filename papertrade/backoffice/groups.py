@@ -13,6 +13,7 @@ OPERATES = [
     ("orders", "change_order"),
     ("accounts", "change_apikey"),
     ("accounts", "change_paperaccount"),
+    ("portfolio", "change_audit"),
     ("accounts", MOVE_MARKET),
 ]
 

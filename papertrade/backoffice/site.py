@@ -17,7 +17,7 @@ from papertrade.operations import health
 APPS = ["accounts", "orders", "portfolio", "marketdata"]
 MODELS = [
     "User", "PaperAccount", "Generation", "ApiKey", "Order", "Fill", "Sweep", "AccountEvent", "Position",
-    "LedgerTransaction", "EquitySnapshot", "AuditReport", "QuoteRecord", "TradingSession", "MarketClock",
+    "LedgerTransaction", "EquitySnapshot", "Audit", "AuditReport", "QuoteRecord", "TradingSession", "MarketClock",
 ]  # fmt: skip
 
 

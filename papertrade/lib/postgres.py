@@ -31,14 +31,23 @@ def raw_cursor() -> Iterator[psycopg.Cursor]:
 
 
 @contextmanager
-def one_instant() -> Iterator[None]:
-    """Read several statements as of one instant, while others write. Inside an open transaction its own rules hold."""
+def one_instant(*, writing: bool = False) -> Iterator[None]:
+    """Read several statements as of one instant, while others write. Inside an open transaction its own rules hold.
+
+    One that also writes fails where a row that it locks or changes was changed since that instant (`is_too_late`).
+    """
     nested = connection.in_atomic_block
     with transaction.atomic():
         if not nested:
             with raw_cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                mode = "READ WRITE" if writing else "READ ONLY"
+                cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
         yield
+
+
+def is_too_late(error: OperationalError) -> bool:
+    """Whether somebody else changed a row after the instant as of which the transaction reads."""
+    return isinstance(error.__cause__, psycopg.errors.SerializationFailure)
 
 
 @contextmanager

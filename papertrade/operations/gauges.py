@@ -51,6 +51,7 @@ GAUGES: Mapping[str, Gauge] = {
     "run_chunks": Gauge("Chunks of runs in progress.", ("kind", "state")),
     "run_age_seconds": Gauge("Since the oldest unfinished run began.", ("kind",)),
     "audit_age_seconds": Gauge("Since all books were last audited."),
+    "audit_full_age_seconds": Gauge("Since all books were last audited from their beginning."),
     "audit_differences": Gauge("What that audit found."),
     "snapshot_months_ahead": Gauge("Months that have a partition already."),
     "snapshot_rows_outside": Gauge("Snapshots in the default partition, 10,001 at most."),
@@ -150,6 +151,9 @@ def _audit() -> Samples:
     if last is not None:
         yield "audit_age_seconds", (), (clock.wall_now() - last.finished_at).total_seconds()
         yield "audit_differences", (), last.difference_count
+    full = AuditReport.objects.filter(scope="", extent=AuditReport.Extent.FULL).first()
+    if full is not None:
+        yield "audit_full_age_seconds", (), (clock.wall_now() - full.finished_at).total_seconds()
 
 
 def _runs() -> Samples:

@@ -25,6 +25,7 @@ from portfolio.retention import rows_outside
 FEED_SILENT = timedelta(seconds=15)
 CLOCKS_DIFFER = timedelta(seconds=1)  # of two hosts that follow NTP it is far less
 AUDIT_LATE = timedelta(hours=26)  # it runs every night
+FULL_AUDIT_LATE = timedelta(days=9)  # every seventh night it reads everything
 SWEEP_LATE = timedelta(seconds=60)  # 40,000 orders at the open take about ten seconds
 
 ROWS_IN_THE_NET = 10_000  # a clock that ran ahead of beat leaves some, which the next hour puts into their months
@@ -177,6 +178,9 @@ def _of_the_audit() -> list[str]:
         return [
             "The books were not audited for more than a day. Check beat and the workers, or run `papertrade audit`."
         ]
+    full = AuditReport.objects.filter(scope="", extent=AuditReport.Extent.FULL).first()
+    if full is not None and clock.wall_now() - full.finished_at > FULL_AUDIT_LATE:
+        return ["The books were not read from their beginning for more than a week. Run `papertrade audit`."]
     return []
 
 

@@ -17,6 +17,7 @@ BY_TRIGGER = {"append_only": "SELECT, INSERT", "kept": "SELECT, INSERT, UPDATE"}
 BY_TABLE = {
     "django_migrations": "SELECT",
     "portfolio_auditreport": "SELECT, INSERT",
+    "portfolio_audit": "SELECT, INSERT, UPDATE",
     "portfolio_snapshotmonth": "SELECT",  # written by the database's own functions
 }
 

@@ -1,69 +1,190 @@
-"""Audits of the books, each with a report that is kept: nightly, from the command line, and from the admin."""
+"""Audits of the books as jobs, each with a report that is kept: nightly, from the command line, and from the admin.
 
+An audit and its parts are made in one transaction; whoever works claims a part by its row lock, reads its books, and marks it
+done (`papertrade.proof.audit_parts`). So any number of workers share it, a kill costs the part in hand, and canceling takes
+hold between two statements. The last one to finish a part writes the report.
+"""
+
+import time as wall_time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 import structlog
-from django.db.models import QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
+from django.db.models.functions import Now
 
 from marketdata import clock
-from orders.audit import audit_books
-from papertrade.lib import metrics
-from papertrade.lib.postgres import try_lock, unlock
 from papertrade.lib.times import EXCHANGE_ZONE
-from portfolio.models import AuditReport, Book
+from papertrade.proof.audit_parts import make_parts, sealed_of, work
+from portfolio.audit import Difference
+from portfolio.models import Audit, AuditPart, AuditReport, Book
 from portfolio.services import keep_audit_report
 
 log = structlog.get_logger(__name__)
 
 NIGHTLY = "the nightly audit"
 NIGHT = time(2, 0)  # hours after the close of any market day
-AUDIT_LOCK = 0x70740004  # PostgreSQL's: one nightly audit at a time, and none that outlives its worker
+FULL_EVERY = timedelta(days=7) - timedelta(hours=1)  # of all books; in between what is newer than the last one's seals
+POLL_SECONDS = 0.2
+IDLE = timedelta(seconds=60)
+
+FULL, INCREMENT = AuditReport.Extent.FULL, AuditReport.Extent.INCREMENT
 
 
-def audit_nightly() -> AuditReport | None:
-    """Audit all books, where that is due and nobody is at it; None where there was nothing to do.
-
-    A condition, not a moment: what a killed worker or a night without servers left out is made up for at the next asking.
-    """
-    if not is_due(at=clock.wall_now()) or not try_lock(AUDIT_LOCK):
-        return None
-    try:
-        return run_audit(by=NIGHTLY) if is_due(at=clock.wall_now()) else None
-    finally:
-        unlock(AUDIT_LOCK)
-
-
-def is_due(*, at: datetime) -> bool:
-    """Whether no audit of all books has begun since two o'clock in the latest night."""
+def due(*, at: datetime) -> bool:
+    """Whether no audit of all books was asked for since two o'clock in the latest night."""
     now = at.astimezone(EXCHANGE_ZONE)
     night = datetime.combine(now.date(), NIGHT, EXCHANGE_ZONE)
     if night > now:
         night = datetime.combine(now.date() - timedelta(days=1), NIGHT, EXCHANGE_ZONE)
-    last = AuditReport.objects.filter(scope="").first()
-    return last is None or last.started_at < night
+    asked = Audit.objects.filter(scope="").aggregate(Max("asked_at"))["asked_at__max"]
+    reported = (
+        AuditReport.objects.filter(scope="").values_list("started_at", flat=True).first()
+    )  # by 0.1 there is no other
+    return not any(begun and begun >= night for begun in (asked, reported))
 
 
-def run_audit(
-    *, by: str, books: QuerySet[Book] | None = None, scope: str = "", progress: Callable[[int], None] | None = None
-) -> AuditReport:
-    """Audit books, by default all, and keep what was found; every difference is also logged as an error.
+def tend() -> list[Audit]:
+    """What beat does once a minute: ask for the night's audit where it is due; which audits wait for workers.
 
-    Name the `scope` where they are not all: an operator is warned by the last audit of all books.
+    A condition, not a moment: what a killed worker or a night without servers left out is made up for at the next asking.
     """
-    started_at, checked = clock.wall_now(), 0
+    now = clock.wall_now()
+    for audit in _unfinished():
+        finish(audit.pk)  # whoever did the last part may have died before its report
+    if due(at=now):
+        ask(by=NIGHTLY, extent=FULL if _full_is_due(at=now) else INCREMENT)
+    return [audit for audit in _unfinished() if _is_idle(audit, at=now)]
 
-    def count(done: int) -> None:
-        nonlocal checked
-        checked = done
-        if progress:
-            progress(done)
 
-    differences = []
-    for difference in audit_books(books=books, progress=count):
-        log.error("books_differ", row=difference.row, problem=difference.problem)
-        metrics.BOOK_ERRORS.labels("audit").inc()
-        differences.append(difference)
-    report = keep_audit_report(scope=scope, by=by, started_at=started_at, books=checked, differences=differences)
-    log.info("books_audited", books=checked, differences=len(differences))
-    return report
+def _unfinished() -> "QuerySet[Audit]":
+    return Audit.objects.filter(finished_at=None, canceled_at=None)
+
+
+def _is_idle(audit: Audit, *, at: datetime) -> bool:
+    """Whether nobody seems to be at it: none of its parts was done in the last minute."""
+    last = audit.parts.aggregate(Max("done_at"))["done_at__max"]
+    return last is None or at - last > IDLE
+
+
+def _full_is_due(*, at: datetime) -> bool:
+    last = AuditReport.objects.filter(scope="", extent=FULL).exclude(sealed="").first()
+    return last is None or at - last.started_at > FULL_EVERY
+
+
+def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, extent: str = FULL) -> Audit:
+    """An audit to be worked on: of all books, or of those given, which `scope` names; the one that is at it already, if any.
+
+    A full one takes the place of an increment. An increment without an audit to begin at is a full one.
+    """
+    with transaction.atomic():
+        running = _unfinished().select_for_update().filter(scope=scope).first()
+        if running is not None and extent in (running.extent, INCREMENT):
+            return running
+        if running is not None:
+            Audit.objects.filter(pk=running.pk).update(canceled_at=Now(), canceled_by=f"{by}, for a full one")
+        try:
+            with transaction.atomic():
+                base = _base() if extent == INCREMENT and not scope else None
+                audit = Audit.objects.create(by=by, scope=scope, extent=INCREMENT if base else FULL, base=base)
+                make_parts(audit, Book.objects.all() if books is None else books)
+        except IntegrityError:  # another process asked for the same first
+            return ask(by=by, scope=scope, books=books, extent=extent)
+    return audit
+
+
+def _base() -> Audit | None:
+    """The last finished audit of all books that an increment can begin at."""
+    return Audit.objects.filter(scope="", finished_at__isnull=False, parts__isnull=False).order_by("-pk").first()
+
+
+def cancel(audit: Audit, *, by: str) -> bool:
+    """End an audit before its time; False where it was over already. Parts in hand are given up at their next statement."""
+    done = _unfinished().filter(pk=audit.pk).update(canceled_at=Now(), canceled_by=by)
+    if done:
+        log.info("audit_canceled", audit=audit.pk, by=by)
+    return bool(done)
+
+
+def finish(audit_id: int) -> AuditReport | None:
+    """Write the report of an audit whose parts are all done; None where there is nothing to do.
+
+    What an increment needs of earlier audits it has read by then: their parts go.
+    """
+    with transaction.atomic():
+        audit = _unfinished().select_for_update().filter(pk=audit_id).first()
+        if audit is None or audit.parts.filter(done_at=None).exists():
+            return None
+        parts = list(audit.parts.values_list("differences", "books"))
+        found = [Difference(*pair) for differences, _ in parts for pair in differences]
+        audit.report = keep_audit_report(
+            scope=audit.scope,
+            by=audit.by,
+            started_at=audit.asked_at,
+            books=sum(len(books) for _, books in parts),
+            differences=found,
+            extent=audit.extent,
+            sealed="" if audit.scope else sealed_of(audit),
+        )
+        audit.finished_at = audit.report.finished_at
+        audit.save(update_fields=["report", "finished_at"])
+        AuditPart.objects.filter(audit__scope=audit.scope, audit__lt=audit.pk).delete()
+    log.info("books_audited", audit=audit.pk, books=audit.report.books, differences=len(found))
+    return audit.report
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an audit is; `workers` are those that did parts of it, `waits` says that nobody has begun."""
+
+    parts: int
+    parts_done: int
+    books: int
+    books_done: int
+    differences: int
+    workers: int
+
+    @property
+    def waits(self) -> bool:
+        return not self.parts_done
+
+    @property
+    def per_cent(self) -> int:
+        return 100 * self.books_done // self.books if self.books else 100
+
+    def __str__(self) -> str:
+        return f"{self.books_done:,} of {self.books:,} books ({self.per_cent} %), {self.differences} differences"
+
+
+def progress_of(audit: Audit) -> Progress:
+    """How far an audit is; of one whose parts were cleared away, what its report says."""
+    rows = audit.parts.values_list("books", "done_at", "differences", "worker")
+    parts = [(len(books), done_at is not None, len(found), worker) for books, done_at, found, worker in rows]
+    if not parts and audit.report is not None:
+        return Progress(0, 0, audit.report.books, audit.report.books, audit.report.difference_count, 0)
+    done = [part for part in parts if part[1]]
+    return Progress(
+        parts=len(parts),
+        parts_done=len(done),
+        books=sum(books for books, *_ in parts),
+        books_done=sum(books for books, *_ in done),
+        differences=sum(found for _, _, found, _ in parts),
+        workers=len({worker for *_, worker in done}),
+    )
+
+
+def carry_out(audit: Audit, *, told: Callable[[Progress], None] | None = None) -> AuditReport | None:
+    """Work on an audit until it is over, beside whoever else does; its report, None where it was canceled."""
+    while True:
+        while work(audit.pk):
+            if told:
+                told(progress_of(audit))
+        finish(audit.pk)
+        audit = Audit.objects.select_related("report").get(pk=audit.pk)
+        if audit.is_over:
+            return audit.report
+        wall_time.sleep(POLL_SECONDS)
+        if told:
+            told(progress_of(audit))

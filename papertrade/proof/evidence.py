@@ -107,7 +107,7 @@ _KEYS = """
 _REPORTS = """
     SELECT count(*), encode(sha256(convert_to(coalesce(string_agg(json_build_array(
         id, scope, by, extract(epoch FROM started_at), extract(epoch FROM finished_at), books, difference_count,
-        differences, form)::text, E'\\n' ORDER BY id), ''), 'UTF8')), 'hex')
+        differences, form, extent, sealed)::text, E'\\n' ORDER BY id), ''), 'UTF8')), 'hex')
     FROM portfolio_auditreport WHERE id <= %(last)s
 """
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 
 from accounts.services import issue_key, revoke_key
-from orders.audit import audit_books
+from orders.audit import audit_books, audit_chunk
 from orders.replacing import replace
 from papertrade.proof import bundle, bundle_check, heads
-from papertrade.proof.audits import run_audit
+from papertrade.proof.audits import ask, carry_out
 from papertrade.trading.accounts import rename_account
+from portfolio.models import Book
 from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.market_kit import STOCK, MarketKit
@@ -39,6 +40,7 @@ class History:
     other: Any
     folder: Path
     lines: list[str]
+    seals: dict[int, Any]
 
     @classmethod
     def build(cls, kit: MarketKit, folder: Path) -> "History":
@@ -49,6 +51,7 @@ class History:
         desk = Desk(user)
         desk.buy("5")
         desk.reset(reason="a second try", initial_cash="50000")
+        seals = audit_chunk(list(Book.objects.values_list("pk", flat=True))).seals  # where an increment begins
         rename_account(account=desk.account, name="Renamed")
         desk.buy("10")
         desk.sell("4")
@@ -65,16 +68,26 @@ class History:
         kit.advance("14:00:09")
         kit.advance("20:00:01")
         desk.buy("2")  # waits for the next open
-        run_audit(by="test")
-        return cls(desk, other, folder, list(heads.export()))
+        carry_out(ask(by="test"))
+        return cls(desk, other, folder, list(heads.export()), seals)
 
     def found(self) -> dict[str, list[str]]:
-        """What each of the three means finds now; those that find nothing are left out."""
-        means = {"audit": self.by_audit, "heads": self.by_heads, "bundle": self.by_bundle}
+        """What each means finds now; those that find nothing are left out."""
+        means = {
+            "audit": self.by_audit,
+            "increment": self.by_increment,
+            "heads": self.by_heads,
+            "bundle": self.by_bundle,
+        }
         return {name: said for name, look in means.items() if (said := look())}
 
     def by_audit(self) -> list[str]:
         return [f"{found.row}: {found.problem}" for found in audit_books()]
+
+    def by_increment(self) -> list[str]:
+        """What an audit finds that goes on from the first one's seals."""
+        found = audit_chunk(list(Book.objects.values_list("pk", flat=True)), sealed=self.seals).differences
+        return [f"{difference.row}: {difference.problem}" for difference in found]
 
     def by_heads(self) -> list[str]:
         return [f"{found.row}: {found.problem}" for found in heads.check(self.lines)]

@@ -80,7 +80,13 @@ PLACES: dict[str, dict[str, str]] = {
         NOT_CLAIMED: "id month state rows rows_before done_at",
     },
     "portfolio_auditreport": {
-        "heads": "id scope by started_at finished_at books difference_count differences form",
+        "heads": "id scope by started_at finished_at books difference_count differences form extent sealed",
+    },
+    "portfolio_audit": {
+        NOT_CLAIMED: "id scope by extent base_id asked_at finished_at canceled_at canceled_by report_id",
+    },
+    "portfolio_auditpart": {
+        NOT_CLAIMED: "id audit_id number books worker done_at differences form seals sealed",
     },
     "portfolio_accountevent": {
         "audit heads bundle": "account_id seq at order_id order_status symbol",

@@ -1,9 +1,7 @@
 """What beat starts: the tick that finishes what a crash left, the nightly audit, the calendar."""
 
-import threading
 from datetime import timedelta
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
@@ -22,8 +20,7 @@ from papertrade.proof import audits
 from papertrade.trading.clock import start_market
 from portfolio.models import Book, Mark
 from portfolio.services import keep_audit_report
-from tests.concurrency.threads import together
-from tests.desk import Desk, dec, let_a_night_pass
+from tests.desk import Desk, audit_by_night, dec, let_a_night_pass
 from tests.market_kit import MarketKit, at
 from tests.trading.kit import run_of_many_chunks
 
@@ -45,11 +42,13 @@ def test_a_tick_finishes_a_run_that_nobody_works_on_any_more(
 
 def test_the_audit_counts_what_it_finds(desk: Desk) -> None:
     desk.buy("10")
-    assert tasks.audit() == 0
+    report = audit_by_night()
+    assert report is not None and report.difference_count == 0
     Book.objects.update(cash=dec("1"))
-    assert tasks.audit() == 0, "once a night"
+    assert audit_by_night() is None, "once a night"
     let_a_night_pass()
-    assert tasks.audit() > 0
+    report = audit_by_night()
+    assert report is not None and report.difference_count > 0
 
 
 @pytest.mark.parametrize(
@@ -67,42 +66,7 @@ def test_the_audit_is_due_from_two_o_clock_until_it_was_made(db: None, last: str
     if last:
         keep_audit_report(scope="", by="an operator", started_at=at(last), books=0, differences=[])
         keep_audit_report(scope="book 1", by="an operator", started_at=at(now), books=1, differences=[])
-    assert audits.is_due(at=at(now)) == due
-
-
-def test_one_nightly_audit_at_a_time(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task that is delivered again while its first worker is at it leaves it alone; after a crash it is made up for."""
-    started, ended = threading.Event(), threading.Event()
-    audit_books = audits.audit_books
-
-    def slowly(**wanted: Any) -> Any:
-        started.set()
-        assert ended.wait(10)
-        return audit_books(**wanted)
-
-    monkeypatch.setattr(audits, "audit_books", slowly)
-
-    def first() -> bool:
-        return audits.audit_nightly() is not None
-
-    def second() -> bool:
-        assert started.wait(10)
-        try:
-            return audits.audit_nightly() is not None
-        finally:
-            ended.set()
-
-    assert together(first, second) == [True, False]
-
-
-def test_an_audit_that_a_crash_ended_is_made_up_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr(audits, "keep_audit_report", Mock(side_effect=OSError("killed")))
-        with pytest.raises(OSError, match="killed"):
-            tasks.audit()
-    assert audits.is_due(at=clock.wall_now())
-    tasks.audit()
-    assert not audits.is_due(at=clock.wall_now())
+    assert audits.due(at=at(now)) == due
 
 
 def test_sign_ins_that_ran_out_are_deleted(db: None) -> None:
