@@ -116,6 +116,23 @@ def chain(underlying: str, *, spot: Decimal, at: datetime) -> list[Instrument]:
     return sorted(found, key=lambda contract: contract.symbol)
 
 
+def ever_listed(underlying: str) -> list[Instrument]:
+    """Every contract of the underlying that has had a quote, by symbol; a simulated market cannot say."""
+    return _book_contracts(underlying)
+
+
+def lists(contract: Instrument) -> bool:
+    """Whether the market knows the contract, also where it has expired."""
+    if current_market().has_book:
+        return contract.symbol in current_market().options_of(contract.underlying)
+    return current_market().exists(contract.symbol)
+
+
+def has_expired(contract: Instrument, *, at: datetime) -> bool:
+    """Whether its last session was over by then."""
+    return contract.contract.expiry < calendar().upcoming(at).date
+
+
 def example_contract(*, at: datetime) -> str | None:
     """A contract that trades now, as a message or a page shows one; None where the market lists none.
 

@@ -15,7 +15,7 @@ import gzip
 import heapq
 import re
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +28,8 @@ import redis
 import structlog
 
 from marketdata.feeds import FeedError, Interest, Passed, ignore
-from marketdata.feeds.past import PastQuote, QuoteColumns
+from marketdata.feeds.past import PastQuote, PastTrade, QuoteColumns
+from marketdata.feeds.recorded_trades import TRADE_COLUMNS, RecordedTrades, header_of
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from marketdata.quotes import Quote, succeed
 from marketdata.sessions import calendar
@@ -42,7 +43,7 @@ SUFFIXES = (".csv", ".csv.gz")
 MAX_DETAILS = 100
 TOLD_KEY = "papertrade:refused_rows"  # those that were logged, by file and line
 TOLD_SECONDS = 86_400
-MOST_SYMBOLS_REMEMBERED = 8  # whose quotes a process keeps for charts and bars
+MOST_QUOTES_REMEMBERED = 2_000_000  # that a process keeps for charts and bars, of 40 bytes each
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote, and within the database's columns
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -121,7 +122,9 @@ class RecordedFeed:
     """The files of a folder, or one file."""
 
     def __init__(self, place: Path) -> None:
-        self.files = recording_files(place)
+        files = recording_files(place)
+        self._trades = RecordedTrades(path for path in files if header_of(path) == TRADE_COLUMNS)
+        self.files = [path for path in files if path not in self._trades.files]
         self.name = f"recorded:{place.resolve().name}"[:64]
         self._past: dict[str, QuoteColumns] = {}
 
@@ -172,16 +175,33 @@ class RecordedFeed:
         """As `KeepsPast`: the files are read once for a symbol, and its quotes kept in columns."""
         return self._columns(symbol).between(after, until)
 
+    def remember(self, symbols: Collection[str]) -> None:
+        """Read the quotes of several symbols in one pass; what is asked of each next takes no more."""
+        missing = {symbol: QuoteColumns() for symbol in symbols if symbol not in self._past}
+        if not missing:
+            return
+        for row in self.rows(Report(), symbol=next(iter(missing)) if len(missing) == 1 else ""):
+            if (columns := missing.get(row.symbol)) is not None:
+                columns.append(row.at, *map(_as_float, (row.bid, row.ask, row.bid_size, row.ask_size)))
+        while self._past and sum(map(len, self._past.values())) > MOST_QUOTES_REMEMBERED:
+            self._past.pop(next(iter(self._past)))
+        self._past |= missing
+
+    def has_trades(self, symbol: str) -> bool:
+        """As `KeepsTrades`."""
+        return self._trades.has(symbol)
+
+    def trades(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastTrade]:
+        """As `KeepsTrades`."""
+        return self._trades.of(symbol).between(after, until)
+
+    def trade_at(self, symbol: str, at: datetime) -> PastTrade | None:
+        """As `KeepsTrades`."""
+        return self._trades.of(symbol).last(at)
+
     def _columns(self, symbol: str) -> QuoteColumns:
-        known = self._past.get(symbol)
-        if known is None:
-            known = QuoteColumns()
-            for row in self.rows(Report(), symbol=symbol):
-                known.append(row.at, *map(_as_float, (row.bid, row.ask, row.bid_size, row.ask_size)))
-            if len(self._past) >= MOST_SYMBOLS_REMEMBERED:
-                self._past.pop(next(iter(self._past)))
-            self._past[symbol] = known
-        return known
+        self.remember([symbol])
+        return self._past[symbol]
 
 
 def _as_float(value: Decimal | None) -> float | None:

@@ -7,7 +7,7 @@ are in use, nor on the steps by which time moves, nor on restarts, and every pro
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -85,6 +85,9 @@ class SimulatedFeed:
         for stamp, _, session in self.ticks(symbol, after, until):
             bid, ask, bid_size, ask_size = self._sides(symbol, stamp, session)
             yield PastQuote(stamp, None if bid is None else float(bid), float(ask), float(bid_size), float(ask_size))
+
+    def remember(self, symbols: Collection[str]) -> None:
+        """As `KeepsPast`: nothing, quotes are computed."""
 
     def ticks(self, symbol: str, after: datetime, to: datetime) -> Iterator[tuple[datetime, str, Session]]:
         """When the symbol ticks in (after, to]."""

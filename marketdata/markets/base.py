@@ -7,7 +7,7 @@ from django.conf import settings
 
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
-from marketdata.feeds.past import KeepsPast, PastQuote
+from marketdata.feeds.past import KeepsPast, KeepsTrades, PastQuote, PastTrade, standing
 from marketdata.instruments import parse_symbol
 from marketdata.option_pricing import RISK_FREE_RATE
 from marketdata.quotes import Quote
@@ -23,6 +23,7 @@ class Market:
     has_book = True
     interest_rate = RISK_FREE_RATE  # that options are priced by, a fraction a year
     takes_pushes = False  # whether its quotes come through the API
+    computes_past = False  # its past costs time for every quote that is read, and reaches back without end
 
     def __init__(self, name: str, feed: Feed) -> None:
         self.name = name
@@ -48,6 +49,25 @@ class Market:
     def past_quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
         """The symbol's quotes in (after, until], ascending; none where the market keeps none of its past."""
         return self.feed.quotes(symbol, after, until) if isinstance(self.feed, KeepsPast) else iter(())
+
+    def past_trades(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastTrade]:
+        """The symbol's trades in (after, until], ascending. Where the market knows of none at all, the middles of its
+        two-sided, uncrossed quotes stand for them, as trades of nothing.
+        """
+        if isinstance(self.feed, KeepsTrades) and self.feed.has_trades(symbol):
+            return self.feed.trades(symbol, after, until)
+        return (quote.middle for quote in self.past_quotes(symbol, after, until) if quote.middle is not None)
+
+    def last_trade(self, symbol: str, quote: Quote | None, *, at: datetime) -> PastTrade | None:
+        """The symbol's last trade until `at`, exchange time now, by the same rule; `quote` is its latest."""
+        if isinstance(self.feed, KeepsTrades) and self.feed.has_trades(symbol):
+            return self.feed.trade_at(symbol, at)
+        return None if quote is None else standing(quote).middle
+
+    def remember(self, symbols: Collection[str]) -> None:
+        """The past of these is asked for next: a market that reads it from files reads them once."""
+        if isinstance(self.feed, KeepsPast):
+            self.feed.remember(symbols)
 
     def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The quotes that stood at an instant that is past; none where the market keeps no past."""

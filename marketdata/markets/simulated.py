@@ -20,6 +20,7 @@ class SimulatedMarket(Market):
     """Synthetic quotes, computed where they are needed; nights, weekends and holidays are skipped."""
 
     has_book = False
+    computes_past = True
     interest_rate = RATE
 
     feed: SimulatedFeed

@@ -8,24 +8,25 @@ where the handshake asks for it. A client who is slow gets the newest quote when
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rest_framework.exceptions import APIException
 
 from accounts.services import check_key
+from marketdata.bars import Bar
+from marketdata.feeds.past import PastTrade, standing
 from marketdata.instruments import InvalidSymbol
 from marketdata.quotes import Quote
 from papertrade.api.alpaca.authentication import Credentials, identify
 from papertrade.api.alpaca.data import shapes
-from papertrade.api.alpaca.data.shapes import MID, TAPE
 from papertrade.api.alpaca.wire import instrument_of, symbol_text
 from papertrade.lib.errors import PapertradeError
 from papertrade.stream.following import CHECK_SECONDS, NoLongerAllowed, check
 from papertrade.stream.identity import Seat, TooManyStreams
 from papertrade.stream.moves import ask
-from papertrade.stream.quote_look import EVERYTHING, MinuteBar, is_option, look
+from papertrade.stream.quote_look import EVERYTHING, QuoteLook, is_option, look
 from papertrade.stream.sockets import POLICY, Gone, Malformed, Socket, TooSlow
 from papertrade.web.bridge import Receive, Scope, Send
 
@@ -204,9 +205,7 @@ class _Client:
             while True:
                 await looked.wait()
                 looked.clear()
-                news = [
-                    item for name, make in MAKERS.items() if name in self.channels for item in self._news(name, make)
-                ]
+                news = [item for name in CHANNELS if name in self.channels for item in self._news(name)]
                 for place in range(0, len(news), MAX_IN_A_FRAME):
                     await self.connection.write(news[place : place + MAX_IN_A_FRAME])
                 now = asyncio.get_running_loop().time()
@@ -214,18 +213,15 @@ class _Client:
                     await check(lambda: check_key(self.credentials.key))
                     checked = now
 
-    def _news(self, channel: str, make: Callable[[str, Any], dict[str, Any] | None]) -> Iterable[dict[str, Any]]:
-        source: dict[str, Any] = dict(look.finished if channel == "bars" else look.quotes)
-        for symbol in self._symbols_of(channel, source):
-            thing = source.get(symbol)
-            if thing is None:
+    def _news(self, name: str) -> Iterable[dict[str, Any]]:
+        channel = CHANNELS[name]
+        things = dict(channel.things(look))
+        for symbol in self._symbols_of(name, things):
+            thing = things.get(symbol)
+            if thing is None or self.sent.get((name, symbol)) == channel.at(thing):
                 continue
-            at = thing.begins if isinstance(thing, MinuteBar) else thing.quoted_at
-            if self.sent.get((channel, symbol)) == at:
-                continue
-            self.sent[channel, symbol] = at
-            if (made := make(symbol, thing)) is not None:
-                yield made
+            self.sent[name, symbol] = channel.at(thing)
+            yield channel.message(symbol, thing)
 
     def _symbols_of(self, channel: str, source: dict[str, Any]) -> Iterable[str]:
         texts = self.subscribed[channel]
@@ -240,38 +236,30 @@ class _Client:
 
 def quote_message(symbol: str, quote: Quote) -> dict[str, Any]:
     """A quote as the requests show it, its time as a time: each format of the wire has its own."""
-    shown = shapes.quote(shapes.past(quote), option=is_option(symbol))
+    shown = shapes.quote(standing(quote), option=is_option(symbol))
     return {"T": "q", "S": symbol_text(symbol), **shown, "t": quote.quoted_at}
 
 
-def trade_message(symbol: str, quote: Quote) -> dict[str, Any] | None:
-    """The middle of a two-sided quote as a trade of nothing; None where there is none."""
-    if quote.mid is None:
-        return None
-    found = {"T": "t", "S": symbol_text(symbol), "x": "", "p": float(quote.mid), "s": 0, "t": quote.quoted_at}
-    if is_option(symbol):
-        return {**found, "c": MID}
-    return {**found, "i": int(quote.quoted_at.timestamp() * 1_000_000), "c": [MID], "z": TAPE}
+def trade_message(symbol: str, trade: PastTrade) -> dict[str, Any]:
+    """A trade, or the middle of a quote as one of nothing, as the requests show it."""
+    return {"T": "t", "S": symbol_text(symbol), **shapes.trade(trade, option=is_option(symbol)), "t": trade.at}
 
 
-def bar_message(symbol: str, bar: MinuteBar) -> dict[str, Any]:
-    """A minute of middles; `n` counts quotes, and nothing was traded."""
-    return {
-        "T": "b",
-        "S": symbol_text(symbol),
-        "o": bar.open,
-        "h": bar.high,
-        "l": bar.low,
-        "c": bar.close,
-        "v": 0,
-        "n": bar.quotes,
-        "vw": round(bar.total / bar.quotes, 6),
-        "t": bar.begins,
-    }
+def bar_message(symbol: str, bar: Bar) -> dict[str, Any]:
+    """A minute, as the requests show it."""
+    return {"T": "b", "S": symbol_text(symbol), **shapes.bar(bar), "t": bar.begins}
 
 
-MAKERS: dict[str, Callable[[str, Any], dict[str, Any] | None]] = {
-    "quotes": quote_message,
-    "trades": trade_message,
-    "bars": bar_message,
+class Channel(NamedTuple):
+    """What a channel sends: which thing of each symbol is new in the look, when it is of, and its message."""
+
+    things: Callable[[QuoteLook], Mapping[str, Any]]
+    at: Callable[[Any], datetime]
+    message: Callable[[str, Any], dict[str, Any]]
+
+
+CHANNELS = {
+    "quotes": Channel(lambda look: look.quotes, lambda quote: quote.quoted_at, quote_message),
+    "trades": Channel(lambda look: look.trades, lambda trade: trade.at, trade_message),
+    "bars": Channel(lambda look: look.finished, lambda bar: bar.begins, bar_message),
 }

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import structlog
 
 from marketdata import clock, listing
+from marketdata.bars import ONE_MINUTE, Bar
+from marketdata.feeds.past import PastTrade
 from marketdata.instruments import parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
@@ -22,32 +24,7 @@ from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, ask
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
-MINUTE = timedelta(minutes=1)
 EVERYTHING = "*"
-
-
-class MinuteBar(NamedTuple):
-    """A minute of mid prices, USD; `quotes` is how many were seen, as the streams saw them."""
-
-    begins: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    quotes: int
-    total: float
-
-    def with_price(self, price: float) -> "MinuteBar":
-        """The bar after one more quote."""
-        return MinuteBar(
-            self.begins,
-            self.open,
-            max(self.high, price),
-            min(self.low, price),
-            price,
-            self.quotes + 1,
-            self.total + price,
-        )
 
 
 class QuoteLook:
@@ -55,8 +32,9 @@ class QuoteLook:
 
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
-        self.finished: dict[str, MinuteBar] = {}  # the last whole minute of each symbol
-        self._building: dict[str, MinuteBar] = {}
+        self.trades: dict[str, PastTrade] = {}  # the last of each symbol
+        self.finished: dict[str, Bar] = {}  # the last whole minute of each symbol
+        self._building: dict[str, Bar] = {}
         self._wanted: Counter[str] = Counter()
         self._listeners: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -82,7 +60,7 @@ class QuoteLook:
         self._wanted.subtract(symbols)
         self._wanted += Counter()
         for gone in set(symbols) - set(self._wanted):
-            for kept in (self.quotes, self.finished, self._building):
+            for kept in (self.quotes, self.trades, self.finished, self._building):
                 kept.pop(gone, None)
 
     async def _look(self) -> None:
@@ -90,49 +68,53 @@ class QuoteLook:
             wanted = list(self._wanted)
             if wanted:
                 try:
-                    now, found = await ask(read_quotes, wanted)
+                    seen = await ask(read_quotes, wanted)
                 except Exception as error:  # whatever it is, the streams wait and the next look comes
                     log.warning("quote_streams_wait", error=str(error).strip())
                     await asyncio.sleep(AFTER_A_FAULT_SECONDS)
                     continue
-                self._take(now, found)
-            for seen in self._listeners:
-                seen.set()
+                self._take(seen)
+            for waiting in self._listeners:
+                waiting.set()
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _take(self, now: datetime, found: dict[str, Quote]) -> None:
-        for symbol, quote in found.items():
-            known = self.quotes.get(symbol)
-            self.quotes[symbol] = quote
-            if quote.mid is not None and (known is None or known.quoted_at != quote.quoted_at):
-                self._add(symbol, quote.quoted_at, float(quote.mid))
-        minute = minute_of(now)
+    def _take(self, seen: "Seen") -> None:
+        self.quotes |= seen.quotes
+        for symbol, trade in seen.trades.items():
+            if self.trades.get(symbol) != trade:
+                self.trades[symbol] = trade
+                self._add(symbol, trade)
         for symbol, bar in list(self._building.items()):
-            if bar.begins < minute:
+            if ONE_MINUTE.end(bar.begins) <= seen.now:
                 self.finished[symbol] = self._building.pop(symbol)
 
-    def _add(self, symbol: str, at: datetime, price: float) -> None:
-        bar, minute = self._building.get(symbol), minute_of(at)
+    def _add(self, symbol: str, trade: PastTrade) -> None:
+        bar, minute = self._building.get(symbol), ONE_MINUTE.begin(trade.at)
         if bar is not None and bar.begins == minute:
-            self._building[symbol] = bar.with_price(price)
+            self._building[symbol] = bar.with_trade(trade)
             return
         if bar is not None:
             self.finished[symbol] = bar
-        self._building[symbol] = MinuteBar(minute, price, price, price, price, 1, price)
+        self._building[symbol] = Bar.of(minute, trade)
 
 
-def minute_of(at: datetime) -> datetime:
-    """The minute that an instant lies in."""
-    return at.replace(second=0, microsecond=0)
+class Seen(NamedTuple):
+    """What one look found: exchange time, and what stands at it."""
+
+    now: datetime
+    quotes: dict[str, Quote]
+    trades: dict[str, PastTrade]
 
 
-def read_quotes(symbols: Collection[str]) -> tuple[datetime, dict[str, Quote]]:
-    """Exchange time, and the quotes that stand at it. `*` is every stock that the market lists."""
+def read_quotes(symbols: Collection[str]) -> Seen:
+    """Exchange time, and the quotes and last trades that stand at it. `*` is every stock that the market lists."""
     now, market = clock.read().now, current_market()
     named = [symbol for symbol in symbols if symbol != EVERYTHING]
     if EVERYTHING in symbols:
         named += [stock.symbol for stock in listing.stocks()]
-    return now, market.latest(list(dict.fromkeys(named)), at=now)
+    quotes = market.latest(list(dict.fromkeys(named)), at=now)
+    trades = {symbol: market.last_trade(symbol, quote, at=now) for symbol, quote in quotes.items()}
+    return Seen(now, quotes, {symbol: trade for symbol, trade in trades.items() if trade is not None})
 
 
 def is_option(symbol: str) -> bool:

@@ -1,20 +1,19 @@
 """What stands now: latest quotes, trades and bars, snapshots, and option chains with greeks."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import clock, listing
-from marketdata.bars import Bar, Timeframe, bars
+from marketdata.bars import bar_of_day, bar_of_day_before, last_minute
 from marketdata.contract_now import ContractNow
-from marketdata.feeds.past import PastQuote
+from marketdata.feeds.past import standing
 from marketdata.instruments import Instrument, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
-from marketdata.sessions import calendar
 from papertrade.api.alpaca.contract_filter import contract_filter
 from papertrade.api.alpaca.data import shapes
 from papertrade.api.alpaca.errors import bad_input, not_found
@@ -22,7 +21,6 @@ from papertrade.api.alpaca.parameters import symbol_of
 from papertrade.api.alpaca.views import AlpacaViewSet
 from papertrade.api.alpaca.wire import symbol_text
 
-MINUTE, DAY = Timeframe(1, "minute"), Timeframe(1, "day")
 SNAPSHOTS, MAX_SNAPSHOTS = 100, 1_000
 Make = Callable[[str, Quote | None], dict[str, Any] | None]
 
@@ -34,13 +32,13 @@ class LatestViewSet(AlpacaViewSet):
 
     def quotes(self, request: Request, symbol: str = "") -> Response:
         def make(name: str, quote: Quote | None) -> dict[str, Any] | None:
-            return None if quote is None else shapes.quote(shapes.past(quote), option=self.option)
+            return None if quote is None else shapes.quote(standing(quote), option=self.option)
 
         return self._answer("quote", symbol, make)
 
     def trades(self, request: Request, symbol: str = "") -> Response:
         def make(name: str, quote: Quote | None) -> dict[str, Any] | None:
-            return None if quote is None else shapes.trade(shapes.past(quote), option=self.option)
+            return last_trade(name, quote, self.now, option=self.option)
 
         return self._answer("trade", symbol, make)
 
@@ -74,6 +72,7 @@ class SnapshotViewSet(AlpacaViewSet):
     def list(self, request: Request) -> Response:
         symbols, now = self.query.symbols(), clock.read().now
         quotes = current_market().latest(symbols, at=now)
+        current_market().remember(quotes)
         return Response(
             {symbol_text(name): stock_snapshot(name, quotes.get(name), now) for name in symbols if name in quotes}
         )
@@ -120,44 +119,35 @@ class OptionSnapshotViewSet(AlpacaViewSet):
 
 def stock_snapshot(symbol: str, quote: Quote | None, now: datetime) -> dict[str, Any]:
     """Each part that there is; bars of a market that keeps no past are left out."""
-    stands = None if quote is None else shapes.past(quote)
-    today = DAY.begin(now)
-    before = calendar().previous(today)
-    yesterday = None if before is None else day_bar(symbol, DAY.begin(before.open), before.close)
+    today, before = bar_of_day(current_market(), symbol, now, now), bar_of_day_before(current_market(), symbol, now)
     parts = {
-        "latestTrade": stands and shapes.trade(stands, option=False),
-        "latestQuote": stands and shapes.quote(stands, option=False),
+        "latestTrade": last_trade(symbol, quote, now, option=False),
+        "latestQuote": quote and shapes.quote(standing(quote), option=False),
         "minuteBar": whole_minute(symbol, now),
-        "dailyBar": day_bar(symbol, today, now),
-        "prevDailyBar": yesterday,
+        "dailyBar": today and shapes.bar(today),
+        "prevDailyBar": before and shapes.bar(before),
     }
     return {name: part for name, part in parts.items() if part is not None}
+
+
+def last_trade(symbol: str, quote: Quote | None, now: datetime, *, option: bool) -> dict[str, Any] | None:
+    """None where there is none."""
+    found = current_market().last_trade(symbol, quote, at=now)
+    return None if found is None else shapes.trade(found, option=option)
 
 
 def option_snapshot(contract: Instrument, quotes: Mapping[str, Quote], now: datetime) -> dict[str, Any]:
     """Quote and trade; volatility and all greeks where the middle of the quote gives one, and none of them elsewhere."""
     quote, stock = quotes[contract.symbol], quotes.get(contract.underlying)
-    stands: PastQuote = shapes.past(quote)
-    found: dict[str, Any] = {"latestQuote": shapes.quote(stands, option=True)}
-    if (trade := shapes.trade(stands, option=True)) is not None:
+    found: dict[str, Any] = {"latestQuote": shapes.quote(standing(quote), option=True)}
+    if (trade := last_trade(contract.symbol, quote, now, option=True)) is not None:
         found["latestTrade"] = trade
-    if stock is not None and (standing := ContractNow(contract, quote, stock, now)).volatility is not None:
-        found["impliedVolatility"], found["greeks"] = standing.volatility, standing.greeks
+    if stock is not None and (implied := ContractNow(contract, quote, stock, now)).volatility is not None:
+        found["impliedVolatility"], found["greeks"] = implied.volatility, implied.greeks
     return found
 
 
 def whole_minute(symbol: str, now: datetime) -> dict[str, Any] | None:
-    """The last minute that is over, of the last ten; None where it had no quote."""
-    ends = MINUTE.begin(now)
-    found = list(
-        bars(
-            current_market(), symbol, MINUTE, start=ends - timedelta(minutes=10), until=ends - timedelta(microseconds=1)
-        )
-    )
-    return shapes.bar(found[-1]) if found else None
-
-
-def day_bar(symbol: str, begins: datetime, until: datetime) -> dict[str, Any] | None:
-    """The bar of a day so far; None where it had no quote."""
-    found: list[Bar] = list(bars(current_market(), symbol, DAY, start=begins, until=until))
-    return shapes.bar(found[0]) if found else None
+    """The last minute that is over, of the last ten; None where nothing happened in them."""
+    found = last_minute(current_market(), symbol, now)
+    return None if found is None else shapes.bar(found)

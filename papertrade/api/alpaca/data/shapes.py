@@ -1,22 +1,14 @@
 """Quotes, trades and bars as Alpaca writes them: numbers, and 0 for a side that is absent."""
 
-from datetime import datetime
 from typing import Any
 
 from marketdata.bars import Bar
-from marketdata.feeds.past import EPOCH, PastQuote
-from marketdata.quotes import Quote
+from marketdata.feeds.past import PastQuote, PastTrade
 from papertrade.api.alpaca.wire import instant
 
 MID = "M"  # the condition of a trade that is the middle of a quote
 TAPE = "C"
 OPTION_CONDITION, STOCK_CONDITION = "A", "R"
-
-
-def past(quote: Quote) -> PastQuote:
-    """A live quote as one of the past."""
-    bid, ask = (None if side is None else float(side) for side in (quote.bid, quote.ask))
-    return PastQuote(quote.quoted_at, bid, ask, float(quote.bid_size or 0), float(quote.ask_size or 0))
 
 
 def quote(found: PastQuote, *, option: bool) -> dict[str, Any]:
@@ -34,30 +26,29 @@ def quote(found: PastQuote, *, option: bool) -> dict[str, Any]:
     return wire if option else {**wire, "z": TAPE}
 
 
-def trade(found: PastQuote, *, option: bool) -> dict[str, Any] | None:
-    """The middle of a two-sided quote as a trade of nothing; None where there is none."""
-    if found.mid is None:
-        return None
-    wire: dict[str, Any] = {"t": instant(found.at), "x": "", "p": round(found.mid, 6), "s": 0}
+def trade(found: PastTrade, *, option: bool) -> dict[str, Any]:
+    """A trade; one of size 0 is the middle of a quote, and its condition says so."""
+    conditions = [MID] if found.is_middle else []
+    wire: dict[str, Any] = {
+        "t": instant(found.at),
+        "x": found.exchange,
+        "p": found.price,
+        "s": int(found.size) if found.size.is_integer() else found.size,
+    }
     if option:
-        return {**wire, "c": MID}
-    return {**wire, "c": [MID], "i": trade_id(found.at), "z": TAPE}
-
-
-def trade_id(at: datetime) -> int:
-    """A number of the trade: its microsecond."""
-    return int((at - EPOCH).total_seconds() * 1_000_000)
+        return {**wire, "c": "".join(conditions)}
+    return {**wire, "c": conditions, "i": found.number, "z": TAPE}
 
 
 def bar(found: Bar) -> dict[str, Any]:
-    """Volume is 0: nothing was traded. `n` counts quotes and `vw` is the mean of their middles."""
+    """Of middles the volume is 0: `n` counts them and `vw` is their mean."""
     return {
         "t": instant(found.begins),
-        "o": round(found.open, 6),
-        "h": round(found.high, 6),
-        "l": round(found.low, 6),
-        "c": round(found.close, 6),
-        "v": 0,
-        "n": found.quotes,
+        "o": found.open,
+        "h": found.high,
+        "l": found.low,
+        "c": found.close,
+        "v": int(found.volume) if found.volume.is_integer() else found.volume,
+        "n": found.trades,
         "vw": found.mean,
     }
