@@ -6,6 +6,11 @@ from typing import Any
 from django.test import Client
 
 PAPER = "/v1/paper/accounts/"
+# What stands in the places of addresses of market data.
+MARKET_PLACES = {
+    "product": "stocks", "symbol": "IBM", "underlying": "IBM", "kind": "sma", "direction": "gainers", "multiplier": "1",
+    "timespan": "minute", "from_date": "2013-10-07", "to_date": "2013-10-07", "day": "2013-10-07",
+}  # fmt: skip
 
 
 class Api:

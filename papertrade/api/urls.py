@@ -6,7 +6,7 @@ from papertrade.api.index import index
 from papertrade.api.kit.routers import Router
 from papertrade.api.kit.schema import openapi
 from papertrade.api.market.clock import CalendarViewSet, ClockViewSet
-from papertrade.api.market.hosted import OptionViewSet, StockViewSet, TickerViewSet
+from papertrade.api.market.hosted.urls import urlpatterns as hosted
 from papertrade.api.market.quotes import QuoteViewSet
 from papertrade.api.paper.accounts import AccountViewSet, GenerationViewSet
 from papertrade.api.paper.fills import FillViewSet
@@ -53,15 +53,6 @@ urlpatterns = [
         WatchlistViewSet.as_view({"delete": "remove"}),
         name="watchlist-symbol",
     ),
-    path("stocks/quotes/<str:symbol>/last/", StockViewSet.as_view({"get": "last_quote"}), name="stock-last-quote"),
-    path("stocks/snapshot/<str:symbol>/", StockViewSet.as_view({"get": "snapshot"}), name="stock-snapshot"),
-    path("options/chain/<str:symbol>/", OptionViewSet.as_view({"get": "chain"}), name="option-chain"),
-    path(
-        "options/snapshot/<str:underlying>/<str:symbol>/",
-        OptionViewSet.as_view({"get": "snapshot"}),
-        name="option-snapshot",
-    ),
-    path("tickers/search/", TickerViewSet.as_view({"get": "search"}), name="ticker-search"),
-    path("tickers/expirations/<str:symbol>/", TickerViewSet.as_view({"get": "expirations"}), name="ticker-expirations"),
+    *hosted,
     path("openapi.json", openapi, name="openapi"),
 ]

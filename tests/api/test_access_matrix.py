@@ -14,11 +14,11 @@ from accounts.models import ApiKey
 from accounts.services import revoke_key
 from tests.api.contract import is_error
 from tests.api.test_hostile import addresses, stored
-from tests.api_kit import PAPER, Api
+from tests.api_kit import MARKET_PLACES, PAPER, Api
 from tests.factories import TokenFactory, UserFactory
 
 PUBLIC = {"/v1/", "/v1/status/", "/v1/openapi.json"}
-ANY_KEY_READS = "/v1/market/", "/v1/stocks/", "/v1/options/", "/v1/tickers/"
+ANY_KEY_READS = "/v1/market/", "/v1/stocks/", "/v1/options/", "/v1/tickers/", "/v1/<str:product>/"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODY = {
     "orders/": {"symbol": "IBM", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"},
@@ -46,9 +46,9 @@ def places(api: Api) -> dict[str, str]:
     order = api.buy(account_id, type="limit", limit_price="50")
     watchlist = api.post(f"{account_id}/watchlists/", {"name": "mine", "symbols": ["IBM"]}).json()
     return {
+        **{f"<str:{place}>": value for place, value in MARKET_PLACES.items()},
         "<str:account_id>": account_id,
         "<str:order_id>": order["id"],
-        "<str:symbol>": "IBM",
         "<str:generation>": "1",
         "<str:watchlist_id>": watchlist["id"],
     }

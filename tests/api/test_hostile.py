@@ -5,6 +5,7 @@ encoder of Python would write is sent too.
 """
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from marketdata.models import MarketClock
 from orders.models import Order
 from portfolio.models import AccountEvent, LedgerTransaction
 from tests.api.contract import is_error
-from tests.api_kit import PAPER, Api
+from tests.api_kit import MARKET_PLACES, PAPER, Api
 from tests.factories import TokenFactory
 
 pytestmark = pytest.mark.usefixtures("open_market")
@@ -253,14 +254,17 @@ def addresses() -> list[str]:
     return found
 
 
+def filled(address: str, places: dict[str, str]) -> str:
+    """An address with something in its places."""
+    for place, value in places.items():
+        address = address.replace(f"<str:{place}>", value)
+    return address
+
+
 @pytest.mark.parametrize("address", [path for path in addresses() if "openapi" not in path])
 def test_a_parameter(api: Api, account_id: str, address: str) -> None:
     order_id = api.get(f"{account_id}/orders/").json()["results"][0]["id"]
-    path = (
-        address.replace("<str:account_id>", account_id)
-        .replace("<str:order_id>", order_id)
-        .replace("<str:symbol>", "IBM")
-    )
+    path = filled(address, {**MARKET_PLACES, "account_id": account_id, "order_id": order_id})
     before = stored()
     own = next((names for ending, names in PARAMETERS.items() if address.endswith(ending)), [])
     for parameter in (*COMMON, *own):
@@ -284,12 +288,12 @@ def test_a_part_of_a_path(market_api: Api, account_id: str, address: str) -> Non
     before = stored()
     for text in PARTS:
         for method in ("GET", "DELETE"):
-            path = address.replace("<str:underlying>", "IBM")
-            for part in ("order_id", "symbol", "watchlist_id", "generation"):
-                path = path.replace(f"<str:{part}>", text)
-            if path.count("<") == address.count("<"):
-                path = address.replace("<str:account_id>", text)
-            response = market_api.request(method, path.replace("<str:account_id>", account_id), None)
+            wild = dict.fromkeys(re.findall(r"<str:(\w+)>", address), text)
+            wild = (
+                wild if len(wild) == 1 else {**wild, "account_id": account_id, "product": "stocks", "underlying": "IBM"}
+            )
+            path = filled(address, wild)
+            response = market_api.request(method, path, None)
             assert 400 <= response.status_code < 500, (method, path[-80:], response.status_code, response.content[:200])
             is_error(response, response.status_code, response.json()["error"]["code"])
     assert stored() == before

@@ -19,7 +19,17 @@ PATH_EXAMPLES = {
     ("/v1/stocks/", "symbol"): "AAPL",
     ("/v1/options/chain/", "symbol"): "SPY",
     ("/v1/options/snapshot/", "underlying"): "SPY",
+    ("/v1/options/contracts/", "underlying_ticker"): "SPY",
     ("/v1/tickers/expirations/", "symbol"): "SPY",
+    ("/v1/{product}/", "product"): "stocks",
+    ("/v1/{product}/", "symbol"): "AAPL",
+    ("/v1/{product}/", "kind"): "sma",
+    ("/v1/{product}/", "multiplier"): "5",
+    ("/v1/{product}/", "timespan"): "minute",
+    ("/v1/{product}/", "from_date"): "2026-05-15",
+    ("/v1/{product}/", "to_date"): "2026-05-15",
+    ("/v1/", "day"): "2026-05-15",
+    ("/v1/stocks/", "direction"): "gainers",
     ("/v1/paper/", "symbol"): "AAPL",
     ("/v1/paper/", "generation"): "1",
 }
@@ -31,6 +41,14 @@ SOURCES = {
     "watchlist_id": "The `id` of one of the account's watchlists.",
     "symbol": "A ticker, or a contract's `details.ticker` from the chain.",
     "underlying": "The stock's ticker.",
+    "product": "stocks or options.",
+    "kind": "sma, ema or rsi.",
+    "multiplier": "How many of the timespan a bar is.",
+    "timespan": "minute, hour, day, week, month, quarter or year.",
+    "from_date": "A New York day, or milliseconds since 1970.",
+    "to_date": "A New York day, or milliseconds since 1970.",
+    "day": "A New York day.",
+    "direction": "gainers or losers.",
 }
 
 

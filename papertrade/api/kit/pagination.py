@@ -83,10 +83,22 @@ class KeysetPagination(Enveloped):
             rows = rows.filter(**{f"{name}__{'lt' if descending else 'gt'}": _key_value(field, self.token)})
         return rows[: self.limit + 1]
 
+    token_name = "cursor"
+    default_limit = DEFAULT_LIMIT
+
     def begin(self, request: Request) -> None:
         """Read how many rows are wanted, as `limit`, and what the cursor names, as `token`. Raises BadRequest."""
         self.request = request
-        self.limit, self.token = read_limit(request), read_cursor(request)
+        self.limit, self.token = self._read_limit(), read_cursor(request, self.token_name)
+
+    def _read_limit(self) -> int:
+        text = self.request.query_params.get("limit")
+        if text is None:
+            return self.default_limit
+        try:
+            return self.parameters["limit"].read(text)
+        except ValueError as problem:
+            raise BadRequest("The limit cannot be used.", limit=str(problem)) from None
 
     def cut(self, rows: list[Any], key: Callable[[Any], object]) -> list[Any]:
         """The page out of its rows and the one after it, where there is one: then `next_url` leads there."""
@@ -101,8 +113,8 @@ class KeysetPagination(Enveloped):
     def _next_url(self, last: object) -> str:
         """The address of the next page, on the host that was asked, with the same filters."""
         cursor = base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
-        query = [(name, value) for name, value in self.request.query_params.items() if name != "cursor"]
-        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*query, ('cursor', cursor)])}")
+        query = [(name, value) for name, value in self.request.query_params.items() if name != self.token_name]
+        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*query, (self.token_name, cursor)])}")
 
 
 class MergedPagination(KeysetPagination):
@@ -129,9 +141,9 @@ def _key_value(field: Field, token: str) -> Any:
     return value
 
 
-def read_cursor(request: Request) -> str | None:
+def read_cursor(request: Request, name: str) -> str | None:
     """What the cursor names. Raises BadRequest `invalid_page_token`."""
-    cursor = request.query_params.get("cursor")
+    cursor = request.query_params.get(name)
     if cursor is None:
         return None
     try:
@@ -145,14 +157,3 @@ def read_cursor(request: Request) -> str | None:
 
 def bad_cursor() -> BadRequest:
     return BadRequest("The cursor is not one that next_url gave.", code="invalid_page_token")
-
-
-def read_limit(request: Request) -> int:
-    """How many rows a page has. Raises BadRequest."""
-    text = request.query_params.get("limit")
-    if text is None:
-        return DEFAULT_LIMIT
-    try:
-        return KeysetPagination.parameters["limit"].read(text)
-    except ValueError as problem:
-        raise BadRequest("The limit cannot be used.", limit=str(problem)) from None

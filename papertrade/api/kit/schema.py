@@ -80,6 +80,11 @@ class Schema(AutoSchema):
         """Every call's parameters are those of its filter set, whether it lists or not."""
         return getattr(self.view, "filter_backends", [])
 
+    def _get_pagination_parameters(self) -> list[dict[str, Any]]:
+        """Also of an object that goes on: its pages are not a list in the envelope."""
+        paginator = self._get_paginator()
+        return [] if paginator is None else paginator.get_schema_operation_parameters(self.view)
+
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}List"
 

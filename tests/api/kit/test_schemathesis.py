@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.core import NotSet
 
 from tests.api.openapi import UNLISTED_METHODS, TruthfulApi, document
+from tests.api_kit import MARKET_PLACES
 
 EXAMPLES_PER_CALL = 25
 
@@ -24,7 +25,7 @@ def real(open_market: Any, market_api: TruthfulApi) -> dict[str, str]:
     """What the trader has, by the name of the path's parameter."""
     account = market_api.open_account()
     order = market_api.buy(account, limit_price="90", type="limit")
-    return {"account_id": account, "order_id": order["id"], "symbol": "IBM", "underlying": "IBM"}
+    return {**MARKET_PLACES, "account_id": account, "order_id": order["id"]}
 
 
 @pytest.mark.slow

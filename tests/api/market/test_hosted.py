@@ -43,7 +43,8 @@ def test_the_last_quote_of_a_stock(api: Api) -> None:
     last = {"T": "IBM", "p": 100.0, "s": 500.0, "P": 100.1, "S": 300.0, "t": stamp}
     assert results(api.get("/v1/stocks/quotes/IBM/last/")) == last
     snapshot = api.get("/v1/stocks/snapshot/IBM/").json()
-    assert snapshot["ticker"] == {"ticker": "IBM", "lastQuote": last, "updated": stamp}
+    parts = {name: snapshot["ticker"][name] for name in ("ticker", "lastQuote", "updated")}
+    assert parts == {"ticker": "IBM", "lastQuote": last, "updated": stamp}
 
 
 def test_one_contract(api: Api) -> None:
@@ -152,6 +153,15 @@ def test_search_and_expirations(api: Api) -> None:
         "options/snapshot/IBM/IBM/",
         "options/snapshot/IBM/O:IBM131019C00555000/",
         "tickers/expirations/nonsense/",
+        "stocks/tickers/AAPL/",
+        "stocks/tickers/AAPL/related/",
+        f"stocks/trades/{CALL}/",
+        "options/trades/IBM/",
+        "stocks/trades/AAPL/last/",
+        "stocks/open-close/AAPL/2013-10-07/",
+        "stocks/snapshot/movers/sideways/",
+        "stocks/indicators/vwap/IBM/",
+        "bonds/trades/IBM/",
     ],
 )
 def test_what_the_market_does_not_have(api: Api, path: str) -> None:
@@ -186,3 +196,96 @@ def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: 
         assert contract["last_quote"]["bid"] < contract["last_quote"]["ask"]
         assert 0.05 < contract["implied_volatility"] < 2
         assert abs(contract["greeks"]["delta"]) < 1
+
+
+class TestStocks:
+    """The calls of the hosted product's stocks, and no quote of the future in any of them."""
+
+    def test_which_there_are(self, api: Api) -> None:
+        assert [row["ticker"] for row in results(api.get("/v1/stocks/tickers/"))] == ["IBM", "MSFT"]
+        assert [row["ticker"] for row in results(api.get("/v1/stocks/tickers/", search="micro"))] == ["MSFT"]
+        assert results(api.get("/v1/stocks/tickers/", active="false")) == []
+        first = api.get("/v1/stocks/tickers/", limit=1, order="desc").json()
+        rest = api.get(first["next_url"].removeprefix("http://testserver")).json()
+        assert [row["ticker"] for row in first["results"] + rest["results"]] == ["MSFT", "IBM"]
+        one = results(api.get("/v1/stocks/tickers/IBM/", date="2013-10-07"))
+        assert (one["name"], one["market"], one["active"]) == ("IBM", "stocks", True)
+        is_error(api.get("/v1/stocks/tickers/IBM/", date="2013-10-08"), 400, "bad_request")
+        assert (
+            results(api.get("/v1/stocks/tickers/types/")) == results(api.get("/v1/stocks/tickers/IBM/related/")) == []
+        )
+
+    def test_how_they_stand(self, api: Api, market_kit: MarketKit) -> None:
+        market_kit.play(
+            "2013-10-04T19:59:00 IBM 99.00 99.10",
+            "2013-10-04T19:59:00 MSFT 33.50 33.52",
+            "14:00:00 IBM 100.00 100.10 500 300",
+            "14:00:00 MSFT 33.25 33.27",
+            "14:01:30 IBM 101.00 101.10",
+            "14:02:30 IBM 200.00 200.10",
+            start="14:02:00",
+        )
+        ibm, msft = api.get("/v1/stocks/snapshot/").json()["tickers"]
+        assert (ibm["ticker"], ibm["day"]["o"], ibm["day"]["c"], ibm["prevDay"]["c"]) == ("IBM", 100.05, 101.05, 99.05)
+        assert (ibm["min"]["c"], ibm["min"]["n"], ibm["lastTrade"]["p"]) == (101.05, 1, 101.05)
+        assert (ibm["todaysChange"], ibm["todaysChangePerc"]) == (2.0, pytest.approx(200 / 99.05))
+        assert msft["todaysChange"] == -0.25
+        named = api.get("/v1/stocks/snapshot/", **{"ticker.any_of": "MSFT,AAPL"}).json()["tickers"]
+        assert named == api.get("/v1/stocks/snapshot/", tickers="MSFT").json()["tickers"] == [msft]
+        first = api.get("/v1/stocks/snapshot/", limit=1).json()
+        rest = api.get(first["next_url"].removeprefix("http://testserver")).json()
+        assert (first["tickers"], rest["tickers"], rest["next_url"]) == ([ibm], [msft], None)
+        assert api.get("/v1/stocks/snapshot/movers/gainers/").json()["tickers"] == [ibm]
+        assert api.get("/v1/stocks/snapshot/movers/losers/").json()["tickers"] == [msft]
+        grouped = results(api.get("/v1/stocks/aggs/grouped/2013-10-04/"))
+        assert [(row["T"], row["c"]) for row in grouped] == [("IBM", 99.05), ("MSFT", 33.51)]
+        assert [row["c"] for row in results(api.get("/v1/stocks/aggs/IBM/prev/"))] == [99.05]
+        is_error(api.get("/v1/stocks/aggs/grouped/2013-10-08/"), 400, "bad_request")
+        for path in ("aggs/IBM/1/minute/2013-10-07/2013-10-09", "trades/IBM", "quotes/IBM"):
+            assert len(results(api.get(f"/v1/stocks/{path}/"))) == 2, "what comes at 14:02:30 is not there yet"
+        assert len(results(api.get("/v1/stocks/trades/IBM/", **{"timestamp.gt": "2013-10-04"}))) == 2
+        assert api.get("/v1/stocks/indicators/sma/IBM/", window=1).json()["results"]["values"][0]["value"] == 99.05
+        one = api.get("/v1/stocks/open-close/IBM/2013-10-07/").json()
+        assert (one["open"], one["close"], one["from"], one["afterHours"]) == (100.05, 101.05, "2013-10-07", None)
+
+    def test_what_happens_outside_a_session(self, api: Api, market_kit: MarketKit) -> None:
+        market_kit.play(
+            "13:00:00 IBM 90.00 90.10", "14:00:00 IBM 100.00 100.10", "20:30:00 IBM 80.00 80.10", start="22:00:00"
+        )
+        one = api.get("/v1/stocks/open-close/IBM/2013-10-07/").json()
+        assert (one["preMarket"], one["open"], one["high"], one["low"], one["afterHours"]) == (
+            90.05,
+            *[100.05] * 3,
+            80.05,
+        )
+
+    def test_a_page_ends_between_quotes_of_one_instant(self, api: Api, market_kit: MarketKit) -> None:
+        market_kit.play(*[f"14:00:00 IBM {100 + number}.00 {101 + number}.00" for number in range(5)], start="14:02:00")
+        for order in ("asc", "desc"):
+            found, url = [], f"/v1/stocks/quotes/IBM/?limit=2&order={order}"
+            while url:
+                answer = api.get(url.removeprefix("http://testserver")).json()
+                found += [row["bid_price"] for row in answer["results"]]
+                url = answer["next_url"]
+            assert sorted(found) == [100, 101, 102, 103, 104]
+            assert found == sorted(found, reverse=order == "desc")
+
+    @pytest.mark.parametrize("page", ["x", "SUJNfDF8MA", "TVNGVHwxMzgxMTUxMDQwMDAwMDAwfDE"])
+    def test_a_page_of_something_else(self, api: Api, page: str) -> None:
+        response = api.get("/v1/stocks/trades/IBM/", page=page)
+        assert response.status_code in (200, 400), "the beginning of time of the same symbol is a place"
+        if page != "SUJNfDF8MA":
+            is_error(response, 400, "invalid_page_token")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["1/fortnight/2013-10-07/2013-10-07", "0/minute/2013-10-07/2013-10-07", "2/day/2013-10-07/2013-10-07",
+         "1/minute/yesterday/2013-10-07", "1/minute/2013-10-07/12345", "1441/minute/2013-10-07/2013-10-07"],
+    )  # fmt: skip
+    def test_bars_that_cannot_be_made(self, api: Api, path: str) -> None:
+        is_error(api.get(f"/v1/stocks/aggs/IBM/{path}/"), 400, "bad_request")
+
+    def test_milliseconds_in_a_path(self, api: Api) -> None:
+        second = 1381154398000  # 13:59:58
+        assert len(results(api.get(f"/v1/stocks/aggs/IBM/1/minute/{second - 58_000}/{second}/"))) == 1
+        assert results(api.get(f"/v1/stocks/aggs/IBM/1/minute/{second}/{second + 1000}/")) == []

@@ -1,7 +1,7 @@
 """The paper namespace of the hosted product's TypeScript client, as its users call it: each method, defaults left out.
 
 The client itself is driven where node and the package cutemarkets-typescript are. Its requests, which are written down here, are
-sent in any case: the Python package has no paper namespace yet (its market data: test_their_client.py).
+sent in any case: the Python package has no paper namespace yet (its market data: tests/api/market/test_their_client.py).
 """
 
 import json
