@@ -30,12 +30,17 @@ class Part:
     percentage: Decimal | None = None
 
     def of(self, position: OpenPosition) -> Decimal:
-        """Shares or contracts. A percentage of a whole number is whole, rounded down: no fraction that was not there."""
+        """Shares or contracts."""
         available = position.available_qty
         if self.qty is not None or self.percentage is None:
             return available if self.qty is None else self.qty
-        whole = position.instrument.is_option or available == available.to_integral_value()
-        return (available * self.percentage / HUNDRED).quantize(Decimal(1) if whole else SMALLEST_QTY, ROUND_FLOOR)
+        return share_of(available, self.percentage)
+
+
+def share_of(qty: Decimal, percentage: Decimal) -> Decimal:
+    """A percentage of a quantity. Of a whole number it is whole, rounded down: no fraction that was not there."""
+    whole = qty == qty.to_integral_value()
+    return (qty * percentage / HUNDRED).quantize(Decimal(1) if whole else SMALLEST_QTY, ROUND_FLOOR)
 
 
 def close_position(

@@ -1,16 +1,16 @@
 """Positions: what the account holds, and closing one or all of them at the market."""
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata.instruments import InvalidSymbol, parse_symbol
+from marketdata.instruments import InvalidSymbol
 from orders import services
-from orders.closing import close_position
+from orders.closing import HUNDRED, close_position, share_of
 from papertrade.api.alpaca import errors, shapes
 from papertrade.api.alpaca.errors import UNPROCESSABLE, AlpacaError, bad_input, not_found
 from papertrade.api.alpaca.last_close import last_closes
@@ -18,9 +18,6 @@ from papertrade.api.alpaca.views import AlpacaViewSet
 from papertrade.api.alpaca.wire import asset_id, instrument_of, symbol_text
 from papertrade.lib.errors import PapertradeError
 from portfolio.selectors import PositionView, book_of, positions
-
-PERCENT = Decimal(100)
-QTY_STEP = Decimal("0.000001")
 
 
 class PositionViewSet(AlpacaViewSet):
@@ -39,10 +36,9 @@ class PositionViewSet(AlpacaViewSet):
             raise bad_input("only one of qty or percentage is accepted")
         view = self._one(symbol)
         if percentage is not None:
-            if not 0 < percentage <= PERCENT:
+            if not 0 < percentage <= HUNDRED:
                 raise bad_input("percentage must be in between 0 and 100")
-            step = Decimal(1) if parse_symbol(view.symbol).is_option else QTY_STEP
-            qty = (view.qty * percentage / PERCENT).quantize(step, ROUND_DOWN)
+            qty = share_of(view.qty, percentage)
             if not qty:
                 raise bad_input("qty must be > 0")
         return Response(shapes.order(self._close(view, qty)))
