@@ -16,14 +16,15 @@ from django.conf import settings
 
 from papertrade.lib.access import tell_of_stream
 from papertrade.lib.tracing import Trace, tracing
-from papertrade.operations.presence import Beacon
 from papertrade.web.bridge import Bridge, Receive, Scope, Send
 from papertrade.web.refusals import NO_STREAM, answer_to, request_id_of
 from papertrade.wsgi import application as django
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# After Django is set up, since they read its models. Beside each whether it takes a request; the first that does gets it.
+# After Django is set up, since they read its models.
+Beacon = import_module("papertrade.operations.presence").Beacon
+# Beside each whether it takes a request; the first that does gets it.
 STREAMS: list[tuple[Callable[[Scope], bool], Application]] = import_module("papertrade.stream").STREAMS
 
 bridge = Bridge(django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR)
