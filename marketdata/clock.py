@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import LiteralString
 
 from django.conf import settings
 from django.db.models import F
@@ -19,6 +20,7 @@ from django.db.models import F
 from marketdata import leases
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
+from papertrade.lib.errors import Unavailable
 from papertrade.lib.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
@@ -34,6 +36,10 @@ class ClockNotStarted(RuntimeError):
     """There is no clock row yet: the market has not been started."""
 
 
+class MarketIsBehind(Unavailable):
+    """Something that comes before this request has not been done yet, and will be in a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClockReading:
     """One look at the clock. `now` is exchange time; `through` and `through_book` say what is done by then.
@@ -47,6 +53,7 @@ class ClockReading:
     through_book: int | None
     speed: Decimal
     market: str
+    taken_to: datetime | None = None
 
     @property
     def position(self) -> str:
@@ -57,6 +64,18 @@ class ClockReading:
     def half_done(self) -> bool:
         """Whether the quotes of `through` wait to be put to the orders of some books."""
         return self.through_book is not None and self.through_book < ALL_BOOKS
+
+    def refuse_if_behind(self) -> None:
+        """Nobody comes before quotes that are recorded already, nor before an open or a close that is due.
+
+        So the record has everything in the order in which a replay will do it. Raises MarketIsBehind.
+        """
+        if self.taken_to is not None and self.taken_to > self.through:
+            raise MarketIsBehind("Quotes that came first are being put to orders; nothing was stored. Send it again.")
+        if self.now > self.through and self.now >= next_boundary(self.through):
+            raise MarketIsBehind(
+                "An open or a close is about to be done; nothing was stored. Send it again in a moment."
+            )
 
 
 def wall_now() -> datetime:
@@ -97,21 +116,25 @@ def read() -> ClockReading:
         row = cursor.execute(_READ).fetchone()
     if row is None:
         raise ClockNotStarted("The market's clock has not been started; run `papertrade run-feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_book, wall = row
+    market, speed, anchor_at, anchor_wall, through, through_book, taken_to, wall = row
     _hear(wall)
     now = due = through
     if market == LIVE:
-        now, due = _live(through)
+        now, due = _live(through, taken_to or through)
     elif speed:
         due = max(through, min(anchor_at + scaled(wall_now() - anchor_wall, speed), through + scaled(LEAD, speed)))
         # Until an open or a close has been done nobody is past it: an order sent meanwhile is one of those it decides on.
-        session = calendar().upcoming(through)
-        undone = (session.open if through < session.open else session.close) - JUST_BEFORE
-        now = min(due, through + MAX_LEAD, max(through, undone))
-    return ClockReading(now, due, through, through_book, speed, market)
+        now = min(due, through + MAX_LEAD, max(through, next_boundary(through) - JUST_BEFORE))
+    return ClockReading(now, due, through, through_book, speed, market, taken_to)
 
 
-def _live(through: datetime) -> tuple[datetime, datetime]:
+def next_boundary(after: datetime) -> datetime:
+    """The first open or close after an instant."""
+    session = calendar().upcoming(after)
+    return session.open if after < session.open else session.close
+
+
+def _live(through: datetime, taken_to: datetime) -> tuple[datetime, datetime]:
     """Exchange time of the live market, and where its next step goes to.
 
     It is never held back for long: with a dead feed the age of the last quote must grow, or an old quote would fill. Only an
@@ -121,11 +144,11 @@ def _live(through: datetime) -> tuple[datetime, datetime]:
     now, opens = max(real, through), calendar().upcoming(through).open
     if through < opens <= now < opens + MAX_LEAD:
         now = opens - JUST_BEFORE
-    return now, max(real, through + JUST_BEFORE)
+    return now, max(real, through + JUST_BEFORE, taken_to)
 
 
 _READ = """
-    SELECT market, speed, anchor_at, anchor_wall, through, through_book, clock_timestamp() FROM marketdata_marketclock
+    SELECT market, speed, anchor_at, anchor_wall, through, through_book, taken_to, clock_timestamp() FROM marketdata_marketclock
 """
 
 
@@ -155,6 +178,7 @@ def start(*, market: str, feed: str, at: datetime, speed: Decimal, any_feed: boo
             "anchor_wall": wall,
             "through": row.through if row else at,
             "through_book": row.through_book if row else None,
+            "taken_to": row.taken_to if row else None,
             "heartbeat_at": wall,
         },
     )
@@ -192,15 +216,24 @@ def commit_position(through: datetime, book: int | None) -> None:
 
     Raises LeaseLost where another process moves the market by now; until this transaction ends none begins to.
     """
+    _as_the_mover("through = %s, through_book = %s", through, book)
+
+
+def take(to: datetime) -> None:
+    """Say that quotes are about to be recorded as of `to`; before they are. Raises LeaseLost."""
+    _as_the_mover("taken_to = %s", to)
+
+
+def _as_the_mover(changes: LiteralString, *values: datetime | int | None) -> None:
     mine = leases.holding_of(leases.MOVER).number
     with raw_cursor() as cursor:
-        cursor.execute(_COMMIT, [through, book, leases.MOVER, mine])
+        cursor.execute(_UPDATE.format(changes=changes), [*values, leases.MOVER, mine])
         if not cursor.rowcount:
             raise leases.LeaseLost(leases.MOVER)
 
 
-_COMMIT = """
-    UPDATE marketdata_marketclock SET through = %s, through_book = %s
+_UPDATE: LiteralString = """
+    UPDATE marketdata_marketclock SET {changes}
     FROM (SELECT FROM marketdata_lease WHERE name = %s AND number = %s FOR SHARE) AS mine
 """
 

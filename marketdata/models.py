@@ -29,8 +29,11 @@ class MarketClock(models.Model):
 
     `through` is the instant up to which everything is done. Where `through_book` is not null, of what is due at that very
     instant only this is: its quotes have been put to the orders of the books up to that id. (`through_rows`, which counted
-    rows, is not used any more; the release after this one drops it.) A running clock shows
-    anchor_at + (wall - anchor_wall) x speed, never far past `through`.
+    rows, is not used any more; the release after this one drops it.) Behind it lies the open or the close of that
+    instant, which may be under way. A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through`.
+
+    `taken_to` is the instant at which a live market took quotes last. It is written before they are recorded: where it lies
+    behind `through`, a leader died before it had done with them what the next one will do.
     """
 
     ONLY_ID = 1
@@ -44,6 +47,7 @@ class MarketClock(models.Model):
     through = models.DateTimeField()
     through_rows = models.PositiveIntegerField(null=True)
     through_book = models.BigIntegerField(null=True)
+    taken_to = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     anchored_again_at = models.DateTimeField(null=True)  # wall time at which it last went on after a gap
 

@@ -17,7 +17,6 @@ from papertrade.lib.valkey import client
 KEY = "papertrade:quotes"
 MOVED_BY = "papertrade:mover"  # the number of the lease by which the book was last filled
 MARKER = "#filled"  # no symbol has such a name
-UNSETTLED = "+"  # behind the marker while a step is under way
 
 
 class BookUnavailable(Unavailable):
@@ -88,16 +87,6 @@ def marker() -> str | None:
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be read; try again in a moment.") from error
     return None if value is None else _text(value)
-
-
-def unsettle() -> None:
-    """Say that a step is under way: until the next `publish` no order is decided on the book. Raises BookUnavailable."""
-    filled_to = marker()
-    if filled_to is not None and not filled_to.endswith(UNSETTLED):
-        try:
-            client().hset(KEY, MARKER, filled_to + UNSETTLED)
-        except redis.RedisError as error:
-            raise BookUnavailable("The quote book cannot be written.") from error
 
 
 def everything() -> tuple[str | None, dict[str, Quote]]:

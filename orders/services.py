@@ -24,8 +24,8 @@ from marketdata.gate import pass_gate
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, Session, calendar
-from orders import working
 from orders.admission import OrderRequest, read_order
+from orders.catching_up import catch_up, patient
 from orders.engine import Engine, Submission, load_taken, supply_of
 from orders.matching import NoFillReason
 from orders.models import IS_OPEN, Order
@@ -207,6 +207,7 @@ def order_of(account: PaperAccount, order_id: UUID) -> Order:
     return order
 
 
+@patient
 def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
     for _ in range(MAX_RESTARTS):
@@ -220,7 +221,7 @@ def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
                 tracing.waited(parts.end("lock"))
                 # Exchange time is read once, and after the lock, so that times in a book never go back.
                 reading = clock.read()
-                if book is not None and working.catch_up(cursor, book.id, reading):
+                if book is not None and catch_up(cursor, book.id, reading):
                     book = lock_account(cursor, account.id)
                 now = book.advance_to(reading.now) if book else reading.now
                 result = run(Unit(cursor, book, now, reading.position))

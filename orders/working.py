@@ -153,12 +153,8 @@ def put(
     return Put(_put_to_books(cursor, near, chosen, quotes, at, session), last_book)
 
 
-def catch_up(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> bool:
-    """Where a step has left the quotes of an instant to the next, put them to this book's orders first; whether it did.
-
-    So what a request finds is what it would have found after the whole step. The book must be locked, the gate passed. Call in
-    the request's transaction, and load the book anew where this has changed it.
-    """
+def put_to_book(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> bool:
+    """Put the quotes of an instant that a step has left to the next to the orders of this locked book; whether it did."""
     if not reading.half_done or reading.through_book is None or book_id <= reading.through_book:
         return False
     at, session = reading.through, calendar().session_at(reading.through)

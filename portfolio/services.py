@@ -22,6 +22,7 @@ from portfolio.selectors import frame_of
 from portfolio.store import collect
 
 SNAPSHOT_CHUNK_BOOKS = 1000
+LAST_BOOK = 2**63 - 1  # no book has a larger id
 DIFFERENCES_KEPT = 1000  # of one audit; where there are more the cause is one and the same
 
 
@@ -66,7 +67,7 @@ def write_books(cursor: psycopg.Cursor, books: Iterable[OpenBook]) -> None:
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.
 _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
-    WHERE b.id > %(after)s AND b.closed_at IS NULL
+    WHERE b.id > %(after)s AND b.id <= %(last)s AND b.closed_at IS NULL
       AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
       AND NOT coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %(at)s LIMIT 1), false)
     ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
@@ -108,12 +109,20 @@ def snapshot_books(*, at: datetime) -> int:
     done = after = 0
     while True:
         with transaction.atomic(), raw_cursor() as cursor:
-            page = {"after": after, "at": at, "limit": SNAPSHOT_CHUNK_BOOKS}
-            books = [book_id for (book_id,) in cursor.execute(_NEXT_HOLDING_BOOKS, page).fetchall()]
-            if not books:
-                return done
-            done += cursor.execute(_SNAPSHOT_BOOKS, {"books": books, "at": at}).rowcount
-            after = books[-1]
+            books = snapshot_books_between(cursor, after, LAST_BOOK, at=at)
+        if not books:
+            return done
+        done += len(books)
+        after = books[-1]
+
+
+def snapshot_books_between(cursor: psycopg.Cursor, after: int, last: int, *, at: datetime) -> list[int]:
+    """A chunk of them, of the books with ids in (after, last], which it locks; those that it has looked at, by id."""
+    page = {"after": after, "last": last, "at": at, "limit": SNAPSHOT_CHUNK_BOOKS}
+    books = [book_id for (book_id,) in cursor.execute(_NEXT_HOLDING_BOOKS, page).fetchall()]
+    if books:
+        cursor.execute(_SNAPSHOT_BOOKS, {"books": books, "at": at})
+    return books
 
 
 def keep_audit_report(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from marketdata import clock
 from marketdata.gate import pass_gate
 from marketdata.instruments import OptionRight
 from marketdata.quotes import Quote
@@ -54,6 +55,9 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
         )
     with transaction.atomic(), raw_cursor() as cursor:
         pass_gate(cursor)
+        if (reading := clock.read()).through_book is not None:
+            raise clock.MarketIsBehind("The market is in the middle of a step; nothing was settled. Try again.")
+        reading.refuse_if_behind()
         books = lock_books(cursor, [row.book_id])
         position = books[0].positions.get(row.symbol) if books else None
         if position is None or not position.unsettled:

@@ -14,7 +14,7 @@ from itertools import chain, groupby
 import redis
 import structlog
 
-from marketdata import clock, feed_state, leases, quote_book, wanted
+from marketdata import clock, feed_state, quote_book, wanted
 from marketdata.feeds import Supplies
 from marketdata.feeds.live.feed import Known, LiveCursor, LiveFeed
 from marketdata.feeds.live.protocol import Rank, Want
@@ -137,9 +137,8 @@ class LiveMarket(Market):
         self.feed.intake.in_session = session is not None
         news = cursor.hear(to)
         if news:
-            leases.holding_of(leases.MOVER).confirm()
-            # Should this process die before it has published, nobody decides on quotes that are older than the recording.
-            self._tell(quote_book.unsettle)
+            # Should this process die before it has done what is recorded, no request comes before the next leader does it.
+            clock.take(to)
             cursor.take(news, to)
 
     def publish(self, cursor: LiveCursor, *, through: str) -> None:  # type: ignore[override]
@@ -148,9 +147,7 @@ class LiveMarket(Market):
         def publish() -> None:
             lost = quote_book.marker() is None
             symbols = cursor.latest if lost else cursor.changed
-            # What another leader recorded and did not live to do comes first: until then nobody decides on what was before it.
-            filled_to = through + quote_book.UNSETTLED if cursor.has_more else through
-            quote_book.publish([cursor.latest[symbol] for symbol in symbols], through=filled_to)
+            quote_book.publish([cursor.latest[symbol] for symbol in symbols], through=through)
             cursor.changed.clear()
 
         self._tell(publish)

@@ -21,6 +21,8 @@ def lock_due(
     due = in_chunk(due, chunk)
     wanted = {*due.order_by().values_list("book_id", flat=True), *also}
     books = {book.id: book for book in lock_books(cursor, sorted(wanted))}
+    if not books:
+        return books, []  # requests have come first
     return books, fetch(cursor, due.filter(book_id__in=list(books)).order_by("book_id", "number"))
 
 

@@ -6,17 +6,20 @@ crashes, and books being independent the outcome is the same with one worker or 
 """
 
 import gc
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+import psycopg
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
+from marketdata.clock import MarketIsBehind
 from marketdata.quotes import Quote, quote_to_json
-from marketdata.sessions import Session
+from marketdata.sessions import Session, calendar
 from orders.models import Sweep, SweepChunk
 from orders.sweeps.closing import close_chunk, due_at_close, expiring_positions
 from orders.sweeps.opening import due_at_open, open_chunk
@@ -26,14 +29,29 @@ from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.processes import process_name
 
 CHUNK_ORDERS = 1000  # about a third of a second under lock
+BRIEF_CHUNK_ORDERS = 100  # a tenth of that: where requests are let pass in between
 POLL_SECONDS = 0.02
 HUNG_SECONDS = (
     30  # without a statement: the server ends the session of a worker that is stopped, and others do its chunk
 )
 
 
-def begin(kind: str, session: Session, *, at: datetime, quotes: Iterable[Quote]) -> Sweep | None:
-    """The sweep to work on: the unfinished one, or a new one where something is due; None where nothing is."""
+def boundary_at(at: datetime) -> tuple[str, Session] | None:
+    """The kind of sweep that is due at just this instant, and its session; None = none."""
+    days = calendar()
+    ending, session = days.previous(at), days.session_at(at)
+    if ending is not None and ending.close == at:
+        return Sweep.Kind.CLOSE, ending
+    return (Sweep.Kind.OPEN, session) if session is not None and session.open == at else None
+
+
+def begin(
+    kind: str, session: Session, *, at: datetime, quotes: Callable[[], Iterable[Quote]], brief: bool = False
+) -> Sweep | None:
+    """The sweep to work on: the unfinished one, or a new one where something is due; None where nothing is.
+
+    A `brief` one has small chunks, so that none takes long.
+    """
     earlier = Sweep.objects.filter(kind=kind, session_date=session.date).order_by("-round").first()
     if earlier is not None and earlier.finished_at is None:
         return earlier
@@ -47,11 +65,11 @@ def begin(kind: str, session: Session, *, at: datetime, quotes: Iterable[Quote])
                 session_date=session.date,
                 round=earlier.round + 1 if earlier else 1,
                 at=at,
-                quotes=[quote_to_json(quote) for quote in quotes],
+                quotes=[quote_to_json(quote) for quote in quotes()],
             )
-            SweepChunk.objects.bulk_create(_chunks(sweep, books))
+            SweepChunk.objects.bulk_create(_chunks(sweep, books, BRIEF_CHUNK_ORDERS if brief else CHUNK_ORDERS))
     except IntegrityError:  # another process made the same one first
-        return begin(kind, session, at=at, quotes=quotes)
+        return begin(kind, session, at=at, quotes=quotes, brief=brief)
     return sweep
 
 
@@ -75,26 +93,32 @@ def _due_books(kind: str, session: Session) -> dict[int, int]:
     return dict(sorted(counts.items()))
 
 
-def _chunks(sweep: Sweep, books: dict[int, int]) -> list[SweepChunk]:
+def _chunks(sweep: Sweep, books: dict[int, int], size: int) -> list[SweepChunk]:
     chunks: list[SweepChunk] = []
     for book_id, orders in books.items():
-        if not chunks or chunks[-1].orders + orders > CHUNK_ORDERS:
+        if not chunks or chunks[-1].orders + orders > size:
             chunks.append(SweepChunk(sweep=sweep, number=len(chunks), first_book_id=book_id, orders=0))
         chunks[-1].last_book_id = book_id
         chunks[-1].orders += orders
     return chunks
 
 
-def finish(sweep: Sweep) -> None:
-    """Work on a sweep until all of it is done, by whomever; a chunk whose worker died is taken over."""
-    while work(sweep):
-        pass
-    while sweep.chunks.filter(done_at__isnull=True).exists():
-        time.sleep(POLL_SECONDS)
+def finish(sweep: Sweep, *, until: float = math.inf) -> bool:
+    """Work on a sweep until all of it is done, by whomever; a chunk whose worker died is taken over.
+
+    False where the monotonic clock came to `until` first: it is looked at after each chunk.
+    """
+    while True:
         while work(sweep):
-            pass
-    if Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now()):
-        _tell_of_sweep(sweep)
+            if time.monotonic() >= until:
+                return False
+        if not sweep.chunks.filter(done_at__isnull=True).exists():
+            if Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now()):
+                _tell_of_sweep(sweep)
+            return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL_SECONDS)
 
 
 def work(sweep: Sweep) -> bool:
@@ -109,9 +133,9 @@ def work(sweep: Sweep) -> bool:
         )
         if chunk is None:
             return False
-        do, began = open_chunk if sweep.kind == Sweep.Kind.OPEN else close_chunk, time.perf_counter()
+        began = time.perf_counter()
         with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
-            outcomes = do(cursor, sweep, chunk)
+            outcomes = _DO[sweep.kind](cursor, sweep, chunk)
         SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=process_name())
     took, books = time.perf_counter() - began, f"{chunk.first_book_id}-{chunk.last_book_id}"
     say("chunk", sweep=str(sweep), run=sweep.pk, chunk=chunk.number, books=books, **outcomes, ms=milliseconds(took))
@@ -124,6 +148,30 @@ def _tell_of_sweep(sweep: Sweep) -> None:
     begun, ended, chunks, due = rows.values_list("created_at", "finished_at", "count", "due").get()
     took = milliseconds((ended - begun).total_seconds())
     say("sweep", sweep=str(sweep), run=sweep.pk, chunks=chunks, due=due, ms=took)
+
+
+def do_book(cursor: psycopg.Cursor, kind: str, session: Session, book_id: int) -> bool:
+    """What a sweep that is under way will do with one book, at once; whether anything was due.
+
+    The book must be locked. Its chunk finds nothing left of it then. Raises MarketIsBehind where the sweep is not made yet.
+    """
+    if not _is_due(kind, session, book_id):
+        return False
+    sweep = Sweep.objects.filter(kind=kind, session_date=session.date, finished_at__isnull=True).first()
+    if sweep is None:
+        raise MarketIsBehind("An open or a close is about to be done; nothing was stored. Send it again in a moment.")
+    _DO[kind](cursor, sweep, SweepChunk(sweep=sweep, first_book_id=book_id, last_book_id=book_id))
+    return True
+
+
+def _is_due(kind: str, session: Session, book_id: int) -> bool:
+    if kind == Sweep.Kind.OPEN:
+        return due_at_open(session).filter(book_id=book_id).exists()
+    due = (due_at_close(session), expiring_positions(session))
+    return any(rows.filter(book_id=book_id).exists() for rows in due)
+
+
+_DO = {Sweep.Kind.OPEN: open_chunk, Sweep.Kind.CLOSE: close_chunk}
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from accounts.policy import InvalidPolicy, Policy, policy_from_json
 from marketdata import clock
 from marketdata.gate import pass_gate
 from marketdata.markets.current import current_market
-from orders import working
+from orders.catching_up import catch_up, patient
 from orders.engine import Engine
 from orders.services import cancel_open
 from orders.states import CancelReason
@@ -70,6 +70,7 @@ def open_account(
     return account
 
 
+@patient
 def rename_account(*, account: PaperAccount, name: object) -> PaperAccount:
     """Give the account another name; an archived one keeps its own. Raises BadRequest, Conflict `account_archived`."""
     clean = accounts.clean_name(name)
@@ -86,6 +87,7 @@ def rename_account(*, account: PaperAccount, name: object) -> PaperAccount:
     return account
 
 
+@patient
 def archive_account(*, account: PaperAccount, reason: object = "") -> None:
     """Cancel what is open, close the books and take the account off the list; once more changes nothing.
 
@@ -110,6 +112,7 @@ class Reset:
     replayed: bool = False
 
 
+@patient
 def reset_account(
     *,
     account: PaperAccount,
@@ -208,7 +211,7 @@ def _read_reason(value: object) -> str:
 def _lock(cursor: psycopg.Cursor, account: PaperAccount) -> tuple[PaperAccount, OpenBook | None]:
     locked = accounts.lock_account(account=account)
     book = lock_account(cursor, locked.pk)
-    if book is not None and working.catch_up(cursor, book.id, clock.read()):
+    if book is not None and catch_up(cursor, book.id, clock.read()):
         book = lock_account(cursor, locked.pk)
     return locked, book
 

@@ -1,5 +1,6 @@
 """Moving the clock: the market's start, an advance, the one lock of whoever moves it, and what a crash left behind."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ from portfolio.selectors import latest_book_time
 log = structlog.get_logger(__name__)
 
 FEED_IS_GONE_AFTER = timedelta(seconds=15)
+GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
+PASSING_SECONDS = 0.02  # that long it then stays open at least
 
 
 def start_market() -> None:
@@ -108,17 +111,22 @@ def do_missed_boundaries() -> bool:
     boundary = session.open if reading.through < session.open else session.close
     if boundary > clock.real_now():
         return False
+    drop_movers()
     with leading() as is_leader:
         if not is_leader:
             return False  # a leader is about to do it
         try:
-            with moving():
-                drop_movers()
-                the_mover().step(boundary)
+            while not _step_to(boundary):
+                time.sleep(PASSING_SECONDS)
         except Conflict:
             return False
     log.warning("boundary_done_without_feed", at=boundary.isoformat(), market=market.name)
     return True
+
+
+def _step_to(boundary: datetime) -> bool:
+    with moving():
+        return the_mover().step(boundary, seconds=GATE_SECONDS)
 
 
 def _is_alone() -> bool:

@@ -11,14 +11,12 @@ from marketdata.markets.current import current_market
 from orders import working
 from papertrade.lib import metrics
 from papertrade.lib.errors import Conflict
-from papertrade.trading.clock import moving
+from papertrade.trading.clock import GATE_SECONDS, PASSING_SECONDS, moving
 from papertrade.trading.mover import drop_movers, the_mover
 
 log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 0.2  # wall time between two steps of a running market
-GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
-PASSING_SECONDS = 0.02  # that long it then stays open at least
 IDLE_SECONDS = 1.0
 ASLEEP_AFTER = timedelta(seconds=5)  # wall time without a step after which a running clock goes on from where it stood
 JITTER = timedelta(seconds=1)  # by how much a wall clock may be set back without anybody minding

@@ -8,10 +8,12 @@ What a quote does to the books and the clock's position are committed in one tra
 idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
 """
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -71,18 +73,19 @@ class Mover:
         self.stored_marks: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
         self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
         self._unfinished: Batch | None = None  # what a step whose time was up has left to the next
+        self._invited: int | None = None  # the sweep that the workers were last asked to share
 
     def step(self, to: datetime, *, seconds: float | None = None) -> bool:
         """Advance exchange time to `to` and do everything due by then; whether all of it is done.
 
         With `seconds` of wall time to do it in the step ends after the chunk of books in which they run out, so that requests
-        pass the gate; the next one goes on from there, in the same order.
+        pass the gate; the next one goes on from there, in the same order. A live market takes what it has heard only when all
+        that comes before it is done.
         """
+        deadline = Deadline(seconds)
         reading = self._seek()
         self._reload_interest(reading.through)
-        if self._unfinished is None:
-            self.market.take(self.cursor, to)
-        done = self._go_to(to, reading, Deadline(seconds))
+        done = self._go_to(to, reading, deadline)
         self.market.publish(self.cursor, through=clock.read().position)
         return done
 
@@ -106,12 +109,15 @@ class Mover:
     def _go_to(self, to: datetime, reading: clock.ClockReading, deadline: "Deadline") -> bool:
         begun, first_minute = reading.through_book is not None, self.market.first_minute(to)
         for instant in _instants(reading.through, to, begun=begun, first_minute=first_minute):
+            if instant == to:
+                self.market.take(self.cursor, to)
             for batch in self._batches(instant, reading):
                 if not self._apply(batch, deadline):
                     return False
             # Between open and close there is nothing to do in a minute for which nobody holds anything.
             if self.held_symbols or instant == to or not _within_session(instant):
-                self._do_due(instant)
+                if not self._do_due(instant, deadline):
+                    return False
                 clock.commit_position(instant, None)
         return True
 
@@ -159,25 +165,34 @@ class Mover:
             if deadline.is_over:
                 return False
 
-    def _do_due(self, instant: datetime) -> None:
-        """The close, the open and the snapshot of this instant, in that order."""
+    def _do_due(self, instant: datetime, deadline: "Deadline") -> bool:
+        """The close or the open of this instant, and then the snapshot; False where time was up before the last book."""
         self._keep_marks()
-        days = calendar()
-        ending = days.previous(instant)
-        if ending is not None and ending.close == instant:
-            self._sweep(Sweep.Kind.CLOSE, ending, instant)
-        session = days.session_at(instant)
-        if session is not None and session.open == instant:
-            self._sweep(Sweep.Kind.OPEN, session, instant)
+        boundary = sweeping.boundary_at(instant)
+        if boundary is not None and not self._sweep(*boundary, instant, deadline):
+            return False
+        session = calendar().session_at(instant)
         on_the_minute = session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0)
-        if on_the_minute or (ending is not None and ending.close == instant):
+        if on_the_minute or boundary is not None:
             snapshot_books(at=instant)
+        return True
 
-    def _sweep(self, kind: str, session: Session, at: datetime) -> None:
+    def _sweep(self, kind: str, session: Session, at: datetime, deadline: "Deadline") -> bool:
         """Until nothing is due: a sweep that a crash left behind may not know the orders that were sent since."""
-        while (sweep := sweeping.begin(kind, session, at=at, quotes=self._quotes_of(kind, session, at))) is not None:
-            tasks.invite_workers(sweep)
-            sweeping.finish(sweep)
+        while True:
+            quotes = partial(self._quotes_of, kind, session, at)
+            sweep = sweeping.begin(kind, session, at=at, quotes=quotes, brief=deadline.is_set)
+            if sweep is None:
+                return True
+            if sweep.pk != self._invited:
+                self._invited = sweep.pk
+                # From here on a request does for its own book what is due, where this process leaves the rest or dies.
+                clock.commit_position(at, clock.ALL_BOOKS)
+                tasks.invite_workers(sweep)
+                if deadline.is_over:  # making it took long, the next step begins with a chunk
+                    return False
+            if not sweeping.finish(sweep, until=deadline.until):
+                return False
             self._reload_interest(at)
 
     def _quotes_of(self, kind: str, session: Session, at: datetime) -> list[Quote]:
@@ -232,11 +247,15 @@ class Deadline:
     """So many wall seconds from now on; None = as long as it takes."""
 
     def __init__(self, seconds: float | None) -> None:
-        self._until = None if seconds is None else time.monotonic() + seconds
+        self.until = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_set(self) -> bool:
+        return self.until < math.inf
 
     @property
     def is_over(self) -> bool:
-        return self._until is not None and time.monotonic() >= self._until
+        return time.monotonic() >= self.until
 
 
 def _instants(after: datetime, to: datetime, *, begun: bool, first_minute: datetime | None) -> Iterator[datetime]:

@@ -26,7 +26,7 @@ def run_of_many_chunks(
     mover.cursor.seek(at("13:30:00"), whole=True)
     quotes = current_market().latest_of(mover.cursor, ["IBM"], at("13:30:00"))
     run = sweeping.begin(
-        Sweep.Kind.OPEN, calendar().session_at(at("13:30:00")), at=at("13:30:00"), quotes=quotes.values()
+        Sweep.Kind.OPEN, calendar().session_at(at("13:30:00")), at=at("13:30:00"), quotes=quotes.values
     )
     assert run is not None and run.chunks.count() == books
     return run

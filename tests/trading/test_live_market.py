@@ -14,6 +14,7 @@ from orders import working
 from orders.models import Sweep
 from papertrade.lib.errors import Conflict
 from papertrade.operations import health
+from papertrade.trading.accounts import archive_account, rename_account
 from papertrade.trading.clock import advance, do_missed_boundaries
 from portfolio.models import EquitySnapshot, LedgerTransaction
 from tests.desk import Desk, dec
@@ -166,7 +167,10 @@ class TestSupply:
 
 
 class TestALeaderThatDies:
-    def test_between_recording_and_doing_leaves_it_to_the_next(self, live: LiveKit) -> None:
+    def test_between_recording_and_doing_leaves_it_to_the_next(
+        self, live: LiveKit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("orders.catching_up.PATIENCE_SECONDS", 0)
         desk = Desk(UserFactory())
         order = desk.buy("10", limit="99")
         live.pass_time(seconds=0.2)
@@ -175,8 +179,16 @@ class TestALeaderThatDies:
         with patch.object(working, "put", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
             live.step()
         live.pass_time(seconds=2)
-        with pytest.raises(quote_book.BookUnavailable):  # nobody decides on the older quote meanwhile
-            desk.buy("1")
+        for ask in (
+            lambda: desk.buy("1"),
+            lambda: desk.cancel(order),
+            lambda: desk.replace(order, qty="11"),
+            lambda: desk.reset(reason="again"),
+            lambda: archive_account(account=desk.account),
+            lambda: rename_account(account=desk.account, name="other"),
+        ):
+            with pytest.raises(clock.MarketIsBehind):  # nobody comes before what is recorded
+                ask()
         live.lead()
         live.step()
         assert desk.now(order).filled_at == taken_at

@@ -1,8 +1,8 @@
 """Random live sessions: recorded, and played again at speed 0 they leave the same fills, orders and ledger heads.
 
 Quotes come late, early, crossed, one-sided and without size; two leaders die, one of them between recording and doing; steps end
-after each book, and requests come in between. In every session, whatever happens:
-- record and replay are equal, order by order and head by head;
+after each book, the close too, and requests come in between, also while nobody leads. In every session, whatever happens:
+- record and replay are equal, event by event, order by order and head by head;
 - nobody is given more of a price than was displayed while it stood;
 - no order is filled by a quote from before it was sent.
 """
@@ -26,10 +26,11 @@ from marketdata.feeds.recorded import RecordedFeed, Report
 from marketdata.quotes import Quote
 from orders import working
 from orders.models import IS_OPEN, Fill, Order
+from orders.sweeps import sweeping
 from papertrade.lib.errors import Conflict, Unavailable, Unprocessable
 from papertrade.proof.replay import Stage, check_recording, write_script
 from papertrade.proof.script import Kind, as_json, from_json
-from portfolio.models import Book
+from portfolio.models import AccountEvent, Book
 from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.invariants import check_account
@@ -41,6 +42,7 @@ DESKS = 4
 START, END = at("13:29:52"), at("13:30:36")
 OUTAGE = (at("13:30:13"), at("13:30:16"))
 DIES_BETWEEN_STEPS, DIES_IN_A_STEP = at("13:30:09"), at("13:30:24")
+BEFORE_THE_CLOSE, AFTER_THE_CLOSE = at("19:59:59.2"), at("20:00:00.8")
 
 
 class Killed(BaseException):
@@ -64,7 +66,15 @@ class Session:
 
     def run(self) -> None:
         dies_at = [DIES_IN_A_STEP, DIES_BETWEEN_STEPS]
-        while self.live.wall < END:
+        self._trade_until(END, dies_at)
+        self.live.wall = BEFORE_THE_CLOSE
+        self._trade_until(AFTER_THE_CLOSE, [])
+        while not self.live.step():
+            pass
+        self.live.end()
+
+    def _trade_until(self, end: datetime, dies_at: list[datetime]) -> None:
+        while self.live.wall < end:
             self.live.pass_time(microseconds=self.rng.randrange(20_000, 400_000))
             self._quote()
             if self.rng.random() < 0.5:
@@ -72,15 +82,20 @@ class Session:
                 self._step(dies_in_it=bool(dies) and len(dies_at) == 1)
                 if dies and (len(dies_at) == 2 or self.deaths):
                     dies_at.pop()
-                    self.live.pass_time(seconds=1.5)
-                    self.live.lead()
+                    self._go_on_without_a_leader()
                 self.live.pass_time(microseconds=self.rng.randrange(1, 50_000))
             if self.rng.random() < 0.5:
                 self._trade()
-        self.live.wall = at("20:00:30")
-        while not self.live.step():
-            pass
-        self.live.end()
+
+    def _go_on_without_a_leader(self) -> None:
+        """Until another one leads, and has not made a step yet."""
+        for _ in range(5):
+            self.live.pass_time(seconds=0.3)
+            self._trade()
+        self.live.lead()
+        for _ in range(3):
+            self.live.pass_time(seconds=0.01)
+            self._trade()
 
     def _quote(self) -> None:
         if OUTAGE[0] < self.live.wall < OUTAGE[1]:
@@ -112,7 +127,7 @@ class Session:
         near = str(Decimal(self.prices[symbol] + rng.randrange(-12, 13)) / 100)
         what = rng.random()
         order = Order.objects.filter(IS_OPEN, account=desk.account).order_by("number").first()
-        if what < 0.02 and desk.account.orders.exists():
+        if what < 0.02 and desk.book.orders.exists():  # that of a fresh run changes nothing
             self._ask(Kind.RESET, lambda: desk.reset(reason="once more"))
         elif what < 0.15 and order is not None:
             self._ask(Kind.CANCEL, lambda: desk.cancel(order))
@@ -124,23 +139,25 @@ class Session:
             self._ask(Kind.ORDER, lambda: desk.buy(qty, limit, symbol, **terms))
 
     def _ask(self, kind: Kind, ask: Callable[[], object]) -> None:
-        with suppress(Unavailable, Conflict, Unprocessable):  # the order has been filled meanwhile, for instance
+        with suppress(Unavailable, Conflict, Unprocessable):  # nobody leads, or the order has been filled, for instance
             ask()
             self.asked[kind] += 1
 
 
 def outcome(account: PaperAccount) -> tuple[object, ...]:
-    """Everything that must be the same.
-
-    Not the numbers of the fills' events: where a leader died between recording and doing, the record may lack an evaluation that
-    changed nothing but why an order had not filled, and events are numbered behind it.
-    """
+    """Everything that must be the same."""
     orders = Order.objects.filter(account=account).order_by("number")
+    numbers = {order.pk: order.number for order in orders}
+    events = AccountEvent.objects.filter(account=account).order_by("seq")
+    said = events.values_list(
+        "order_id", "seq", "type", "at", "order_status", "symbol", "reason", "quote_id", "qty", "price"
+    )
     fills = Fill.objects.filter(account=account).select_related("order").order_by("seq")
     return (
         list(Book.objects.filter(account=account).order_by("pk").values_list("ledger_head", flat=True)),
         [(o.number, o.status, o.filled_qty, o.reason, o.no_fill_reason, o.filled_at) for o in orders],
-        [(f.symbol, f.order.number, f.qty, f.price, f.created_at) for f in fills],
+        [(f.seq, f.symbol, f.order.number, f.qty, f.price, f.created_at) for f in fills],
+        [(numbers.get(order_id), *rest) for order_id, *rest in said],
     )
 
 
@@ -149,6 +166,8 @@ def test_a_session_and_its_replay(
     db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, market_kit: MarketKit, seed: int
 ) -> None:
     monkeypatch.setattr(working, "CHUNK_ORDERS", 1)
+    monkeypatch.setattr(sweeping, "BRIEF_CHUNK_ORDERS", 1)
+    monkeypatch.setattr("orders.catching_up.PATIENCE_SECONDS", 0)
     session = Session(LiveKit(settings, monkeypatch, tmp_path / "live", start=START), random.Random(seed))
     session.run()
     live = [outcome(desk.account) for desk in session.desks]
@@ -172,6 +191,7 @@ def test_a_session_and_its_replay(
     assert [one.problem for one in verdicts] == [""] * (DESKS + session.asked[Kind.RESET])
     played = [stage.accounts[str(desk.account.pk)] for desk in session.desks]
     for number, (was, again) in enumerate(zip(live, map(outcome, played), strict=True)):
+        assert was[3] == again[3], f"events of desk {number}"
         assert was[1] == again[1], f"orders of desk {number}"
         assert was[2] == again[2], f"fills of desk {number}"
         assert was[0] == again[0], f"head of desk {number}"

@@ -112,6 +112,7 @@ def test_a_symbol_that_the_provider_refuses_is_unknown_for_a_day(live: LiveKit, 
     with pytest.raises(Unprocessable, match="no such symbol"):
         desk.buy("1", symbol="ZZZZ")
     live.pass_time(days=1, seconds=1)
+    live.step()
     desk.buy("1", symbol="ZZZZ")
 
 

@@ -94,11 +94,6 @@ class LiveCursor:
         self._supplies: dict[tuple[str, bool], tuple[Decimal, datetime]] = {}
         self._at: datetime | None = None  # where it stands; None = it has not been put anywhere
 
-    @property
-    def has_more(self) -> bool:
-        """Whether something is taken that `until` has not given out."""
-        return bool(self._taken)
-
     def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
         if self._at is None or self._at > through or (self._at == through and not whole):
             self._recover(through, whole, passed)

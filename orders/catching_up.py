@@ -1,0 +1,61 @@
+"""What a request finds: its own book as it is when everything that comes before the request is done.
+
+A step lets requests pass before it has come to every book, in the middle of the quotes of an instant and in the middle of an
+open or a close (`papertrade.trading.mover`). Books are independent: a request does for its own what is due, and then itself. So
+one step or many give the same books, and nobody waits for those of others.
+"""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import psycopg
+
+from marketdata import clock
+from orders import working
+from orders.sweeps import sweeping
+from portfolio.services import snapshot_books_between
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+PATIENCE_SECONDS = 0.3  # a step of a live market and a little more
+POLL_SECONDS = 0.05
+
+
+def patient(use_case: Callable[Given, Result]) -> Callable[Given, Result]:
+    """A use case that is tried again for a moment while the market is behind, and then raises MarketIsBehind.
+
+    It must own its transaction, so that nothing is held in between.
+    """
+
+    @wraps(use_case)
+    def tried(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return use_case(*args, **kwargs)
+            except clock.MarketIsBehind:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(POLL_SECONDS)
+
+    return tried
+
+
+def catch_up(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> bool:
+    """Do for a book what is due before a request of now; whether that may have changed it, so that it must be loaded anew.
+
+    The book must be locked, the gate passed. Call in the request's transaction. Raises MarketIsBehind where it cannot be done
+    from here, and BookUnavailable.
+    """
+    reading.refuse_if_behind()
+    if reading.through_book is None:
+        return False
+    if reading.half_done:
+        return working.put_to_book(cursor, book_id, reading)
+    boundary = sweeping.boundary_at(reading.through)
+    if boundary is None:
+        return False
+    swept = sweeping.do_book(cursor, *boundary, book_id)
+    return bool(snapshot_books_between(cursor, book_id - 1, book_id, at=reading.through)) or swept
