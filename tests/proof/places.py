@@ -38,7 +38,8 @@ PLACES: dict[str, dict[str, str]] = {
         NOT_CLAIMED: "date open close",
     },
     "marketdata_marketclock": {
-        NOT_CLAIMED: "id market feed speed anchor_at anchor_wall anchored_again_at through through_rows through_book heartbeat_at",
+        NOT_CLAIMED: "id market feed speed anchor_at anchor_wall anchored_again_at through through_rows through_book taken_to "
+        "heartbeat_at",
     },
     "marketdata_lease": {
         NOT_CLAIMED: "name number holder session_pid until",
