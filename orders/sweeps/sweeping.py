@@ -135,7 +135,7 @@ def work(sweep: Sweep) -> bool:
             return False
         began = time.perf_counter()
         with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
-            outcomes = _DO[sweep.kind](cursor, sweep, chunk)
+            outcomes = _do(cursor, sweep, chunk)
         SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=process_name())
     took, books = time.perf_counter() - began, f"{chunk.first_book_id}-{chunk.last_book_id}"
     say("chunk", sweep=str(sweep), run=sweep.pk, chunk=chunk.number, books=books, **outcomes, ms=milliseconds(took))
@@ -160,7 +160,7 @@ def do_book(cursor: psycopg.Cursor, kind: str, session: Session, book_id: int) -
     sweep = Sweep.objects.filter(kind=kind, session_date=session.date, finished_at__isnull=True).first()
     if sweep is None:
         raise MarketIsBehind("An open or a close is about to be done; nothing was stored. Send it again in a moment.")
-    _DO[kind](cursor, sweep, SweepChunk(sweep=sweep, first_book_id=book_id, last_book_id=book_id))
+    _do(cursor, sweep, SweepChunk(sweep=sweep, first_book_id=book_id, last_book_id=book_id))
     return True
 
 
@@ -171,7 +171,8 @@ def _is_due(kind: str, session: Session, book_id: int) -> bool:
     return any(rows.filter(book_id=book_id).exists() for rows in due)
 
 
-_DO = {Sweep.Kind.OPEN: open_chunk, Sweep.Kind.CLOSE: close_chunk}
+def _do(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict[str, int]:
+    return open_chunk(cursor, sweep, chunk) if sweep.kind == Sweep.Kind.OPEN else close_chunk(cursor, sweep, chunk)
 
 
 @contextmanager
