@@ -318,4 +318,4 @@ LOGGING = {
     },
 }
 
-env.refuse_unknown()
+env.refuse_typos()

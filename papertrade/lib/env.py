@@ -1,10 +1,12 @@
 """Settings from the environment: one reader per kind, which fails loudly and says what it wants. Pure.
 
-Every variable that is read is listed in `SEEN`, so that an unknown PAPERTRADE_ variable (a typo) can be refused too.
+Every variable that is read is listed in `SEEN`. An unknown PAPERTRADE_ variable that is nearly one of them is a typo, and
+refused; another may be of the next release, from which this one was put back, and is told of.
 """
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,6 +18,7 @@ Value = TypeVar("Value")
 
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
+TYPOS = 2
 MAX_DAYS = 36_500
 DIFFERENT_CHARACTERS = 5  # as Django wants of its secret key
 SERVERS = ("DATABASE_URL", "REDIS_URL")
@@ -201,8 +204,28 @@ def database(url: str) -> tuple[dict[str, str], dict[str, str]]:
     return place, parameters
 
 
-def refuse_unknown() -> None:
-    """Raises BadSetting for a PAPERTRADE_ variable that nothing reads."""
+def refuse_typos() -> None:
+    """Raises BadSetting for a PAPERTRADE_ variable that is nearly a setting; says on standard error which others are none."""
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in SEEN)
+    for name in unknown:
+        if meant := [known for known in sorted(SEEN) if is_typo(name, known)]:
+            raise BadSetting(
+                f"There is no setting {name}: is it {' or '.join(meant)}? docs/configuration.md lists them."
+            )
     if unknown:
-        raise BadSetting(f"Unknown setting {', '.join(unknown)}. docs/configuration.md lists those that exist.")
+        print(
+            f"This release has no setting {', '.join(unknown)}: ignored. docs/configuration.md lists those that it has.",
+            file=sys.stderr,
+        )
+
+
+def is_typo(given: str, meant: str) -> bool:
+    """Whether one becomes the other by at most TYPOS characters more, less, other, or exchanged with their neighbours."""
+    before, row = [], list(range(len(meant) + 1))
+    for place, letter in enumerate(given, start=1):
+        before, above, row = row, before, [place]
+        for other, wanted in enumerate(meant, start=1):
+            steps = min(before[other] + 1, row[-1] + 1, before[other - 1] + (letter != wanted))
+            exchanged = place > 1 and other > 1 and (letter, given[place - 2]) == (meant[other - 2], wanted)
+            row.append(min(steps, above[other - 2] + 1) if exchanged else steps)
+    return row[-1] <= TYPOS

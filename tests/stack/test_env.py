@@ -44,10 +44,38 @@ def test_empty_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.whole("PAPERTRADE_X", 7) == 7
 
 
-def test_a_variable_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PAPERTRADE_SPED", "1")
-    with pytest.raises(env.BadSetting, match="PAPERTRADE_SPED"):
-        env.refuse_unknown()
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("PAPERTRADE_SPEDE", "PAPERTRADE_SEED or PAPERTRADE_SPEED"),
+        ("PAPERTRADE_WORKER", "PAPERTRADE_WORKERS"),
+        ("PAPERTRADE_WBE_WORKERS", "PAPERTRADE_WEB_WORKERS"),
+        ("PAPERTRADE_LOGLEVEL", "PAPERTRADE_LOG_LEVEL"),
+        ("PAPERTRADE_RECRODING", "PAPERTRADE_RECORDING"),
+    ],
+)
+def test_a_typo_is_refused_and_mended(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
+    monkeypatch.setenv(given, "1")
+    with pytest.raises(env.BadSetting, match=f"no setting {given}: is it {meant}[?]"):
+        env.refuse_typos()
+
+
+def test_a_setting_of_the_next_release_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rolling back is possible with the environment as it is."""
+    monkeypatch.setenv("PAPERTRADE_MARS_TIME", "1")
+    env.refuse_typos()
+    assert "This release has no setting PAPERTRADE_MARS_TIME: ignored." in capsys.readouterr().err
+
+
+def test_no_setting_looks_like_a_typo_of_another() -> None:
+    """Else the release before it would not start beside the next one's environment."""
+    import papertrade.settings  # noqa: F401
+
+    names = sorted(name for name in env.SEEN if name.startswith(env.PREFIX) and name != "PAPERTRADE_X")
+    alike = {(name, other) for name in names for other in names if name < other and env.is_typo(name, other)}
+    assert alike == {("PAPERTRADE_SEED", "PAPERTRADE_SPEED")}, "both were in 0.1.0"
 
 
 def test_a_database_is_reached_as_its_url_says() -> None:
