@@ -130,7 +130,7 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         ("a small account", {"account": small}),
     ]
     days = [("a day long ago", {"since": "2025-01-03", "until": "2025-01-03"}), ("before all", {"until": "2024-12-01"})]
-    on_quote = ("on an old quote", {"quote": old_quote})
+    on_quote = ("on an old quote", {"symbol": "S1", "quote": old_quote})
     symbols = [("a common symbol", {"symbol": "S7"}), ("a rare, old symbol", {"symbol": "RARE"})]
     return {
         "orders_order": [
@@ -143,7 +143,7 @@ def trials() -> dict[str, list[tuple[str, dict[str, Any]]]]:
             *scoped, *days, *symbols, ("a page in the middle", {"p": f"older~{event.pk}"}),
             ("of an order", {"order_id": str(middle.pk)}), ("by order id", {"q": str(middle.pk)}),
             ("a type without rows", {"type": "position_settled"}),
-            ("on an old quote", {"symbol": "S1", "quote": old_quote}),
+            on_quote,
         ],
         "orders_fill": [*scoped, *days, *symbols, on_quote, ("of an order", {"order": middle.pk})],
         "portfolio_ledgertransaction": [*scoped, *days, *symbols, on_quote],

@@ -24,6 +24,7 @@ from accounts.services import issue_key
 from benchmarks import data, floor
 from benchmarks.figures import Figure, say
 from benchmarks.live import p8
+from benchmarks.pages import p10
 from marketdata import clock
 from marketdata.feeds.universe import TICKERS
 from marketdata.markets.current import current_market, drop_market
@@ -440,4 +441,5 @@ TRIALS: dict[str, Callable[[], list[Figure]]] = {
     "P6": p6,
     "P7": p7,
     "P8": p8,
+    "P10": p10,
 }

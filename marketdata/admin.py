@@ -34,8 +34,11 @@ class QuoteAdmin(HistoryAdmin):
 
     def related(self, row: Any) -> Links:
         return [
-            ("Fills on this quote", cells.list_of("orders_fill", quote=row.pk)),
-            ("Ledger transactions on it", cells.list_of("portfolio_ledgertransaction", quote=row.pk)),
+            ("Fills on this quote", cells.list_of("orders_fill", symbol=row.symbol, quote=row.pk)),
+            (
+                "Ledger transactions on it",
+                cells.list_of("portfolio_ledgertransaction", symbol=row.symbol, quote=row.pk),
+            ),
             ("Order events that saw it", cells.list_of("portfolio_accountevent", symbol=row.symbol, quote=row.pk)),
             (f"All quotes of {row.symbol}", cells.list_of("marketdata_quoterecord", symbol=row.symbol)),
         ]

@@ -114,7 +114,7 @@ class OrderAdmin(HistoryAdmin):
 class FillAdmin(HistoryAdmin):
     """Every execution, with the quote that it was made on."""
 
-    keys = Keys(in_scope=("book_id", "seq"), by_time=("created_at", "pk"))
+    keys = Keys(in_scope=("book_id", "seq"), by_symbol=("created_at", "pk"), by_time=("created_at", "pk"))
     date_field = "created_at"
     list_display = (
         cells.cell("seq", lambda row: f"#{row.seq}", label="fill"),

@@ -199,6 +199,8 @@ class Fill(models.Model):
         indexes = [
             # What a generation took of a displayed price since it was set.
             models.Index(fields=["book", "symbol", "side", "price_since"], name="fill_taken"),
+            # For the admin, over all accounts: a symbol, a range of dates, and (with its symbol) a quote.
+            models.Index(fields=["symbol", "created_at"], name="fill_symbol_time"),
         ]
 
     def __str__(self) -> str:

@@ -105,7 +105,7 @@ class EntryInline(HistoryInline):
 class LedgerTransactionAdmin(HistoryAdmin):
     """The double-entry ledger: each transaction with its entries and its place in the chain of hashes."""
 
-    keys = Keys(in_scope=("book_id", "sequence"), by_time=("at", "pk"))
+    keys = Keys(in_scope=("book_id", "sequence"), by_symbol=("at", "pk"), by_time=("at", "pk"))
     date_field = "at"
     list_display = (
         cells.cell("sequence", lambda row: f"#{row.sequence}"),
@@ -147,7 +147,7 @@ def _entry(entry: LedgerEntry) -> str:
 class EquitySnapshotAdmin(HistoryAdmin):
     """What each book was worth, minute by minute."""
 
-    keys = Keys(in_scope=("book_id", "at", "pk"))
+    keys = Keys(newest=("at", "pk"), in_scope=("book_id", "at", "pk"))
     date_field = "at"
     list_display = (
         cells.when("at"),

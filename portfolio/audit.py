@@ -17,11 +17,11 @@ from marketdata.quotes import Quote
 from papertrade.lib.postgres import one_instant, raw_cursor
 from portfolio import ledger
 from portfolio.ledger import Entry, Frame, LedgerAccount, LedgerKind, Transaction
-from portfolio.models import Book, EquitySnapshot
+from portfolio.models import Book
 from portfolio.money import ZERO
 from portfolio.retention import put_away_months
 from portfolio.seals import Seal
-from portfolio.selectors import frame_of, summaries
+from portfolio.selectors import frame_of, last_equity, summaries
 
 CHUNK_ROWS = 2000
 
@@ -219,8 +219,7 @@ def closed_books(books: Sequence[Book]) -> Iterator[Difference]:
     closed = {book.pk: book for book in books if book.closed_at is not None}
     if not closed:
         return
-    last = EquitySnapshot.objects.filter(book_id__in=closed).order_by("book_id", "-at", "-pk").distinct("book_id")
-    equity = dict(last.values_list("book_id", "equity"))
+    equity = last_equity(books=closed.values())
     for book_id, summary in summaries(books=closed.values()).items():
         generation, told = closed[book_id].generation, summary.as_json()
         name = f"generation {generation.number} of account {generation.account_id}"

@@ -173,7 +173,11 @@ class LedgerTransaction(models.Model):
     class Meta:
         ordering = ["book", "sequence"]
         constraints = [models.UniqueConstraint(name="ledger_sequence_once", fields=["book", "sequence"])]
-        indexes = [models.Index(fields=["book"], name="ledger_settlements", condition=Q(kind="settlement"))]
+        indexes = [
+            models.Index(fields=["book"], name="ledger_settlements", condition=Q(kind="settlement")),
+            # For the admin, over all accounts: a symbol, a range of dates, and (with its symbol) a quote.
+            models.Index(fields=["symbol", "at"], name="ledger_symbol_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.sequence}"
@@ -217,7 +221,10 @@ class EquitySnapshot(models.Model):
 
     class Meta:
         ordering = ["book", "at", "id"]
-        indexes = [models.Index(fields=["book", "at", "id"], name="snapshot_book_at")]
+        indexes = [
+            models.Index(fields=["book", "at", "id"], name="snapshot_book_at"),
+            models.Index(fields=["at"], name="snapshot_at"),  # for the admin, over all accounts
+        ]
 
     def __str__(self) -> str:
         return f"{short(self.equity, 2)} at {self.at:%Y-%m-%d %H:%M:%S}"

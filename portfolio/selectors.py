@@ -23,7 +23,7 @@ from portfolio import valuation
 from portfolio.books import OpenBook
 from portfolio.ledger import Frame, LedgerAccount, LedgerKind, SettlementReason, spelled
 from portfolio.marks import MARK_AT, MARK_PRICE
-from portfolio.models import AccountEvent, Book, EventType, LedgerEntry, LedgerTransaction, Position
+from portfolio.models import AccountEvent, Book, EquitySnapshot, EventType, LedgerEntry, LedgerTransaction, Position
 from portfolio.money import ZERO_MONEY
 
 Evidenced = TypeVar("Evidenced", bound=Any)  # a row with quote_id and book_id
@@ -156,6 +156,20 @@ def summaries(*, books: Iterable[Book]) -> dict[int, Summary]:
         )
         for book in books
     }
+
+
+def last_equity(*, books: Iterable[Book], before: datetime | None = None) -> dict[int, Decimal]:
+    """What each book was worth at its last snapshot, or the last one before an instant; books without one are missing.
+
+    Each book is probed by index; DISTINCT ON would sort all snapshots there are.
+    """
+    snapshots = EquitySnapshot.objects.filter(book_id=OuterRef("pk")).order_by("-at", "-id")
+    if before is not None:
+        snapshots = snapshots.filter(at__lt=before)
+    rows = Book.objects.filter(pk__in=[book.pk for book in books]).values_list(
+        "pk", Subquery(snapshots.values("equity")[:1])
+    )
+    return {book_id: equity for book_id, equity in rows if equity is not None}
 
 
 def summary_of(book: OpenBook, initial_cash: Decimal) -> Summary:

@@ -10,8 +10,8 @@ from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.dashboard.pictures import Sparkline, sparkline
 from portfolio.history import history
-from portfolio.models import Book, EquitySnapshot
-from portfolio.selectors import Summary, books_of, summaries
+from portfolio.models import Book
+from portfolio.selectors import Summary, books_of, last_equity, summaries
 from portfolio.valuation import ratio
 
 # (generations no older than this, timeframe of their sparkline): a hundred points or two, however old.
@@ -63,7 +63,9 @@ def standings(books: list[Book]) -> dict[int, Standing]:
     by_day: dict[datetime, list[Book]] = {}
     for book in books:
         by_day.setdefault(_day_began(book.closed_at or now), []).append(book)
-    before = {pk: equity for day, group in by_day.items() for pk, equity in _equity_before(group, day).items()}
+    before = {
+        pk: equity for day, group in by_day.items() for pk, equity in last_equity(books=group, before=day).items()
+    }
     return {book.pk: _standing(book, found[book.pk], before.get(book.pk)) for book in books}
 
 
@@ -84,17 +86,6 @@ def _day_began(at: datetime) -> datetime:
     """The open of the session in progress then, else of the last one."""
     sessions = calendar().last(1, at)
     return sessions[0].open if sessions else at
-
-
-def _equity_before(books: list[Book], at: datetime) -> dict[int, Decimal]:
-    """The equity of each book's last snapshot before the instant; books that are younger are missing."""
-    rows = (
-        EquitySnapshot.objects.filter(book__in=books, at__lt=at)
-        .order_by("book_id", "-at", "-id")
-        .distinct("book_id")
-        .values_list("book_id", "equity")
-    )
-    return dict(rows)
 
 
 def spark_of(book: Book, figures: Summary) -> Sparkline | None:

@@ -87,6 +87,27 @@ def test_a_month_begins_with_its_first_instant(desk: Desk) -> None:
     assert places() == {"2013_10": held + 1, "2013_11": 1, "2014_02": 1}
 
 
+def indexes() -> dict[str, set[str]]:
+    """The columns of each partition's valid indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.relid::regclass::text, substring(pg_get_indexdef(i.indexrelid) FROM '\\(.+') FROM pg_index i"
+            " JOIN pg_partition_tree('portfolio_equitysnapshot') p ON p.relid = i.indrelid WHERE i.indisvalid"
+        )
+        found: dict[str, set[str]] = {}
+        for part, columns in cursor.fetchall():
+            found.setdefault(part.removeprefix("portfolio_equitysnapshot"), set()).add(columns)
+        return found
+
+
+def test_every_part_has_the_indexes_of_the_whole(desk: Desk) -> None:
+    retention.make_months(at=at("20:00:00"))
+    MarketClock.objects.update(through=at("2014-01-01T00:00:00Z"))
+    assert retention.thin(before=at("2013-11-01T00:00:00Z")) > 0
+    assert {frozenset(columns) for columns in indexes().values()} == {frozenset({"(book_id, at, id)", "(at)"})}
+    assert indexes().keys() >= {"", "_default", "_2013_10", "_2013_11"}
+
+
 def test_thinning_changes_no_chart_and_no_proof(desk: Desk) -> None:
     retention.make_months(at=at("20:00:00"))
     lines, hourly = list(heads.export()), charts(desk, "1H", "1D")

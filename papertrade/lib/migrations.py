@@ -1,0 +1,46 @@
+"""Operations of migrations that leave readers and writers alone. Knows no table."""
+
+from typing import Any
+
+from django.db.migrations.operations import AddIndex
+
+_LEAVES = """
+    SELECT c.relname FROM pg_partition_tree(%s::regclass) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf ORDER BY 1
+"""
+
+
+class AddIndexBesideWriters(AddIndex):
+    """CREATE INDEX CONCURRENTLY, also on a table that is divided, where PostgreSQL knows it for the parts alone.
+
+    A try that was cut off is repeated. In a migration that is not atomic.
+    """
+
+    atomic = False
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        table, name, quote = model._meta.db_table, self.index.name, schema_editor.quote_name
+        create = str(self.index.create_sql(model, schema_editor))
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [table])
+            if cursor.fetchone() != ("p",):
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(name)}")
+                cursor.execute(_replaced(create, "CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
+                return
+            cursor.execute(f"DROP INDEX IF EXISTS {quote(name)}")
+            cursor.execute(_replaced(create, f"ON {quote(table)}", f"ON ONLY {quote(table)}"))
+            cursor.execute(_LEAVES, [table])
+            for (leaf,) in cursor.fetchall():
+                of_leaf = f"{leaf}_{name}"
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(of_leaf)}")
+                beside = _replaced(create, f"CREATE INDEX {quote(name)}", f"CREATE INDEX CONCURRENTLY {quote(of_leaf)}")
+                cursor.execute(_replaced(beside, f"ON {quote(table)}", f"ON {quote(leaf)}"))
+                cursor.execute(f"ALTER INDEX {quote(name)} ATTACH PARTITION {quote(of_leaf)}")
+
+
+def _replaced(statement: str, part: str, by: str) -> str:
+    if part not in statement:
+        raise ValueError(f"{part!r} is not in {statement!r}")
+    return statement.replace(part, by, 1)
