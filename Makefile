@@ -42,7 +42,7 @@ bench: setup-dev
 
 # The long form of the fault tests: 50 rounds of kill -9, and a newcomer from a fresh clone.
 torture: setup-dev
-	$(BIN)/pytest -m torture tests/torture tests/newcomer tests/api/clients
+	$(BIN)/pytest -m torture tests/torture tests/newcomer tests/api/clients tests/stream
 
 # docs/codes.md, from the code.
 docs: setup-dev

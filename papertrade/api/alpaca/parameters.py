@@ -70,7 +70,7 @@ class Query:
         return read_instant(value, name, end_of_day=end_of_day)
 
     def day(self, name: str) -> date | None:
-        """A date; of a time its New York day. Raises AlpacaError."""
+        """A date; of a time its New York day, but of midnight UTC that date: so clients write one. Raises AlpacaError."""
         value = self._given.get(name)
         if value is None:
             return None
@@ -79,7 +79,8 @@ class Query:
                 return date.fromisoformat(value)
             except ValueError:
                 raise bad_input(f"{name} must be a date such as 2026-01-31") from None
-        return read_instant(value, name).astimezone(EXCHANGE_ZONE).date()
+        at = read_instant(value, name)
+        return at.date() if at.time() == time.min else at.astimezone(EXCHANGE_ZONE).date()
 
     def words(self, name: str) -> list[str]:
         """What stands between commas, each once."""

@@ -1,0 +1,85 @@
+"""Alpaca's clients that cannot be installed beside the project's own packages, unmodified, each in an environment of its own.
+
+They are fetched from their registries, so they are driven in `make torture`, and skipped with a message where no registry is.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.factories import TokenFactory
+from tests.market_kit import CALL, STOCK, MarketKit
+from tests.stream.conftest import Streamed
+
+HERE = Path(__file__).parent / "clients"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "papertrade-test-clients"
+INSTALL_SECONDS, RUN_SECONDS = 600, 180
+OLD_PYTHON_CLIENT, JAVASCRIPT_CLIENT = "alpaca-trade-api==3.2.0", "@alpacahq/alpaca-trade-api@4.0.2"
+NOW = "14:04:30"
+
+pytestmark = pytest.mark.torture
+
+
+@pytest.fixture
+def known_market(streamed: Streamed, market_kit: MarketKit) -> Streamed:
+    """14:04:30: a stock and a contract whose quotes the drivers know by heart, and one stock with a bid alone."""
+    stamps = [(minute, second) for minute in range(6) for second in (0, 15, 30, 45)]
+    prices = [(f"14:{m:02d}:{s:02d}", 100 + m + s / 100) for m, s in stamps]
+    market_kit.play(
+        *(f"{stamp} {STOCK} {bid:.2f} {bid + 0.1:.2f} 500 300" for stamp, bid in prices),
+        *(f"{stamp} {CALL} 4.00 4.20 20 10" for stamp, _ in prices),
+        "14:00:05 KO 60.00 - 100 0",
+        start=NOW,
+    )
+    streamed.desk.reset(initial_cash="100000")  # its clock begins with this market
+    return streamed
+
+
+def drive(command: list[str], streamed: Streamed) -> str:
+    """Run a driver against the server; what it says. It fails where an answer is not what it should be."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/tmp"),
+        "SERVER": f"http://{streamed.host}",
+        "KEY_ID": streamed.key_id,
+        "SECRET": streamed.secret,
+        "MARKET_KEY": TokenFactory(user=streamed.account.user, scopes=["market"]),  # it moves the clock
+        "APCA_API_DATA_URL": f"http://{streamed.host}",
+    }
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, env=env)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def fetched(place: Path, *commands: list[str]) -> Path:
+    """A folder that the commands have filled, kept for the next run; skips where they cannot."""
+    if (place / "whole").exists():
+        return place
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for command in commands:
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+        if done.returncode:
+            pytest.skip(f"{command[0]} cannot fetch it here: {done.stderr.strip()[-200:]}")
+    (place / "whole").touch()
+    return place
+
+
+def test_the_older_python_client(known_market: Streamed) -> None:
+    place = CACHE / f"{OLD_PYTHON_CLIENT.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
+    python = str(place / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", OLD_PYTHON_CLIENT]
+    fetched(place, [sys.executable, "-m", "venv", str(place)], pip)
+    assert drive([python, str(HERE / "alpaca_trade_api_calls.py")], known_market) == "57 calls, and the streams\n"
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="no node and npm here")
+def test_the_javascript_client(known_market: Streamed) -> None:
+    place = CACHE / JAVASCRIPT_CLIENT.replace("/", "-")
+    fetched(place, ["npm", "install", "--silent", "--no-audit", "--no-fund", JAVASCRIPT_CLIENT])
+    driver = shutil.copy(HERE / "alpaca_js_calls.mjs", place)  # node looks for packages beside what it runs
+    assert drive(["node", driver], known_market) == "80 calls, and the streams\n"
