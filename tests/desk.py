@@ -40,6 +40,13 @@ class Desk:
     def __init__(self, user: User, initial_cash: str = "100000", policy: dict[str, Any] | None = None) -> None:
         self.account: PaperAccount = AccountFactory(user=user, initial_cash=initial_cash, policy=policy)
 
+    @classmethod
+    def at(cls, account: PaperAccount) -> "Desk":
+        """A desk at an account that is open already."""
+        desk = cls.__new__(cls)
+        desk.account = account
+        return desk
+
     def buy(self, qty: str = "10", limit: str | None = None, symbol: str = "IBM", **more: Any) -> Order:
         """Submit a buy; with `limit` a limit order."""
         kind = {"type": "market"} if limit is None else {"type": "limit", "limit_price": limit}

@@ -1,6 +1,5 @@
 """Accounts in the admin, whose page spans apps (figures, charts, audit, archive), and the operators' log."""
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,13 +21,12 @@ from papertrade.lib.admin.filters import DateRangeFilter
 from papertrade.lib.admin.history import HistoryAdmin, Links, lists_of
 from papertrade.lib.errors import NotFound
 from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.reports.account_charts import account_charts
 from papertrade.trading.accounts import archive_account
-from portfolio.history import HistoryPoint, chart_timeframe, history
 from portfolio.models import Book
 from portfolio.selectors import book_of, generations, summary
 
 MAX_GENERATION_DIGITS = 9
-MAX_POINTS = 1_000
 
 
 @admin.register(PaperAccount)
@@ -107,7 +105,7 @@ def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
     return {
         "generation": book.generation,
         "figures": {name.replace("_", " "): cells.shown(value) for name, value in figures.items()},
-        "chart": _chart(book),
+        "chart": account_charts(book, zone=EXCHANGE_ZONE).as_json(),
         "runs": [_run(generation) for generation in generations(account=account)],
         "audit_url": reverse("admin:account_audit", args=[account.pk]),
     }
@@ -124,21 +122,6 @@ def _run(generation: Generation) -> dict[str, Any]:
         "initial_cash": cells.figure(generation.initial_cash, cells.MIN_MONEY_DECIMALS),
         "equity": cells.figure(Decimal(final), cells.MIN_MONEY_DECIMALS) if final else cells.NOTHING,
         "reason": generation.reason or cells.NOTHING,
-    }
-
-
-def _chart(book: Book) -> dict[str, list[Any]]:
-    """Equity in USD and drawdown in per cent over the life of a book; floats are right, they are places on the screen."""
-    points: list[HistoryPoint] = []
-    last = book.snapshots.order_by("-at").first()
-    if last is not None:
-        opened: datetime = book.generation.opened_at - timedelta(microseconds=1)
-        timeframe = chart_timeframe(last.at - opened)
-        points = history(book=book, timeframe=timeframe, after=opened, until=last.at, limit=MAX_POINTS)
-    return {
-        "at": [f"{point.timestamp.astimezone(EXCHANGE_ZONE):%b %d %Y %H:%M:%S}" for point in points],
-        "equity": [float(point.equity) for point in points],
-        "drawdown": [-100 * float(point.drawdown) for point in points],
     }
 
 

@@ -6,31 +6,31 @@ const TOKEN = /^token:([a-z-]+)(?:\/([\d.]+))?$/;
 
 const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
-// The value of a colour token in the theme in force, as rgb() or rgba().
-function colour(token, share) {
+// The value that a colour token has at a place in the page, as rgb() or rgba().
+function colour(place, token, share) {
   const probe = document.createElement("span");
   probe.style.color = `var(--${token})`;
-  document.body.append(probe);
+  place.append(probe);
   const value = getComputedStyle(probe).color;
   probe.remove();
   return share ? value.replace("rgb(", "rgba(").replace(")", `, ${share})`) : value;
 }
 
-function coloured(node, known = new Map()) {
+function coloured(node, place, known = new Map()) {
   if (typeof node === "string") {
     const match = TOKEN.exec(node);
     if (!match) return node;
-    if (!known.has(node)) known.set(node, colour(match[1], match[2]));
+    if (!known.has(node)) known.set(node, colour(place, match[1], match[2]));
     return known.get(node);
   }
-  if (Array.isArray(node)) return typeof node[0] === "object" ? node.map((item) => coloured(item, known)) : node;
-  if (node && typeof node === "object") return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, coloured(value, known)]));
+  if (Array.isArray(node)) return typeof node[0] === "object" ? node.map((item) => coloured(item, place, known)) : node;
+  if (node && typeof node === "object") return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, coloured(value, place, known)]));
   return node;
 }
 
 // Draw a figure into an element; `readout` is the element that says its values.
 export function draw(place, readout, figure) {
-  const { data, layout } = coloured(figure);
+  const { data, layout } = coloured(figure, place.parentElement);
   const ticks = layout.meta.ticks[place.clientWidth < NARROW_PX ? "narrow" : "wide"];
   layout.xaxis = { ...layout.xaxis, tickvals: ticks.map(([at]) => at), ticktext: ticks.map(([, label]) => label) };
   layout.font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };

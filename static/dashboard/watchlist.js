@@ -68,20 +68,28 @@ function took(list) {
   render();
 }
 
-async function attempt(change) {
+// One change after the other, so that each sees the list that the one before left.
+let changes = Promise.resolve();
+
+function attempt(change) {
+  changes = changes.then(change).catch((refusal) => (note.textContent = refusal.message));
+  return changes;
+}
+
+// The list to put the first symbol on; another tab may have made it meanwhile.
+async function makeList() {
   try {
-    await change();
+    await call("POST", panel.dataset.lists, { name: DEFAULT_NAME, symbols: [] });
   } catch (refusal) {
-    note.textContent = refusal.message;
+    if (refusal.code !== "conflict") throw refusal;
   }
+  await read();
 }
 
 const add = (symbol) =>
   attempt(async () => {
-    if (!shown()) {
-      lists = [await call("POST", panel.dataset.lists, { name: DEFAULT_NAME, symbols: [symbol] })];
-      render();
-    } else took(await call("POST", addressOf(shown(), "symbols/"), { symbol }));
+    if (!shown()) await makeList();
+    took(await call("POST", addressOf(shown(), "symbols/"), { symbol }));
     await showQuotes();
   });
 

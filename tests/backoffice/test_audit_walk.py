@@ -69,8 +69,9 @@ def test_an_account_shows_its_figures_and_chart(auditor: Client, traded: Desk) -
     page = auditor.get(reverse("admin:accounts_paperaccount_change", args=[traded.account.pk]))
     assert page.context["figures"]["equity"] == "99,999.00"
     chart = page.context["chart"]
-    assert chart["equity"][-1] == 99999.0
-    assert len(chart["at"]) == len(chart["equity"]) == len(chart["drawdown"])
+    equity = chart["figures"]["equity"]["data"][0]
+    assert equity["y"][-1] == 99999.0
+    assert len(equity["x"]) == len(equity["y"]) == chart["points"]
     traded.reset()
     earlier = auditor.get(page.request["PATH_INFO"], {"generation": 1})
     assert earlier.context["chart"] == chart

@@ -52,8 +52,9 @@ def test_it_works(page: Any, archived: Desk, tmp_path: Path) -> None:
     content.get_by_role("link", name="Paper accounts").click()
     page.locator("#changelist-filter").get_by_role("link", name="archived").click()
     content.get_by_role("link", name=archived.account.name).click()
-    page.wait_for_selector("#equity-chart[data-points] .scatterlayer .trace", state="attached")
-    page.wait_for_selector("#drawdown-chart .scatterlayer .trace", state="attached")
+    for name in ("equity", "drawdown"):
+        page.wait_for_selector(f"[data-chart={name}][data-points] .scatterlayer .trace", state="attached")
+    expect(page.locator("[data-readout=equity]")).to_contain_text("equity 99,999.00")
     page.get_by_role("button", name="Check the books").click()
     expect(page.locator(".messagelist")).to_contain_text("1 book checked, 0 differences")
     page.go_back()

@@ -41,8 +41,8 @@ class Trader(Window):
 
     def open_account(self, name: str) -> str:
         """The address of a new account, on which the browser is then, ready to trade."""
-        account = open_account(user=self.user, name=name, initial_cash="100000")
-        home = f"/accounts/{account.pk}/"
+        self.account = open_account(user=self.user, name=name, initial_cash="100000")
+        home = f"/accounts/{self.account.pk}/"
         self.go(home)
         self.open_ticket()
         return home

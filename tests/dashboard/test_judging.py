@@ -34,8 +34,7 @@ FIGURES = (
 def account(user: Any, open_market: MarketKit) -> PaperAccount:
     """Bought and sold at a loss, a limit that waits, and the close of the day."""
     made = open_account(user=user, name="Judged", initial_cash="100000")
-    desk = Desk.__new__(Desk)
-    desk.account = made
+    desk = Desk.at(made)
     desk.buy("100")
     open_market.advance("14:01:00")
     desk.sell("60")

@@ -19,9 +19,7 @@ FRIDAY = "2013-10-18T"
 
 
 def desk_of(user: Any) -> Desk:
-    desk = Desk.__new__(Desk)
-    desk.account = open_account(user=user, name="Watched", initial_cash="100000")
-    return desk
+    return Desk.at(open_account(user=user, name="Watched", initial_cash="100000"))
 
 
 def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKit) -> None:

@@ -29,13 +29,6 @@ def account(user: Any) -> PaperAccount:
     return open_account(user=user, name="Books", initial_cash="100000")
 
 
-def _desk(account: PaperAccount) -> Desk:
-    """A desk at an account that is open already."""
-    desk = Desk.__new__(Desk)
-    desk.account = account
-    return desk
-
-
 def test_a_ticket_sends_once(wide: Trader, account: PaperAccount) -> None:
     """Two presses, however far apart, and Enter twice: one order. Changed, or asked for anew, it sends the next."""
     page = wide.page
@@ -115,7 +108,7 @@ def test_a_name_is_taken_for_its_stock(wide: Trader, account: PaperAccount, open
 def test_charts_tell_time(wide: Trader, account: PaperAccount, open_market: MarketKit) -> None:
     """Where the pointer is, in words; steps; real distances; room for the digits of millions; choices in the address."""
     rich = open_account(user=account.user, name="Rich", initial_cash="50000000")
-    _desk(rich).buy("100")
+    Desk.at(rich).buy("100")
     open_market.advance("14:01:30")
     page = wide.page
     wide.go(f"/accounts/{rich.pk}/")
@@ -158,8 +151,8 @@ def clipped(page: Any, name: str) -> list[str]:
 
 def test_tables_show_what_matters(browser: Any, server: LiveServer, user: Any, account: PaperAccount) -> None:
     """At 1440 an order's time beside its button; at 390 a position's mark and result; all rows are counted."""
-    _desk(account).buy("3", symbol=CALL)
-    _desk(account).buy("3", limit="90")
+    Desk.at(account).buy("3", symbol=CALL)
+    Desk.at(account).buy("3", limit="90")
     for size in (WIDE, NARROW):
         trader = Trader(browser, server.url, size)
         trader.enter(user)
@@ -183,7 +176,7 @@ def test_tables_show_what_matters(browser: Any, server: LiveServer, user: Any, a
 
 def test_times_have_a_zone_and_a_year(wide: Trader, account: PaperAccount) -> None:
     """Exchange time unless the viewer wants their own; the year where it is not this one."""
-    _desk(account).buy("3")
+    Desk.at(account).buy("3")
     page = wide.page
     wide.go(f"/accounts/{account.pk}/fills/")
     expect(page.locator("td[data-column=created_at]")).to_have_text("Oct 07 2013, 10:00:00 ET")
@@ -197,7 +190,7 @@ def test_times_have_a_zone_and_a_year(wide: Trader, account: PaperAccount) -> No
 
 def test_the_last_session_of_a_past_book(wide: Trader, account: PaperAccount, open_market: MarketKit) -> None:
     """A run that ended keeps what its last session came to."""
-    _desk(account).buy("100")
+    Desk.at(account).buy("100")
     reset_account(account=account, confirm=True)
     wide.go(f"/accounts/{account.pk}/?generation=1")
     change = wide.page.locator(".headline div:has(dt:has-text('Last session')) data").first
@@ -268,7 +261,7 @@ def test_a_page_is_light_and_a_quiet_one_silent(wide: Trader, account: PaperAcco
 
     `python -m benchmarks.first_view` has the figures of a whole server: seconds, and bytes of a quiet minute.
     """
-    _desk(account).buy("3")
+    Desk.at(account).buy("3")
     page, answers = wide.page, []
     page.clock.install()
     page.on("response", lambda answer: answers.append(answer))

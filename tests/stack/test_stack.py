@@ -1,6 +1,7 @@
 """The whole server under one command, as real processes: side by side, through kills, stops and starts."""
 
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -8,11 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from papertrade.stack.embedded.postgres import DAC_READ_SEARCH
+from tests.browser import CHROMIUM, WIDE, chromium
+from tests.dashboard.browser import Trader
 from tests.stack.prepared import prepared
 from tests.stack.server import PROJECT, Server, wait_until, without_servers
 
@@ -29,6 +33,13 @@ def servers() -> Iterator[list[Server]]:
             server.stop()
 
 
+@pytest.fixture
+def watching() -> Iterator[ExitStack]:
+    """Whoever looks at a server leaves before it is stopped for good."""
+    with ExitStack() as people:
+        yield people
+
+
 def start_here(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     """A start that is expected to be refused."""
     return subprocess.run(
@@ -40,9 +51,41 @@ def start_here(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@contextmanager
+def somebody_looks(server: Server) -> Iterator[Trader | None]:
+    """A trader at an account's page, with a symbol in the ticket; nobody where there is no browser."""
+    if not CHROMIUM.exists():
+        yield None
+        return
+    known = json.loads((server.folder / "credentials.json").read_text())
+    with chromium() as browser:
+        trader = Trader(browser, known["origin"], WIDE)
+        trader.sign_in(known["dashboard_user"], known["dashboard_password"])
+        trader.open_account_by_hand("Outlives")
+        trader.page.fill("#ticket-symbol", "AAPL")
+        trader.page.keyboard.press("Tab")
+        trader.page.evaluate("window.stillHere = true")
+        yield trader
+
+
+def sees_it_stopped(trader: Trader) -> None:
+    """The page says so, and that an order may be sent again."""
+    trader.page.wait_for_selector("#offline:has-text('Connection lost')")
+    trader.page.click("#send-order")
+    trader.page.wait_for_selector("#ticket-error:has-text('sending it again is safe')")
+
+
+def sees_it_again(trader: Trader) -> None:
+    """It goes on by itself, and sends what it could not."""
+    trader.page.wait_for_selector("#offline", state="hidden")
+    trader.page.click("#send-order")
+    trader.page.wait_for_selector("#ticket-done:has-text('filled')")
+    assert trader.page.evaluate("window.stillHere") is True
+
+
 @pytest.mark.slow
 def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
-    new_folder: Callable[[], Path], servers: list[Server]
+    new_folder: Callable[[], Path], servers: list[Server], watching: ExitStack
 ) -> None:
     first, second = Server(new_folder(), **MANUAL), Server(prepared(new_folder()), **MANUAL)
     servers += [first, second]
@@ -66,6 +109,7 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     wait_until(lambda: not second.processes(), "the end of all that a killed supervisor had started")
 
     stood = first.call("GET", "/market/clock/")["timestamp"]
+    trader = watching.enter_context(somebody_looks(first))
     first.stop()
     assert first.process.returncode == 0
     assert first.processes() == []
@@ -78,10 +122,14 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     )
     assert audited.returncode == 0 and "0 differences" in audited.stdout, audited
     assert first.processes() == [], "the database that was started for it has stopped"
+    if trader:
+        sees_it_stopped(trader)
 
-    again = Server(first.folder, **MANUAL)
+    again = Server(first.folder, port=first.port, **MANUAL)
     servers.append(again)
-    again.wait_for("credentials")
+    again.wait_for("credentials  ")
+    if trader:
+        sees_it_again(trader)
     assert again.call("GET", "/market/clock/")["timestamp"] == stood
     (position,) = again.call("GET", f"/paper/accounts/{account}/positions/")["results"]
     assert position["qty"] == "2.000000"
