@@ -3,7 +3,7 @@
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -14,8 +14,10 @@ from accounts.services import revoke_key
 from papertrade.stream import following
 from portfolio.models import AccountEvent
 from tests.factories import TokenFactory, UserFactory
+from tests.market_kit import STOCK, MarketKit
 from tests.stream.conftest import Streamed
 
+EXPIRING = "O:IBM131011C00090000"  # a Friday's
 EVENTS = {"Accept": "text/event-stream"}
 
 
@@ -42,17 +44,19 @@ class Reader:
     def __init__(self, streamed: Streamed, **headers: str) -> None:
         self.url = address(streamed)
         self.headers = {**EVENTS, "Authorization": f"Bearer {streamed.secret}", **headers}
+        self.read_so_far = 0
 
-    def read(self, count: int, **query: str) -> list[dict[str, Any]]:
-        """So many messages, then the connection is cut."""
+    def read(self, count: int, last: Sequence[int] = (), **query: str) -> list[dict[str, Any]]:
+        """So many messages, or those up to the last that there will be, then the connection is cut."""
         with httpx.stream("GET", self.url, headers=self.headers, params=query, timeout=15) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"] == "text/event-stream"
             found = []
             for message in messages(answer.iter_lines()):
                 found.append(message)
+                self.read_so_far += 1
                 self.headers["Last-Event-ID"] = message["id"]
-                if len(found) == count:
+                if len(found) == count or (last and self.read_so_far == last[0]):
                     break
             return found
 
@@ -82,31 +86,49 @@ def test_without_a_number_it_begins_now(streamed: Streamed) -> None:
     assert message["data"]["order_id"] == str(order.pk)
 
 
-def test_two_clients_one_cut_at_random_both_see_everything_once_in_order(streamed: Streamed) -> None:
-    calm, shaken = Reader(streamed), Reader(streamed)
-    dice, sent = random.Random(7), threading.Event()
-
-    def trade() -> None:
-        for number in range(12):
-            order = streamed.desk.buy("1", limit="90" if number % 3 else None)
-            if order.is_open:
-                streamed.desk.cancel(order)
-        sent.set()
-
-    total = 1 + sum(2 if number % 3 == 0 else 3 for number in range(12))
+def test_a_week_to_two_clients_one_cut_at_random_both_see_everything_once_in_order(
+    streamed: Streamed, market_kit: MarketKit
+) -> None:
+    days = [f"2013-10-{day:02d}" for day in range(7, 12)]
+    times = ["13:31:00", "15:00:00", "17:00:00", "19:59:00"]
+    market_kit.play(
+        *(
+            f"{day}T{time} {STOCK} {100 + number}.00 {100 + number}.10"
+            for number, day in enumerate(days)
+            for time in times
+        ),
+        *(f"{day}T{time} {EXPIRING} 4.00 4.20 20 10" for day in days for time in times),
+        start=f"{days[0]}T13:00:00",
+    )
+    streamed.desk.reset(initial_cash="100000")
+    begin = AccountEvent.objects.filter(account=streamed.account).count()
+    calm, shaken, dice = Reader(streamed), Reader(streamed), random.Random(7)
     seen: list[dict[str, Any]] = []
+    last: list[int] = []
 
     def read_in_pieces() -> None:
-        while len(seen) < total:
-            seen.extend(shaken.read(min(dice.randint(1, 5), total - len(seen)), **({} if seen else {"after_seq": "0"})))
+        while not last or len(seen) < last[0]:
+            seen.extend(shaken.read(dice.randint(1, 5), last, **({} if seen else {"after_seq": str(begin)})))
 
     reading = threading.Thread(target=read_in_pieces)
     reading.start()
-    trade()
-    whole = calm.read(total, after_seq="0")
+    streamed.desk.buy("1", symbol=EXPIRING)  # settled on Friday
+    for number, day in enumerate(days):
+        streamed.desk.buy("2")
+        rests = streamed.desk.buy("1", limit="90", time_in_force="gtc")
+        streamed.desk.buy("1", limit="50")  # ends with the day
+        market_kit.advance(f"{day}T14:00:00Z")
+        if number % 2:
+            streamed.desk.sell("1")
+            streamed.desk.cancel(rests)
+        market_kit.advance(f"{day}T21:00:00Z")
+    ends = streamed.desk.buy("1", limit="60", time_in_force="gtc")
+    last.append(AccountEvent.objects.filter(account=streamed.account).count() - begin + 1)
+    streamed.desk.cancel(ends)
+    whole = calm.read(last[0], after_seq=str(begin))
     reading.join(20)
-    assert sent.is_set()
-    assert [m["data"] for m in seen] == [m["data"] for m in whole] == listed(streamed)[:total]
+    assert [m["data"] for m in seen] == [m["data"] for m in whole] == listed(streamed)[begin : begin + last[0]]
+    assert {"order_filled", "order_expired", "order_canceled", "position_settled"} <= {m["event"] for m in whole}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.stream.conftest import Streamed
 HERE = Path(__file__).parent / "clients"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "papertrade-test-clients"
 INSTALL_SECONDS, RUN_SECONDS = 600, 180
-OLD_PYTHON_CLIENT, JAVASCRIPT_CLIENT = "alpaca-trade-api==3.2.0", "@alpacahq/alpaca-trade-api@4.0.2"
+OLD_PYTHON_CLIENT = "alpaca-trade-api==3.2.0"
 NOW = "14:04:30"
 
 pytestmark = pytest.mark.torture
@@ -78,8 +78,15 @@ def test_the_older_python_client(known_market: Streamed) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="no node and npm here")
-def test_the_javascript_client(known_market: Streamed) -> None:
-    place = CACHE / JAVASCRIPT_CLIENT.replace("/", "-")
-    fetched(place, ["npm", "install", "--silent", "--no-audit", "--no-fund", JAVASCRIPT_CLIENT])
-    driver = shutil.copy(HERE / "alpaca_js_calls.mjs", place)  # node looks for packages beside what it runs
-    assert drive(["node", driver], known_market) == "80 calls, and the streams\n"
+@pytest.mark.parametrize(
+    ("package", "driver", "said"),
+    [
+        ("@alpacahq/alpaca-trade-api@4.0.2", "alpaca_js_calls.mjs", "80 calls, and the streams\n"),
+        ("@alpacahq/alpaca-trade-api@3.1.3", "alpaca_js3_calls.cjs", "60 calls, and the streams\n"),
+    ],
+)
+def test_the_javascript_clients(known_market: Streamed, package: str, driver: str, said: str) -> None:
+    place = CACHE / package.replace("/", "-")
+    fetched(place, ["npm", "install", "--silent", "--no-audit", "--no-fund", package])
+    beside = shutil.copy(HERE / driver, place)  # node looks for packages beside what it runs
+    assert drive(["node", beside], known_market) == said

@@ -30,5 +30,5 @@ urlpatterns = [
     at("v1beta1/screener/stocks/most-actives", ScreenerViewSet, get="most_actives"),
     at("v1beta1/screener/stocks/movers", ScreenerViewSet, get="movers"),
     at("v1beta1/news", NewsViewSet, get="list"),
-    at("v1/corporate-actions", CorporateActionViewSet, get="list"),
+    *(at(f"{version}/corporate-actions", CorporateActionViewSet, get="list") for version in ("v1", "v1beta1")),
 ]
