@@ -44,6 +44,7 @@ class UserAdmin(CheckedRows, DjangoUserAdmin):
     )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     show_full_result_count = False
+    change_form_template = "admin/user_page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         active = Q(paper_accounts__status=AccountStatus.ACTIVE)

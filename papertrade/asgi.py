@@ -73,11 +73,12 @@ async def live(receive: Receive, send: Send) -> None:
         message: dict[str, Any] = await receive()
         if message["type"] == "lifespan.startup":
             beacon = Beacon("web").start()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
+        elif message["type"] == "lifespan.shutdown":
             bridge.close()
             if beacon is not None:
-                await asyncio.to_thread(beacon.stop)
+                await asyncio.to_thread(beacon.stop)  # before the answer, after which the loop ends
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
             return
 
 

@@ -57,6 +57,7 @@ app.conf.beat_schedule = {
     "tick": {"task": "papertrade.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
     "audit": {"task": "papertrade.tasks.audit", "schedule": AUDIT_SECONDS, "options": {"expires": AUDIT_SECONDS}},
     "months": {"task": "papertrade.tasks.retain", "schedule": crontab(minute="20")},
+    "storage": {"task": "papertrade.tasks.sample_storage", "schedule": crontab(minute="5")},
     "calendar": {"task": "papertrade.tasks.sync_sessions", "schedule": crontab(hour="6", minute="0")},
     "sign-ins": {"task": "papertrade.tasks.clear_sessions", "schedule": crontab(hour="6", minute="10")},
 }

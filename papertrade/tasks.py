@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from marketdata.leases import end_the_hung
 from marketdata.services import sync_sessions as sync
 from orders.models import Sweep
-from papertrade.operations import retention
+from papertrade.operations import retention, storage
 from papertrade.proof import audit_parts, audits
 from papertrade.trading.clock import do_missed_boundaries, finish_sweeps
 from portfolio.models import Audit
@@ -63,6 +63,12 @@ def invite_auditors(one: Audit) -> None:
 def retain() -> int:
     """Make months of snapshots ahead, and thin old ones; how many months were made."""
     return retention.retain().months
+
+
+@shared_task
+def sample_storage() -> None:
+    """Remember how large the tables are, once a day."""
+    storage.keep_sample()
 
 
 @shared_task

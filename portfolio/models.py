@@ -430,4 +430,4 @@ class AccountEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.seq} {self.type}"
+        return f"#{self.seq} {self.type} {self.symbol}".rstrip()

@@ -69,6 +69,7 @@ class PaperAccountAdmin(HistoryAdmin):
     def related(self, row: PaperAccount) -> Links:
         return [
             ("User", cells.page_of(User, row.user_id)),
+            ("As its owner sees it", f"{reverse('admin:as_them', args=[row.user_id])}accounts/{row.pk}/"),
             ("Keys of the user", cells.list_of("accounts_apikey", user=row.user_id)),
             *lists_of(account=row.pk),
         ]

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from marketdata import clock
+from papertrade.backoffice.as_them import as_them
+from papertrade.backoffice.home import home
 from papertrade.backoffice.live import live_page
 from papertrade.dashboard.forms import StaffSignInForm
 from papertrade.lib.admin.cells import NOTHING, exchange_time
@@ -24,7 +26,8 @@ MODELS = [
 class Site(AdminSite):
     site_header = "papertrade operations"
     site_title = "papertrade"
-    index_title = "Accounts, orders and books"
+    index_title = "Operations"
+    index_template = "admin/home.html"
     login_form = StaffSignInForm
     empty_value_display = NOTHING
     enable_nav_sidebar = False  # its room belongs to the columns
@@ -38,13 +41,29 @@ class Site(AdminSite):
         return context
 
     def get_urls(self) -> list[Any]:
-        return [path("live/", self.admin_view(live_page), name="live"), *super().get_urls()]
+        own = [
+            path("live/", self.admin_view(live_page), name="live"),
+            path("search/", self.admin_view(search_page), name="search"),
+            path("as/<int:user_id>/", self.admin_view(as_them), name="as_them"),
+            path("as/<int:user_id>/<path:path>", self.admin_view(as_them)),
+        ]
+        return [*own, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().index(request, {**home(request), **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         apps = super().get_app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda model: (_place(MODELS, model["object_name"]), model["name"]))
         return sorted(apps, key=lambda app: (_place(APPS, app["app_label"]), app["name"]))
+
+
+def search_page(request: HttpRequest) -> HttpResponse:
+    """One field for any id."""
+    from papertrade.backoffice.search import search  # it knows the admins, which are made on this site
+
+    return search(request)
 
 
 def _place(names: list[str], name: str) -> int:

@@ -74,8 +74,9 @@ def ratio(value: float | Decimal | None) -> SafeString:
     return _figure(exact, "{:.6f}", "" if exact is None else grouped(exact.quantize(CENTS)))
 
 
-def _as_wire(value: float | Decimal | None) -> Decimal | None:
-    return None if value is None else Decimal(f"{value:.6f}")
+def _as_wire(value: float | Decimal | str | None) -> Decimal | None:
+    """A template reads an attribute of nothing as an empty text: the best day of a run that has none yet."""
+    return None if value is None or value == "" else Decimal(f"{value:.6f}")
 
 
 @register.filter

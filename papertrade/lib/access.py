@@ -5,13 +5,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+import structlog
 from django.conf import settings
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from papertrade.lib import tallies
 from papertrade.lib.lines import milliseconds, say
 from papertrade.lib.tracing import Trace, request_id_from, tracing
+
+log = structlog.get_logger(__name__)
 
 SINCE = "papertrade.since"  # in the WSGI environment: when the request was whole, by time.perf_counter
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds: a line only where they fail
@@ -95,6 +100,13 @@ def tell_of_stream(path: str, status: int, trace: Trace) -> None:
             key=trace.key,
             account=trace.account,
         )
+
+
+@receiver(got_request_exception)
+def _tell_of_failure(sender: object, request: HttpRequest | None = None, **_: object) -> None:
+    """The traceback of a page that failed. What the APIs map to an answer of theirs they log themselves."""
+    path = request.path if request is not None else ""
+    log.exception("request_failed", path=quote(path)[:LONGEST_PATH])
 
 
 def _is_quiet(request: HttpRequest, response: HttpResponse) -> bool:

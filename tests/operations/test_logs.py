@@ -88,9 +88,10 @@ def test_secrets_are_never_logged(
     browser.get(f"/v1/status/?key={token}&x={PASSWORD}", headers={"X-Request-ID": token})
     monkeypatch.setattr(services, "submit", broken)
     assert api.order(account_id).status_code == 500
-    monkeypatch.setattr("papertrade.dashboard.views.accounts.index", broken)
+    monkeypatch.setattr("papertrade.dashboard.views.accounts.accounts_of", broken)
     browser.get("/")
-    assert "request_failed" in log.getvalue()
+    failed = [json.loads(line) for line in log.getvalue().splitlines() if "request_failed" in line]
+    assert [line["path"] for line in failed] == [f"/v1/paper/accounts/{account_id}/orders/", "/"]
     secret_parts = [PASSWORD, token, token[15:], session, django_settings.SECRET_KEY]
     secret_parts.append(str(django_settings.DATABASES["default"]["PASSWORD"]))
     for secret in secret_parts:

@@ -78,7 +78,7 @@ def when(path: str, *, label: str = "") -> Cell:
 
 def wall(path: str, *, label: str = "") -> Cell:
     """A time of the server's own clock."""
-    return of(path, lambda value: _time(value, f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"), label=label)
+    return of(path, wall_time, label=label)
 
 
 def link(path: str, *, label: str = "") -> Cell:
@@ -110,6 +110,21 @@ def fixed(value: Decimal, at_least: int) -> str:
 def figure(value: Decimal, at_least: int) -> SafeString:
     """A number for a right-aligned column."""
     return format_html('<span class="figure">{}</span>', fixed(value, at_least).replace("-", MINUS))
+
+
+def size(number: int) -> str:
+    """Bytes, in the unit that gives up to three digits before the point."""
+    amount, unit = Decimal(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if abs(amount) < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{short(round(amount, 0 if unit == 'B' else 1))} {unit}".replace("-", MINUS)
+
+
+def wall_time(value: datetime) -> SafeString:
+    """An instant of the server's own clock."""
+    return _time(value, f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
 def exchange_time(value: datetime) -> SafeString:
@@ -188,7 +203,7 @@ def of_field(model: type[Model], name: str) -> Cell | str:
 
 
 _BY_KIND: dict[type[Field], Cell] = {
-    DateTimeField: lambda value: _time(value, f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+    DateTimeField: wall_time,
     DateField: lambda value: f"{value:%Y-%m-%d}",
     UUIDField: whole,
     BooleanField: lambda value: "yes" if value else "no",

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote_plus
 
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -137,10 +140,24 @@ class HistoryAdmin(CheckedRows):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = self.get_changelist_instance(request).queryset.select_related(None)
+        self._log_export(request)
         fields = [field.attname for field in self.opts.concrete_fields if field.attname not in self.export_without]
         header = [*fields, *self.export_extra]
         return csv_response(
             request, header, each(rows.values_list(*header)), filename=str(self.opts.verbose_name_plural)
+        )
+
+    def _log_export(self, request: HttpRequest) -> None:
+        """Who took what out, with the filters of the list."""
+        what = f"exported {self.opts.verbose_name_plural}"
+        LogEntry.objects.create(
+            user_id=request.user.pk,
+            content_type=ContentType.objects.get_for_model(self.model, for_concrete_model=False),
+            object_repr=capfirst(str(self.opts.verbose_name_plural)),
+            action_flag=CHANGE,
+            change_message=f"{what}: {unquote_plus(request.GET.urlencode())}"
+            if request.GET
+            else f"{what}, all of them",
         )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
