@@ -9,10 +9,11 @@ jumps back.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from django.conf import settings
 from django.db.models import F
@@ -20,6 +21,7 @@ from django.db.models import F
 from marketdata import leases
 from marketdata.models import MarketClock
 from marketdata.sessions import calendar
+from papertrade.lib.batch import Batch
 from papertrade.lib.errors import Unavailable
 from papertrade.lib.postgres import raw_cursor
 
@@ -113,10 +115,19 @@ def real_now() -> datetime:
 def read() -> ClockReading:
     """Exchange time now; read it once per use case and pass it down."""
     with raw_cursor() as cursor:
-        row = cursor.execute(_READ).fetchone()
-    if row is None:
+        return _reading(cursor.execute(_READ).fetchall())
+
+
+def look(batch: Batch) -> Callable[[], ClockReading]:
+    """The same as a statement of a batch: call what is returned once the batch was sent."""
+    reply = batch.execute(_READ)
+    return lambda: _reading(reply.rows())
+
+
+def _reading(rows: Sequence[tuple[Any, ...]]) -> ClockReading:
+    if not rows:
         raise ClockNotStarted("The market's clock has not been started; run `papertrade run-feed`.")
-    market, speed, anchor_at, anchor_wall, through, through_book, taken_to, wall = row
+    [(market, speed, anchor_at, anchor_wall, through, through_book, taken_to, wall)] = rows
     _hear(wall)
     now = due = through
     if market == LIVE:

@@ -3,16 +3,25 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-import psycopg
-
 from marketdata.models import QuoteRecord
 from marketdata.quotes import Quote
+from papertrade.lib.batch import Executes
 from papertrade.lib.postgres import instances, raw_cursor
 
 _RECORDS = f"""
     SELECT {", ".join(column.column for column in QuoteRecord._meta.concrete_fields)}
     FROM marketdata_quoterecord WHERE id = ANY(%s)
 """
+
+_KEEP = "INSERT INTO marketdata_quoterecord (id, symbol, bid, ask, bid_size, ask_size, quoted_at, feed)"
+_KEEP_ONE = f"{_KEEP} VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING"
+_KEEP_MANY = f"""
+    {_KEEP}
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+                         %s::timestamptz[], %s::text[])
+    ON CONFLICT (id) DO NOTHING
+"""
+FEW = 4
 
 
 def as_quote(row: QuoteRecord) -> Quote:
@@ -36,25 +45,19 @@ def as_record(quote: Quote) -> QuoteRecord:
     )
 
 
-def keep_quotes(cursor: psycopg.Cursor, quotes: Iterable[Quote]) -> None:
-    """Keep quotes as evidence, each once, in one statement that a pipeline can carry."""
+def keep_quotes(to: Executes, quotes: Iterable[Quote]) -> None:
+    """Keep quotes as evidence, each once."""
     rows = {
         quote.id: (quote.symbol, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quoted_at, quote.feed)
         for quote in quotes
     }
-    if not rows:
-        return
     # Sorted, so that two transactions that keep the same quotes wait for each other in one order.
     values = [(quote_id, *rows[quote_id]) for quote_id in sorted(rows)]
-    cursor.execute(
-        """
-        INSERT INTO marketdata_quoterecord (id, symbol, bid, ask, bid_size, ask_size, quoted_at, feed)
-        SELECT * FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                             %s::timestamptz[], %s::text[])
-        ON CONFLICT (id) DO NOTHING
-        """,
-        [list(column) for column in zip(*values, strict=True)],
-    )
+    if len(values) <= FEW:
+        for row in values:  # one value after another is bound in a fifth of the time that arrays take
+            to.execute(_KEEP_ONE, row)
+    else:
+        to.execute(_KEEP_MANY, [list(column) for column in zip(*values, strict=True)])
 
 
 def records(ids: Iterable[UUID | None]) -> dict[UUID, QuoteRecord]:

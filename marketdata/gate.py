@@ -8,8 +8,7 @@ step at a time. `FEED`: one active feed process, the others stand by.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-
+from papertrade.lib.batch import Executes
 from papertrade.lib.postgres import lock, raw_cursor, unlock
 
 FEED = 0x70740001
@@ -23,9 +22,9 @@ _PASS = f"""
 """
 
 
-def pass_gate(cursor: psycopg.Cursor) -> None:
+def pass_gate(to: Executes) -> None:
     """Hold the gate shared until the transaction ends; waits, within lock_timeout, while the market moves."""
-    cursor.execute(_PASS, [GATE])
+    to.execute(_PASS, [GATE])
 
 
 @contextmanager

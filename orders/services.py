@@ -32,6 +32,7 @@ from orders.models import IS_OPEN, Order
 from orders.states import OPEN, CancelReason, Status
 from orders.terms import Side, TimeInForce
 from papertrade.lib import metrics, tracing
+from papertrade.lib.batch import Batch
 from papertrade.lib.errors import Conflict, NotFound, Unavailable, Unprocessable
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import raw_cursor
@@ -39,7 +40,7 @@ from papertrade.lib.times import EXCHANGE_ZONE
 from portfolio.books import OpenBook
 from portfolio.models import Book
 from portfolio.money import ZERO, round_money
-from portfolio.store import lock_account
+from portfolio.store import ask_for_account, lock_account
 
 GTC_LIFETIME = timedelta(days=90)
 Result = TypeVar("Result")
@@ -213,14 +214,14 @@ def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     for _ in range(MAX_RESTARTS):
         parts = metrics.Parts()
         with transaction.atomic(), raw_cursor() as cursor:
-            with cursor.connection.pipeline():
-                pass_gate(cursor)
-                book = lock_account(cursor, account.id)
+            with Batch(cursor.connection) as batch:
+                pass_gate(batch)
+                asked = ask_for_account(batch, account.id)
+                looked = clock.look(batch)  # after the lock, so that times in a book never go back
+            book, reading = asked(), looked()
             current = book is not None or not Book.objects.filter(account_id=account.id, closed_at=None).exists()
             if current:
                 tracing.waited(parts.end("lock"))
-                # Exchange time is read once, and after the lock, so that times in a book never go back.
-                reading = clock.read()
                 if book is not None and catch_up(cursor, book.id, reading):
                     book = lock_account(cursor, account.id)
                 now = book.advance_to(reading.now) if book else reading.now

@@ -1,17 +1,16 @@
-"""Writing many rows in few statements: a handful go as one INSERT in a pipeline, thousands as COPY.
+"""Writing many rows in few statements: a handful go in one batch, thousands as COPY.
 
 The same call serves one order and a hundred thousand; all of it runs inside the caller's transaction.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple, get_args, get_type_hints
-from uuid import UUID
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
+
+from papertrade.lib.batch import Batch, Executes
 
 COPY_FROM_ROWS = 40  # below, the round trips of COPY cost more than it saves
 
@@ -22,11 +21,11 @@ class Writer:
     """Collects rows per table and writes them in the order the tables were first named."""
 
     def __init__(self) -> None:
-        self._first: list[Callable[[psycopg.Cursor], None]] = []
+        self._first: list[Callable[[Executes], None]] = []
         self._inserts: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
         self._updates: dict[tuple[str, type[NamedTuple]], list[Row]] = {}
 
-    def before(self, write: Callable[[psycopg.Cursor], None]) -> None:
+    def before(self, write: Callable[[Executes], None]) -> None:
         """Something that other rows point at, and that writes itself."""
         self._first.append(write)
 
@@ -40,50 +39,52 @@ class Writer:
         if rows:
             self._updates.setdefault((table, kind), []).extend(rows)
 
-    def write(self, cursor: psycopg.Cursor) -> None:
-        """Write everything collected; small batches leave in the pipeline the caller may have opened."""
+    def write(self, to: Executes) -> None:
+        """Write everything collected. Much of it is copied, which a cursor can and a batch cannot."""
         for write in self._first:
-            write(cursor)
+            write(to)
         for (table, kind), rows in self._updates.items():
-            _update(cursor, table, typed_columns(kind), rows)
+            _update(to, table, kind._fields, rows)
         for (table, names), rows in self._inserts.items():
-            _insert(cursor, table, names, rows)
+            _insert(to, table, names, rows)
 
     @property
     def is_small(self) -> bool:
-        """Whether nothing in it needs COPY, which a pipeline cannot carry."""
+        """Whether nothing in it needs COPY, which a batch cannot carry."""
         return all(len(rows) < COPY_FROM_ROWS for rows in [*self._inserts.values(), *self._updates.values()])
 
 
 def write_all(cursor: psycopg.Cursor, *writers: Writer) -> None:
     """Write several writers, in one network round trip where the batches are small."""
     if all(writer.is_small for writer in writers):
-        with cursor.connection.pipeline():
+        with Batch(cursor.connection) as batch:
             for writer in writers:
-                writer.write(cursor)
+                writer.write(batch)
     else:
         for writer in writers:
             writer.write(cursor)
 
 
-def _insert(cursor: psycopg.Cursor, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+def _insert(to: Executes, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
     if len(rows) < COPY_FROM_ROWS:
-        cursor.execute(_insert_statement(table, columns, len(rows)), [value for row in rows for value in row])
+        to.execute(_insert_statement(table, columns, len(rows)), [value for row in rows for value in row])
         return
-    _copy(cursor, table, columns, rows, like=table)
+    assert isinstance(to, psycopg.Cursor), "only a cursor copies"
+    _copy(to, table, columns, rows, like=table)
 
 
-def _update(cursor: psycopg.Cursor, table: str, columns: tuple[tuple[str, str], ...], rows: list[Row]) -> None:
+def _update(to: Executes, table: str, columns: tuple[str, ...], rows: list[Row]) -> None:
     if len(rows) < COPY_FROM_ROWS:
-        cursor.execute(_update_statement(table, columns), [list(values) for values in zip(*rows, strict=True)])
+        for key, *values in rows:
+            to.execute(_update_statement(table, columns), [*values, key])
         return
-    # Thousands of values are cheaper to copy into a scratch table than to bind as arrays.
+    assert isinstance(to, psycopg.Cursor), "only a cursor copies"
+    # Thousands of values are cheaper to copy into a scratch table than to bind.
     scratch = f"scratch_{table}"
-    names = tuple(name for name, _ in columns)
-    cursor.execute(_scratch_statement(table, scratch, names))
-    _copy(cursor, scratch, names, rows, like=table)
-    cursor.execute(_update_from_statement(table, scratch, columns))
-    cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(scratch)))
+    to.execute(_scratch_statement(table, scratch, columns))
+    _copy(to, scratch, columns, rows, like=table)
+    to.execute(_update_from_statement(table, scratch, columns))
+    to.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(scratch)))
 
 
 def _copy(cursor: psycopg.Cursor, table: str, columns: tuple[str, ...], rows: list[Row], *, like: str) -> None:
@@ -108,24 +109,6 @@ def _types(cursor: psycopg.Cursor, table: str) -> dict[str, int]:
     return _known_types[table]
 
 
-_SQL_TYPES = {
-    int: "bigint",
-    str: "text",
-    bool: "boolean",
-    Decimal: "numeric",
-    UUID: "uuid",
-    datetime: "timestamptz",
-    date: "date",
-}
-
-
-@cache
-def typed_columns(kind: type[NamedTuple]) -> tuple[tuple[str, str], ...]:
-    """(name, PostgreSQL type) of each field of a kind of row, as it is annotated; `X | None` is an X."""
-    hints = get_type_hints(kind)
-    return tuple((name, _SQL_TYPES[(*get_args(hint), hint)[0]]) for name, hint in hints.items())
-
-
 # The statements are few and composing one costs as much as running it, so each is composed once.
 
 
@@ -145,19 +128,10 @@ def _copy_statement(table: str, columns: tuple[str, ...]) -> str:
 
 
 @cache
-def _update_statement(table: str, columns: tuple[tuple[str, str], ...]) -> str:
-    names = tuple(name for name, _ in columns)
-    return (
-        sql.SQL("UPDATE {table} AS t SET {sets} FROM unnest({arrays}) AS v({names}) WHERE t.{key} = v.{key}")
-        .format(
-            table=sql.Identifier(table),
-            sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in names[1:]),
-            arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns),
-            names=_names(names),
-            key=sql.Identifier(names[0]),
-        )
-        .as_string()
-    )
+def _update_statement(table: str, columns: tuple[str, ...]) -> str:
+    key, *changed = map(sql.Identifier, columns)
+    sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(name) for name in changed)
+    return sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(sql.Identifier(table), sets, key).as_string()
 
 
 @cache
@@ -170,15 +144,14 @@ def _scratch_statement(table: str, scratch: str, columns: tuple[str, ...]) -> st
 
 
 @cache
-def _update_from_statement(table: str, scratch: str, columns: tuple[tuple[str, str], ...]) -> str:
-    names = tuple(name for name, _ in columns)
+def _update_from_statement(table: str, scratch: str, columns: tuple[str, ...]) -> str:
     return (
         sql.SQL("UPDATE {table} AS t SET {sets} FROM {scratch} AS v WHERE t.{key} = v.{key}")
         .format(
             table=sql.Identifier(table),
             scratch=sql.Identifier(scratch),
-            sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in names[1:]),
-            key=sql.Identifier(names[0]),
+            sets=sql.SQL(", ").join(sql.SQL("{0} = v.{0}").format(sql.Identifier(name)) for name in columns[1:]),
+            key=sql.Identifier(columns[0]),
         )
         .as_string()
     )

@@ -4,19 +4,19 @@ Lock order everywhere: User, PaperAccount, Book rows by id, and nothing after (a
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
 
 from accounts.policy import Policy, policy_from_json
 from marketdata.evidence import keep_quotes
 from marketdata.instruments import parse_symbol
 from papertrade.lib import tracing
+from papertrade.lib.batch import Batch
 from portfolio.booking import Holding
 from portfolio.books import OpenBook, OpenPosition, Snapshot
 from portfolio.bulk import Writer
@@ -54,31 +54,37 @@ _POSITIONS_OF_ACCOUNT = _POSITIONS.format(
 )
 
 
-def lock_account(cursor: psycopg.Cursor, account_id: UUID) -> OpenBook | None:
-    """Lock and load the open book of an account; None where it has none, or a reset closed it meanwhile.
+def ask_for_account(batch: Batch, account_id: UUID) -> Callable[[], OpenBook | None]:
+    """Lock and load the open book of an account, in a batch; once that was sent, what is returned gives the book.
 
-    Waits at most the connection's lock_timeout, then raises OperationalError.
+    None where it has none, or a reset closed it meanwhile. Waits at most the connection's lock_timeout, then the batch raises
+    OperationalError.
     """
-    books = _load(cursor, _LOCK_BY_ACCOUNT, _POSITIONS_OF_ACCOUNT, account_id)
-    return books[0] if books else None
+    books = _ask(batch, _LOCK_BY_ACCOUNT, _POSITIONS_OF_ACCOUNT, account_id)
+    return lambda: next(iter(books()), None)
+
+
+def lock_account(cursor: psycopg.Cursor, account_id: UUID) -> OpenBook | None:
+    """The same at once."""
+    with Batch(cursor.connection) as batch:
+        book = ask_for_account(batch, account_id)
+    return book()
 
 
 def lock_books(cursor: psycopg.Cursor, book_ids: Collection[int]) -> list[OpenBook]:
     """Lock and load those of the books that are open, in id order."""
-    return _load(cursor, _LOCK_BY_IDS, _POSITIONS_OF_BOOKS, list(book_ids))
+    with Batch(cursor.connection) as batch:
+        books = _ask(batch, _LOCK_BY_IDS, _POSITIONS_OF_BOOKS, list(book_ids))
+    return books()
 
 
-def _load(cursor: psycopg.Cursor, lock: str, positions: str, key: Any) -> list[OpenBook]:
-    """Lock, then read, in one round trip: the second statement begins when the first has its locks."""
-    connection = cursor.connection
-    with (
-        connection.pipeline(),
-        psycopg.Cursor(connection, row_factory=class_row(StoredBook)) as first,
-        psycopg.Cursor(connection, row_factory=class_row(StoredPosition)) as second,
-    ):
-        first.execute(lock, [key])
-        second.execute(positions, [key])
-        rows, held = first.fetchall(), second.fetchall()
+def _ask(batch: Batch, lock: str, positions: str, key: Any) -> Callable[[], list[OpenBook]]:
+    """Lock, then read: the second statement begins when the first has its locks."""
+    locked, held = batch.execute(lock, [key]), batch.execute(positions, [key])
+    return lambda: _books(locked.rows(StoredBook._make), held.rows(StoredPosition._make))
+
+
+def _books(rows: Sequence[StoredBook], held: Sequence[StoredPosition]) -> list[OpenBook]:
     books = {row.id: OpenBook(**{**row._asdict(), "policy": _policy(row.policy)}) for row in rows}
     for row in held:
         # A book that was opened while this one was waited for is none of ours.

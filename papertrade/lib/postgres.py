@@ -4,7 +4,7 @@ It knows no table.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models import JSONField, Model, QuerySet
 
 from papertrade.lib import env
+from papertrade.lib.batch import Batch
 from papertrade.lib.pooling import SessionNotOwn
 
 Row = TypeVar("Row", bound=Model)
@@ -28,6 +29,14 @@ def raw_cursor() -> Iterator[psycopg.Cursor]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
+
+
+@contextmanager
+def connected_batch() -> Iterator[Batch]:
+    """A batch on Django's connection. Errors are raised as Django's own."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Batch(connection.connection) as batch:
+        yield batch
 
 
 @contextmanager
@@ -132,12 +141,21 @@ class FixedQuery(Generic[Row]):
 
     def one(self, values: Sequence[Any]) -> Row | None:
         """The first row for these values, or None."""
+        with connected_batch() as batch:
+            row = self.ask(batch, values)
+        return row()
+
+    def ask(self, batch: Batch, values: Sequence[Any]) -> Callable[[], Row | None]:
+        """The same as a statement of a batch: once that was sent, what is returned gives the row."""
         if not self._statement:
             self._statement, _ = self._rows.query.sql_with_params()
-        with raw_cursor() as cursor:
-            found = cursor.execute(self._statement, values).fetchone()
-        if found is None:
+        reply = batch.execute(self._statement, values)
+        return lambda: self._first(reply.rows())
+
+    def _first(self, rows: Sequence[Sequence[Any]]) -> Row | None:
+        if not rows:
             return None
+        found = rows[0]
         model = self._rows.model
         own = len(model._meta.concrete_fields)
         [row] = instances(model, [found[:own]])
