@@ -1,38 +1,28 @@
 """Statements that travel together: one message to PostgreSQL and one back, whatever their number.
 
 psycopg's own pipeline sends each statement by itself, and waits where a transaction begins and where pipelines nest: a submit
-took twelve round trips. This is libpq's pipeline mode without those waits. It knows no table.
+took twelve round trips. This is libpq's pipeline mode without those waits. Which statements are prepared is left to the
+connection (psycopg's PrepareManager), since it forgets all of them after a rollback. It knows no table.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import abc, adapt, generators, pq
+from psycopg._preparing import Prepare
 
-MOST_PREPARED = 100  # statements of a connection; further ones are parsed each time
 FINE = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
 Made = TypeVar("Made")
 
-
-class _Session:
-    """What is known of one connection: how values are written and read there, and the names of prepared statements."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        # Of the adapters and not of the connection, which it would keep alive.
-        self.values: abc.Transformer = adapt.Transformer(connection.adapters)
-        self.prepared: dict[str, bytes] = {}
-        self.numbers = count(1)
-
-
-_sessions: WeakKeyDictionary[psycopg.Connection[Any], _Session] = WeakKeyDictionary()
+# How values are written and read on each connection. Of its adapters, and not of the connection, which it would keep alive.
+_values: WeakKeyDictionary[psycopg.Connection[Any], abc.Transformer] = WeakKeyDictionary()
 
 
 class Executes(Protocol):
@@ -49,21 +39,24 @@ class Reply:
     def __init__(self, values: abc.Transformer) -> None:
         self._values = values
 
-    def take(self, result: pq.abc.PGresult) -> None:
-        self.result = result
-
     def rows(self, make: Callable[[Sequence[Any]], Made] = tuple) -> list[Made]:  # type: ignore[assignment]
         """The rows, each made of its values."""
         self._values.set_pgresult(self.result)
         return self._values.load_rows(0, self.result.ntuples, make)
 
 
-@dataclass(slots=True)
-class _Step:
-    """One thing to send, and what is done with its result."""
+class _Query(NamedTuple):
+    """A statement as psycopg's manager of prepared statements knows it."""
+
+    query: bytes
+    types: tuple[int, ...] = ()
+
+
+class _Step(NamedTuple):
+    """One thing to send, and what is done with its result, good or bad."""
 
     send: Callable[[], None]
-    then: Callable[[pq.abc.PGresult], None] | None = None
+    then: Callable[[pq.abc.PGresult], None]
 
 
 class Batch:
@@ -74,12 +67,11 @@ class Batch:
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        session = _sessions.get(connection)
-        if session is None:
-            session = _sessions[connection] = _Session(connection)
-        self._connection, self._pgconn, self._session = connection, connection.pgconn, session
-        self._steps: list[_Step] = []
-        self._preparing: dict[str, bytes] = {}
+        values = _values.get(connection)
+        if values is None:
+            values = _values[connection] = adapt.Transformer(connection.adapters)
+        self._connection, self._values = connection, values
+        self._statements: list[tuple[str, Sequence[abc.Buffer | None], Reply]] = []
 
     def __enter__(self) -> "Batch":
         return self
@@ -87,69 +79,81 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._steps:
+        if kind is None and self._statements:
             self._send()
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Reply:
         """Add a statement with `%s` for each value. Values are sent as text, and PostgreSQL infers their types."""
-        reply = Reply(self._session.values)
-        written = self._session.values.dump_sequence(values, [adapt.PyFormat.TEXT] * len(values))
-        name = self._name_of(statement)
-        if name:
-            send = partial(self._pgconn.send_query_prepared, name, written)
-        else:
-            send = partial(self._pgconn.send_query_params, _numbered(statement), written)
-        self._steps.append(_Step(send, reply.take))
+        written = self._values.dump_sequence(values, [adapt.PyFormat.TEXT] * len(values))
+        reply = Reply(self._values)
+        self._statements.append((statement, written, reply))
         return reply
 
-    def _name_of(self, statement: str) -> bytes | None:
-        """The name of the prepared statement; None where this connection has prepared enough of them."""
-        prepared = self._session.prepared
-        name = prepared.get(statement) or self._preparing.get(statement)
-        if name is None and len(prepared) + len(self._preparing) < MOST_PREPARED:
-            # A number of its own each time: one that was given in a batch that failed may be in use.
-            name = self._preparing[statement] = b"batch_%d" % next(self._session.numbers)
-
-            def keep(_: pq.abc.PGresult, name: bytes = name) -> None:
-                prepared[statement] = name
-
-            self._steps.append(_Step(partial(self._pgconn.send_prepare, name, _numbered(statement)), keep))
-        return name
-
     def _send(self) -> None:
-        if not self._connection.autocommit and self._pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            self._steps.insert(0, _Step(partial(self._pgconn.send_query_params, b"BEGIN", None)))
-        self._pgconn.enter_pipeline_mode()
+        connection, pgconn = self._connection, self._connection.pgconn
+        steps = list(self._steps())
+        pgconn.enter_pipeline_mode()
         try:
-            results = self._connection.wait(self._exchange())
-            self._pgconn.exit_pipeline_mode()
+            results = connection.wait(_exchange(pgconn, steps))
+            pgconn.exit_pipeline_mode()
         except BaseException:
-            self._connection.close()  # nobody knows what is still on its way
+            connection.close()  # nobody knows what is still on its way
             raise
-        failed = None
-        for step, result in zip(self._steps, results, strict=False):
-            if result.status not in FINE:
-                failed = failed or result
-            elif step.then is not None:
-                step.then(result)
+        for step, result in zip(steps, results, strict=False):
+            step.then(result)
+        failed = next((result for result in results if result.status not in FINE), None)
+        if failed is not None:
+            connection._prepared.clear()  # what came after the failure was not prepared
+        if pgconn.transaction_status != pq.TransactionStatus.INERROR:
+            connection.wait(connection._prepared.maintain_gen(connection))
         if failed is not None:
             raise psycopg.errors.error_from_result(failed)
 
-    def _exchange(self) -> abc.PQGen[list[pq.abc.PGresult]]:
-        """Put everything into the buffer, flush it, and fetch the result of each step."""
-        for step in self._steps:
-            step.send()
-        self._pgconn.pipeline_sync()
-        yield from generators.send(self._pgconn)
-        results = []
-        for _ in self._steps:
-            results += yield from generators.fetch_many(self._pgconn)
-        yield from generators.fetch_many(self._pgconn)  # of the sync
-        return results
+    def _steps(self) -> Iterator[_Step]:
+        connection, pgconn = self._connection, self._connection.pgconn
+        manager: Any = connection._prepared
+        if not connection.autocommit and pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            yield _Step(partial(pgconn.send_query_params, b"BEGIN", None), nothing)
+        for statement, written, reply in self._statements:
+            query = _numbered(statement)
+            prepare, name = manager.get(query)
+            if prepare is Prepare.SHOULD:
+                yield _Step(partial(pgconn.send_prepare, name, query.query), nothing)
+            key = manager.maybe_add_to_cache(query, prepare, name)
+            if prepare is Prepare.NO:
+                send = partial(pgconn.send_query_params, query.query, written)
+            else:
+                send = partial(pgconn.send_query_prepared, name, written)
+
+            def take(
+                result: pq.abc.PGresult, reply: Reply = reply, known: tuple[Any, ...] = (key, prepare, name)
+            ) -> None:
+                reply.result = result
+                if known[0] is not None:
+                    manager.validate(*known, [result])
+
+            yield _Step(send, take)
+
+
+def _exchange(pgconn: pq.abc.PGconn, steps: Sequence[_Step]) -> abc.PQGen[list[pq.abc.PGresult]]:
+    """Put everything into the buffer, flush it, and fetch the result of each step."""
+    for step in steps:
+        step.send()
+    pgconn.pipeline_sync()
+    yield from generators.send(pgconn)
+    results = []
+    for _ in steps:
+        results += yield from generators.fetch_many(pgconn)
+    yield from generators.fetch_many(pgconn)  # of the sync
+    return results
+
+
+def nothing(_: pq.abc.PGresult) -> None:
+    """What is done with a result that says nothing."""
 
 
 @cache
-def _numbered(statement: str) -> bytes:
+def _numbered(statement: str) -> _Query:
     """The statement with `$1`, `$2` and so on for each `%s`."""
-    numbers: Iterator[int] = count(1)
-    return re.sub("%([%s])", lambda found: "%" if found[1] == "%" else f"${next(numbers)}", statement).encode()
+    numbers = count(1)
+    return _Query(re.sub("%([%s])", lambda found: "%" if found[1] == "%" else f"${next(numbers)}", statement).encode())

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from orders.terms import Side
-from papertrade.lib.batch import MOST_PREPARED, Batch
+from papertrade.lib.batch import Batch
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +76,17 @@ def test_the_first_failure_is_raised_and_what_comes_after_it_is_not_done(conn: p
     assert things(conn) == []
 
 
+def test_what_a_failure_kept_from_being_prepared_is_prepared_the_next_time(conn: psycopg.Connection[Any]) -> None:
+    conn.autocommit, conn.prepare_threshold = True, 0
+    with pytest.raises(psycopg.errors.DivisionByZero), Batch(conn) as batch:
+        batch.execute("SELECT 1 / %s::int", [0])
+        add(batch, 1)
+    for number in (1, 2):
+        with Batch(conn) as batch:
+            add(batch, number)
+    assert things(conn) == [(1, None), (2, None)]
+
+
 def test_nothing_is_sent_where_the_block_raises(conn: psycopg.Connection[Any]) -> None:
     with pytest.raises(KeyError), Batch(conn) as batch:
         add(batch, 1)
@@ -87,9 +98,13 @@ def test_nothing_is_sent_where_the_block_raises(conn: psycopg.Connection[Any]) -
 
 
 def test_a_value_that_cannot_be_sent_leaves_the_connection_as_it_was(conn: psycopg.Connection[Any]) -> None:
+    conn.prepare_threshold = 0
     with pytest.raises(psycopg.DataError), Batch(conn) as batch:
+        add(batch, 1, "a")
         add(batch, 1, "a\0b")
-    assert things(conn) == []
+    with Batch(conn) as batch:
+        add(batch, 1, "a")
+    assert things(conn) == [(1, "a")]
 
 
 @pytest.mark.parametrize(
@@ -121,13 +136,30 @@ def test_a_word_of_an_enum_is_its_text(conn: psycopg.Connection[Any]) -> None:
     assert reply.rows() == [("buy",)]
 
 
-def test_more_statements_than_are_prepared(conn: psycopg.Connection[Any]) -> None:
-    for _ in range(2):
+def test_what_is_sent_often_is_prepared_and_a_rollback_that_forgets_it_is_no_hindrance(
+    conn: psycopg.Connection[Any],
+) -> None:
+    conn.prepare_threshold = 1
+    for _ in range(3):
+        add_again = "INSERT INTO thing VALUES (%s, %s) ON CONFLICT (id) DO NOTHING"
+        for _ in range(3):
+            with Batch(conn) as batch:
+                for number in range(5):
+                    batch.execute(add_again, [number, "a"])
+        [(prepared,)] = conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchall()
+        assert prepared
+        conn.rollback()  # psycopg deallocates everything
+    assert things(conn) == []
+
+
+def test_no_more_statements_are_prepared_than_the_connection_keeps(conn: psycopg.Connection[Any]) -> None:
+    conn.prepare_threshold, conn.prepared_max = 1, 10
+    for _ in range(3):
         with Batch(conn) as batch:
-            replies = [batch.execute(f"SELECT {number} + %s::int", [1]) for number in range(MOST_PREPARED + 5)]
-        assert [reply.rows() for reply in replies] == [[(number + 1,)] for number in range(MOST_PREPARED + 5)]
-    [(prepared,)] = conn.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'batch%'").fetchall()
-    assert prepared == MOST_PREPARED
+            replies = [batch.execute(f"SELECT {number} + %s::int", [1]) for number in range(30)]
+        assert [reply.rows() for reply in replies] == [[(number + 1,)] for number in range(30)]
+    [(prepared,)] = conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchall()
+    assert prepared <= 10
 
 
 def test_more_than_the_sockets_hold_goes_both_ways(conn: psycopg.Connection[Any]) -> None:
