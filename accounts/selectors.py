@@ -1,11 +1,13 @@
 """The one way to fetch an account for a user: missing and somebody else's look the same."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from accounts.models import AccountStatus, PaperAccount, User
 from papertrade.lib import tracing
+from papertrade.lib.batch import Batch
 from papertrade.lib.errors import NotFound
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import FixedQuery
@@ -13,6 +15,7 @@ from papertrade.lib.postgres import FixedQuery
 _ACCOUNT_OF_USER: FixedQuery[PaperAccount] = FixedQuery(
     PaperAccount.objects.order_by().filter(user_id=0).filter(pk=UUID(int=0))
 )
+_ACCOUNT: FixedQuery[PaperAccount] = FixedQuery(PaperAccount.objects.order_by().filter(pk=UUID(int=0)))
 
 
 def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[PaperAccount]:
@@ -33,3 +36,14 @@ def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:
         raise NotFound("There is no such account.")
     tracing.note(account=str(account.pk))
     return account
+
+
+def ask_for_account(batch: Batch, account_id: str) -> Callable[[], PaperAccount | None]:
+    """One account, whosever it is, by a statement of a batch: once that was sent, what is returned gives it.
+
+    Whoever asks compares the user. None for what is no id.
+    """
+    try:
+        return _ACCOUNT.ask(batch, [as_uuid(account_id, "account")])
+    except NotFound:
+        return lambda: None

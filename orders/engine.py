@@ -28,6 +28,7 @@ from orders.rows import FillRow, OrderUpdate
 from orders.states import CancelReason, RejectReason, Status, move
 from orders.terms import OrderType, Side
 from papertrade.lib import metrics
+from papertrade.lib.batch import Batch
 from papertrade.lib.lines import say_of_order
 from portfolio.books import Done, OpenBook
 from portfolio.bulk import Writer, write_all
@@ -468,16 +469,22 @@ def load_taken(
     priced = [
         key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at + TOLERANCE_OF_TAKEN
     ]
-    if not priced:
-        return {}
-    rows = cursor.execute(
-        """
-        SELECT f.book_id, f.symbol, f.side, f.price_since, f.price, sum(f.qty)
-        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::numeric[])
-             AS k(book_id, symbol, side, price_since, price)
-        JOIN orders_fill f USING (book_id, symbol, side, price_since, price)
-        GROUP BY 1, 2, 3, 4, 5
-        """,
-        [list(column) for column in zip(*priced, strict=True)],
-    ).fetchall()
+    if len(priced) <= FEW:
+        with Batch(cursor.connection) as batch:
+            sums = [(key, batch.execute(_TAKEN_OF_ONE, key)) for key in priced]
+        return {key: qty for key, reply in sums for (qty,) in reply.rows() if qty is not None}
+    rows = cursor.execute(_TAKEN_OF_MANY, [list(column) for column in zip(*priced, strict=True)]).fetchall()
     return {Supply(*key): qty for *key, qty in rows}
+
+
+FEW = 4  # supplies that are asked for one by one: binding arrays costs more
+_TAKEN_OF_ONE = """
+    SELECT sum(qty) FROM orders_fill WHERE book_id = %s AND symbol = %s AND side = %s AND price_since = %s AND price = %s
+"""
+_TAKEN_OF_MANY = """
+    SELECT f.book_id, f.symbol, f.side, f.price_since, f.price, sum(f.qty)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::numeric[])
+         AS k(book_id, symbol, side, price_since, price)
+    JOIN orders_fill f USING (book_id, symbol, side, price_since, price)
+    GROUP BY 1, 2, 3, 4, 5
+"""

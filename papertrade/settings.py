@@ -107,9 +107,8 @@ SESSION = (
 )
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "papertrade.lib.database",  # a connection that died with the server is not handed out
         **_place,
-        "CONN_HEALTH_CHECKS": True,  # a connection that died with the server is not handed out
         "OPTIONS": {
             **KEEPALIVES,
             **_parameters,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import count
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -39,7 +39,13 @@ class Reply:
     def __init__(self, values: abc.Transformer) -> None:
         self._values = values
 
-    def rows(self, make: Callable[[Sequence[Any]], Made] = tuple) -> list[Made]:  # type: ignore[assignment]
+    @overload
+    def rows(self) -> list[tuple[Any, ...]]: ...
+
+    @overload
+    def rows(self, make: Callable[[Sequence[Any]], Made]) -> list[Made]: ...
+
+    def rows(self, make: Callable[[Sequence[Any]], Any] = tuple) -> list[Any]:
         """The rows, each made of its values."""
         self._values.set_pgresult(self.result)
         return self._values.load_rows(0, self.result.ntuples, make)

@@ -13,10 +13,9 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from accounts import services
 from accounts.models import ApiKey, PaperAccount, Scope, User
-from accounts.selectors import accounts_of, get_account
-from accounts.services import authenticate_key
-from papertrade.lib.errors import NotFound
+from accounts.selectors import accounts_of
 
 CHALLENGE = "Basic"
 HOW = "request is not authorized: send APCA-API-KEY-ID (the paper account's id) and APCA-API-SECRET-KEY (a cm_ key of its user)"
@@ -53,22 +52,22 @@ def identify(account_id: str, token: str) -> Credentials:
 
     Raises AuthenticationFailed and PermissionDenied, for streams as for requests.
     """
-    key = authenticate_key(token) if token.isprintable() else None
-    if key is None:
+    found = services.identify(token, account_id) if token.isprintable() else None
+    if found is None:
         raise exceptions.AuthenticationFailed(HOW)
+    key = found.key
     if not key.allows(Scope.PAPER):
         raise exceptions.PermissionDenied("the key has no scope paper")
     if account_id:
-        try:
-            return Credentials(key, get_account(user=key.user, account_id=account_id))
-        except NotFound:
-            raise exceptions.AuthenticationFailed(HOW) from None
-    accounts = list(accounts_of(user=key.user)[:2])
-    if len(accounts) != 1:
+        if found.account is None:
+            raise exceptions.AuthenticationFailed(HOW)
+        return Credentials(key, found.account)
+    its_accounts = list(accounts_of(user=key.user)[:2])
+    if len(its_accounts) != 1:
         raise exceptions.PermissionDenied(
             "forbidden: a token alone needs a user with one active account. Use the pair: the account's id and the key"
         )
-    return Credentials(key, accounts[0])
+    return Credentials(key, its_accounts[0])
 
 
 def _given(request: Request) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, Scope, User
-from accounts.services import authenticate_key, may_move_market
+from accounts.services import identify, may_move_market
 from papertrade.api.kit.hints import of_no_key
 
 if TYPE_CHECKING:  # importing it here would go round in a circle
@@ -27,11 +27,12 @@ class KeyAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             raise exceptions.AuthenticationFailed("Send the header Authorization: Bearer cm_your_key.")
-        token = parts[1].decode("latin-1")
-        key = authenticate_key(token) if token.isprintable() else None
-        if key is None:
+        token, path = parts[1].decode("latin-1"), request.parser_context["kwargs"]
+        found = identify(token, path.get("account_id", "")) if token.isprintable() else None
+        if found is None:
             raise exceptions.AuthenticationFailed("The key does not exist, or was revoked.")
-        return key.user, key
+        request.account = found.account  # read along: see AccountMixin
+        return found.key.user, found.key
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE

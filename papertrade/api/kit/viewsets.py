@@ -98,4 +98,5 @@ class AccountMixin:
 
     def enter(self, request: Request) -> None:
         if "account_id" in self.kwargs:
-            self.account = get_account(user=request.user, account_id=self.kwargs["account_id"])
+            found: PaperAccount | None = getattr(request, "account", None)  # that was read with the key
+            self.account = found or get_account(user=request.user, account_id=self.kwargs["account_id"])
