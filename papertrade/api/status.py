@@ -14,6 +14,7 @@ from marketdata import clock
 from papertrade import __version__
 from papertrade.api.kit.feed import FeedSerializer, feed_now
 from papertrade.api.kit.fields import Count, Instant, Text, Word
+from papertrade.api.kit.rendering import NumbersRenderer
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.serializers import WireSerializer
 from papertrade.api.kit.viewsets import ApiViewSet
@@ -55,6 +56,7 @@ class StatusViewSet(ApiViewSet):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     throttle_classes: list[Any] = []
+    renderer_classes = [NumbersRenderer]
     serializer_class = StatusSerializer
 
     @call("How the server is", StatusSerializer)

@@ -12,6 +12,7 @@ from papertrade.api.alpaca import errors
 from papertrade.api.alpaca.authentication import HOW, PairAuthentication
 from papertrade.api.alpaca.errors import UNAUTHORIZED, AlpacaError
 from papertrade.api.alpaca.parameters import Query
+from papertrade.api.kit.rendering import NumbersRenderer
 
 
 class NeedsPair(BasePermission):
@@ -28,6 +29,7 @@ class AlpacaViewSet(ViewSet):
 
     authentication_classes = [PairAuthentication]
     permission_classes = [NeedsPair]
+    renderer_classes = [NumbersRenderer]
     schema = None  # Alpaca's own document describes it
 
     account: PaperAccount

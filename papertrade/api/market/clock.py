@@ -14,6 +14,7 @@ from marketdata.sessions import calendar
 from papertrade.api.kit.authentication import MayMoveMarket, MayRead
 from papertrade.api.kit.feed import FeedNow, feed_now
 from papertrade.api.kit.parsing import read_object
+from papertrade.api.kit.rendering import NumbersRenderer
 from papertrade.api.kit.schema import NUMBER, call, json_body
 from papertrade.api.kit.viewsets import ApiViewSet, ListViewSet
 from papertrade.api.market.filters import CalendarFilter
@@ -61,6 +62,7 @@ def clock_now() -> ClockNow:
 
 class ClockViewSet(ApiViewSet):
     permission_classes = [MayRead]
+    renderer_classes = [NumbersRenderer]
     serializer_class = ClockSerializer
 
     @call("Exchange time", ClockSerializer)

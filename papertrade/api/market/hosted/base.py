@@ -15,6 +15,7 @@ from marketdata.quotes import Quote
 from papertrade.api.kit.authentication import MayRead
 from papertrade.api.kit.filters import CountParameter, TextParameter
 from papertrade.api.kit.pagination import KeysetPagination, bad_cursor
+from papertrade.api.kit.rendering import NumbersRenderer
 from papertrade.api.kit.viewsets import ApiViewSet, Rows
 from papertrade.lib.errors import NotFound
 
@@ -96,6 +97,7 @@ class HostedViewSet(ApiViewSet):
     """Market data that any valid key reads. `now` is exchange time, and nothing that is answered is later."""
 
     permission_classes = [MayRead]
+    renderer_classes = [NumbersRenderer]
     pagination_class = pages(DEFAULT_LIMIT, MAX_LIMIT)
     paginator: HostedPagination
     now: datetime
