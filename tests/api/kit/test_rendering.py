@@ -1,6 +1,7 @@
 """JSON as it goes out: the bytes of Python's own encoder, whichever writes them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from orders.states import Status
 from papertrade.api.kit.rendering import EnvelopeRenderer, NumbersRenderer, spelled
 from tests.api.openapi import document
 
-text = some.text(some.characters(codec="utf-8") | some.characters(categories=["Cs"]), max_size=20)
+text = some.text(max_size=20) | some.just("half a pair: \ud800")
 values = some.recursive(
     some.none() | some.booleans() | some.integers(-(2**70), 2**70) | text | some.sampled_from(Status),
     lambda inner: some.lists(inner, max_size=4) | some.dictionaries(text, inner, max_size=4),
@@ -58,7 +59,7 @@ def test_a_call_that_answers_with_such_numbers_is_written_by_the_encoder_that_al
         for operation in calls.values():
             answers = [answer.get("content", {}) for status, answer in operation["responses"].items() if status < "300"]
             if any(numbers(answers, whole["components"]["schemas"])):
-                view = resolve(path.format(account_id="a", order_id="o", symbol="AAPL", underlying="AAPL")).func
+                view = resolve(re.sub(r"\{\w+\}", "AAPL", path)).func
                 assert view.cls.renderer_classes == [NumbersRenderer], path
                 found.add(path)
     assert {"/v1/status/", "/v1/market/clock/", "/v1/stocks/snapshot/{symbol}/"} <= found
