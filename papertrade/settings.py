@@ -101,10 +101,8 @@ _place, _parameters = env.database(DATABASE_URL)
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 # A lock is waited for 5 s at most, then the caller gets 503 and may retry. A transaction that does nothing for ten minutes
 # is an export whose reader went away.
-SESSION = (
-    "-c lock_timeout=5s -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=10min "
-    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-)
+SESSION = {"lock_timeout": "5s", "timezone": "UTC", "jit": "off", "idle_in_transaction_session_timeout": "10min"}
+SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 DATABASES = {
     "default": {
         "ENGINE": "papertrade.lib.database",  # a connection that died with the server is not handed out
@@ -112,7 +110,7 @@ DATABASES = {
         "OPTIONS": {
             **KEEPALIVES,
             **_parameters,
-            "options": SESSION,
+            "options": " ".join(f"-c {name}={value}" for name, value in {**SESSION, **SERVER_KEEPALIVES}.items()),
             "prepare_threshold": 3,
             "pool": {
                 "min_size": 1,

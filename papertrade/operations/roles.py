@@ -4,11 +4,14 @@ What a table is for is said by its triggers (architecture.md, "What the database
 that a new table is covered by its own migration.
 """
 
+from collections.abc import Callable
+
 from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
 from psycopg import sql
 
 from papertrade.lib.postgres import as_owner, raw_cursor
+from papertrade.operations import upgrading
 
 EVERYTHING = (
     "SELECT, INSERT, UPDATE, DELETE"  # of the rows; of the table itself nothing: no TRUNCATE, TRIGGER, REFERENCES
@@ -26,13 +29,19 @@ class RoleError(Exception):
     """The roles cannot be used as they are; the message says what to do."""
 
 
-def migrate() -> None:
-    """Bring the tables up to this release, as their owner, and give the server's role its rights. Raises RoleError.
+def migrate(*, say: Callable[[str], object], only_say: bool = False) -> None:
+    """Bring the tables up to this release, as their owner, and give the server's role its rights; `say` what is done first.
 
-    Where DATABASE_OWNER_URL is not set, or names the same role, one role does everything and nothing is granted.
+    Where DATABASE_OWNER_URL is not set, or names the same role, one role does everything and nothing is granted. Raises
+    RoleError, UnfitError, SessionNotOwn.
     """
     role, password = connection.settings_dict["USER"], connection.settings_dict["PASSWORD"]
     with as_owner():
+        upgrading.refuse_unfit()
+        for sentence in upgrading.plan():
+            say(sentence)
+        if only_say:
+            return
         two = connection.settings_dict["USER"] != role
         if two:
             _make(role, password)

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -14,7 +13,7 @@ from tests.invariants import check_account
 from tests.market_kit import MarketKit
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
-ROLE, HASHES = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+[HASHES] = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
 SPLIT = (AccountEvent, Fill, LedgerEntry)
 
 
@@ -32,16 +31,6 @@ def guards() -> list[tuple[str, str]]:
             [[model._meta.db_table for model in SPLIT]],
         )
         return cursor.fetchall()
-
-
-def test_the_role_gets_what_a_session_is_given(db: None, settings: Any) -> None:
-    """Behind PgBouncer, which refuses the settings that come along: all of them but those of the connection itself."""
-    given = dict(re.findall(r"-c (\w+)=(\S+)", settings.DATABASES["default"]["OPTIONS"]["options"].lower()))
-    with connection.cursor() as cursor:
-        cursor.execute(ROLE.replace("papertrade", '"' + connection.settings_dict["USER"] + '"'))
-        cursor.execute("SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = current_user::regrole")
-        kept = dict(row.lower().split("=", 1) for (row,) in cursor.fetchall())
-    assert kept == {name: value for name, value in given.items() if not name.startswith("tcp_")}
 
 
 def test_evidence_is_split_by_hash_and_stays_what_it_was(desk: Desk, open_market: MarketKit) -> None:

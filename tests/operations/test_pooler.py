@@ -5,7 +5,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -69,6 +71,24 @@ def test_orders_are_sent_by_many(committed: None, open_market: MarketKit, pooler
         assert together(*map(trade, desks[1:])) == [16, 16], "with others"
     for desk in desks:
         check_account(desk.account)
+
+
+def test_prepare_says_so_and_gives_the_role_what_a_session_would_set(pooler: Pooler, empty_database: str) -> None:
+    name = empty_database.rsplit("/", 1)[1]
+    run = partial(subprocess.run, [sys.executable, "manage.py", "prepare"], cwd=PROJECT, capture_output=True, text=True)
+    refused = run(env={**os.environ, "DATABASE_URL": pooler.url(name)})
+    assert refused.returncode == 1 and "DATABASE_URL goes through a pooler" in refused.stderr, (
+        "tables are changed in a session of one's own"
+    )
+    owned = {"DATABASE_URL": pooler.url(name), "DATABASE_OWNER_URL": empty_database}
+    prepared = run(env={**os.environ, **owned})
+    assert prepared.returncode == 0, prepared.stderr
+    assert "goes through a pooler that keeps" in prepared.stdout and "its role's now" in prepared.stdout
+    with psycopg.connect(empty_database) as session:
+        assert session.execute("SELECT current_setting('lock_timeout'), current_setting('jit')").fetchone() == (
+            "5s",
+            "off",
+        )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ are in it.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,15 @@ def manage(database: str, *command: str) -> subprocess.CompletedProcess[str]:
 def test_its_backup_is_migrated_and_proven(empty_database: str, release: Path) -> None:
     restored = manage(empty_database, "restore", str(release / "backup"))
     assert restored.stdout.startswith("Restored."), restored.stderr
+    # What will be done to which table is said before it is done.
+    said = restored.stderr.splitlines()
+    assert any(re.fullmatch(r"\d+ migrations\. Each waits 5s at most .+", line) for line in said), restored.stderr
+    months = [line.split(": ", 1)[1] for line in said if line.startswith("portfolio.0009_snapshots_by_month")]
+    assert months and all(re.match(r"portfolio_equitysnapshot \([\d,]+ rows\): ", line) for line in months)
+    assert {line.split(": ")[1] for line in months} >= {
+        "nobody waits for an instant",
+        "readers and writers wait for an instant",
+    }
 
     audited = manage(empty_database, "audit_books")
     assert (audited.returncode, audited.stdout.splitlines()[-1]) == (0, "4 books checked, 0 differences."), (

@@ -5,15 +5,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
+from papertrade.lib.pooling import SessionNotOwn
 from papertrade.operations.retention import retain
 from papertrade.operations.roles import RoleError, migrate
+from papertrade.operations.upgrading import UnfitError, give_session_settings
 from papertrade.trading.clock import start_market
 
 DATABASE_SECONDS = 60
@@ -28,13 +30,21 @@ class Command(BaseCommand):
     )
     requires_system_checks: tuple[str, ...] = ()  # they load the whole API, and the gate has run them
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--plan", action="store_true", help="say which migrations would lock which tables, and do nothing"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         self._await_database()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         try:
-            migrate()
-        except RoleError as error:
+            migrate(say=self.stdout.write, only_say=options["plan"])
+        except (RoleError, UnfitError, SessionNotOwn) as error:
             raise CommandError(str(error)) from None
+        if options["plan"]:
+            return
+        self._attend_to_a_pooler()
         call_command("sync_sessions", if_needed=True, verbosity=0)
         try:
             start_market()
@@ -42,6 +52,21 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         retain()
         call_command("bootstrap", verbosity=0)
+
+    def _attend_to_a_pooler(self) -> None:
+        """Say what a pooler in front of the server's role does, and give that role what it passes over."""
+        connection.ensure_connection()
+        at_hand = connection.connection
+        if not at_hand.is_pooled:
+            return
+        keeps = (
+            "keeps prepared statements" if at_hand.keeps_statements else "keeps no prepared statements: none are used"
+        )
+        self.stdout.write(f"DATABASE_URL goes through a pooler that {keeps}.")
+        if give_session_settings():
+            self.stdout.write(
+                "It passes over the settings of a session, so they are its role's now: let it connect anew (RECONNECT)."
+            )
 
     def _await_database(self) -> None:
         """Started together with the database, this may be the faster. Raises CommandError where nothing answers in time."""

@@ -8,9 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from papertrade.lib.pooling import SessionNotOwn
 from papertrade.lib.postgres import as_owner
 from papertrade.operations import backup
 from papertrade.operations.roles import RoleError, migrate
+from papertrade.operations.upgrading import UnfitError
 
 TABLE = "processing data for table"
 
@@ -30,8 +32,8 @@ class Command(BaseCommand):
                 for line in backup.restore(path=options["file"]):
                     if TABLE in line:
                         self.stderr.write(line)
-            migrate()
-        except (backup.DumpError, RoleError) as problem:
+            migrate(say=self.stderr.write)
+        except (backup.DumpError, RoleError, UnfitError, SessionNotOwn) as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(
             "Restored. Users and keys are those of the backup; run `papertrade audit` to check the books."
