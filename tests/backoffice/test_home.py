@@ -65,7 +65,7 @@ class TestHome:
             "slow-1",
             who["user"],
             str(key),
-            "portfolio_equitysnapshot",
+            storage.tables()[0].name,
         ):
             assert shown in text
         assert "none was heard of" in text  # of web, worker and beat

@@ -22,7 +22,7 @@ from django.utils import timezone
 from orders.models import Order, Sweep
 from papertrade.lib.admin.history import HistoryAdmin
 from papertrade.lib.words import counted, short
-from portfolio.models import LedgerTransaction, Position
+from portfolio.models import Audit, LedgerTransaction, Position
 from portfolio.services import keep_audit_report
 from tests.desk import Desk
 from tests.factories import TokenFactory
@@ -104,6 +104,7 @@ def everything(desk: Desk, operator: Client) -> Desk:
         sweep.chunks.create(number=0, first_book_id=1, last_book_id=2, orders=orders, done_at=timezone.now())
     for books in (1, 51_300):
         keep_audit_report(scope="", by="a test", started_at=timezone.now(), books=books, differences=[])
+    Audit.objects.create(by="a test", extent="full")
     with connection.cursor() as cursor:  # what no desk of a test is worth
         cursor.execute("UPDATE portfolio_position SET trade_pl = 1234567.5, mark_price = 12345.678")
     operator.post(
