@@ -1,6 +1,7 @@
 """Answers are compressed for whoever takes it, except small ones of the API, where it would cost more than it saves.
 
 A file is compressed once in each process and then sent from memory: its address has its contents' hash, and there are few.
+The largest lies there compressed, better than there would be time for: WhiteNoise sends the `.br` beside a file.
 """
 
 import gzip
@@ -34,7 +35,11 @@ class Compression(GZipMiddleware):
 
 def _file(request: HttpRequest, response: FileResponse) -> HttpResponse:
     """The file as it is, or whole and compressed."""
-    if response.status_code != 200 or not response.headers.get("Content-Type", "").startswith(TEXT):
+    if (
+        response.status_code != 200
+        or response.has_header("Content-Encoding")
+        or not response.headers.get("Content-Type", "").startswith(TEXT)
+    ):
         return response
     patch_vary_headers(response, ("Accept-Encoding",))
     if request.method != "GET" or "gzip" not in request.headers.get("Accept-Encoding", ""):

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.templatetags.static import static
 from django.test import Client
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import ApiKey, PaperAccount
 from orders.models import Order
+from papertrade.reports.tearsheet import PLOTLY
 from papertrade.trading.accounts import open_account, reset_account
 from tests.browser import NARROW, WIDE, needs_chromium
 from tests.dashboard.browser import Trader
@@ -278,7 +281,7 @@ def test_a_page_is_light_and_a_quiet_one_silent(wide: Trader, account: PaperAcco
 
 def on_the_wire(url: str) -> int:
     """How many bytes the server sends for an address, compressed; the tests' own server sends files by another way."""
-    answer = Client().get(urlsplit(url).path, headers={"Accept-Encoding": "gzip"})
+    answer = Client().get(urlsplit(url).path, headers={"Accept-Encoding": "gzip, br"})
     return len(b"".join(answer.streaming_content) if answer.streaming else answer.content)
 
 
@@ -299,3 +302,17 @@ def test_a_file_is_sent_whole_compressed_or_not(db: None, client: Client) -> Non
     )
     assert gzip.decompress(packed.content) == file and int(packed.headers["Content-Length"]) == len(packed.content)
     assert b"".join(client.get(address).streaming_content) == file
+
+
+def test_the_largest_file_lies_there_compressed(db: None, client: Client) -> None:
+    """As brotli makes it, for browsers that take that; it is the file beside it."""
+    file = Path("static") / PLOTLY
+    answer = client.get(static(PLOTLY), headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert answer.headers["Content-Encoding"] == "br" and "Accept-Encoding" in answer.headers["Vary"]
+    packed = b"".join(answer.streaming_content)
+    assert len(packed) == int(answer.headers["Content-Length"]) < 0.3 * file.stat().st_size
+    node, _ = compute_driver_executable()
+    unpack = 'process.stdout.write(require("zlib").brotliDecompressSync(require("fs").readFileSync(0)))'
+    assert subprocess.run([node, "-e", unpack], input=packed, capture_output=True).stdout == file.read_bytes()
+    gzipped = client.get(static(PLOTLY), headers={"Accept-Encoding": "gzip"})
+    assert gzipped.headers["Content-Encoding"] == "gzip"
