@@ -35,11 +35,8 @@ class Compression(GZipMiddleware):
 
 def _file(request: HttpRequest, response: FileResponse) -> HttpResponse:
     """The file as it is, or whole and compressed."""
-    if (
-        response.status_code != 200
-        or response.has_header("Content-Encoding")
-        or not response.headers.get("Content-Type", "").startswith(TEXT)
-    ):
+    is_text = response.headers.get("Content-Type", "").startswith(TEXT)
+    if response.status_code != 200 or response.has_header("Content-Encoding") or not is_text:
         return response
     patch_vary_headers(response, ("Accept-Encoding",))
     if request.method != "GET" or "gzip" not in request.headers.get("Accept-Encoding", ""):
