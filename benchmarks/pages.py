@@ -63,8 +63,8 @@ def _start_page() -> Figure:
 
     from accounts.models import User
     from marketdata import clock
-    from portfolio.models import Book
-    from portfolio.retention import make_months
+    from portfolio.models import Book, EquitySnapshot
+    from portfolio.retention import make_months, rows_outside
 
     owner = User.objects.create_user("bench twenty", password="bench twenty 1")
     books = list(Book.objects.order_by("pk")[1 : ACCOUNTS + 1])
@@ -78,7 +78,10 @@ def _start_page() -> Figure:
             "UPDATE accounts_generation SET opened_at = %s WHERE account_id = ANY(%s)",
             [until - each * timedelta(minutes=1), [book.account_id for book in books]],
         )
-    say(f"{make_months(at=clock.read().now)} months of snapshots")
+    rows = EquitySnapshot.objects.count()
+    say(f"{make_months(at=clock.read().now)} months of {rows:,} snapshots")
+    if rows_outside() or EquitySnapshot.objects.count() != rows:
+        raise AssertionError("snapshots were lost on their way into months")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE portfolio_equitysnapshot")
     client = Client(headers={"host": "localhost"})

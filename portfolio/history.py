@@ -1,5 +1,6 @@
-"""A book's equity curve: the last snapshot of each bucket of time."""
+"""A book's equity curve: the last snapshot of each bucket of time, or samples of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -96,3 +97,35 @@ def equity_at(*, book: Book, at: datetime) -> Decimal | None:
     """USD that the book came to at an instant, by its last snapshot until then; None where it has none."""
     last = EquitySnapshot.objects.filter(book=book, at__lte=at).order_by("-at", "-id").values_list("equity", flat=True)
     return last.first()
+
+
+# Both bounds of a probe let PostgreSQL pass over all months but one or two; a stretch without a snapshot gives no row.
+_SAMPLES = """
+    SELECT b.id, last.equity
+    FROM unnest(%(books)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[]) AS b (id, since, until)
+    CROSS JOIN generate_series(1, %(samples)s) AS n
+    CROSS JOIN LATERAL (
+        SELECT s.equity FROM portfolio_equitysnapshot s
+        WHERE s.book_id = b.id AND s.at > b.since + (b.until - b.since) * ((n - 1)::float8 / %(samples)s)
+          AND s.at <= b.since + (b.until - b.since) * (n::float8 / %(samples)s)
+        ORDER BY s.at DESC, s.id DESC LIMIT 1
+    ) AS last
+    ORDER BY b.id, n
+"""
+
+
+def sampled_equity(*, spans: Mapping[int, tuple[datetime, datetime]], samples: int) -> dict[int, list[Decimal]]:
+    """USD that books came to at the ends of so many equal stretches of (since, until], by book id, in one query.
+
+    What it costs follows the samples, not the snapshots that there are. Stretches without a snapshot are left out.
+    """
+    found: dict[int, list[Decimal]] = {book_id: [] for book_id in spans}
+    columns = {
+        "books": list(spans),
+        "since": [since for since, _ in spans.values()],
+        "until": [until for _, until in spans.values()],
+    }
+    with raw_cursor() as cursor:
+        for book_id, equity in cursor.execute(_SAMPLES, {**columns, "samples": samples}).fetchall():
+            found[book_id].append(equity)
+    return found

@@ -117,6 +117,13 @@ def months_ahead(*, at: datetime) -> int:
     return ahead
 
 
+def is_behind(*, at: datetime) -> bool:
+    """Whether the month of `at` has a partition and the next has none: months were made ahead, and are no longer."""
+    return months_ahead(at=at) == 0 and any(
+        part.since is not None and part.since <= at and part.upto is not None and at < part.upto for part in parts()
+    )
+
+
 def rows_outside() -> int:
     """How many snapshots stand in the default partition, at most 10,001."""
     with raw_cursor() as cursor:

@@ -2,23 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from accounts.models import PaperAccount
 from marketdata import clock
 from marketdata.sessions import calendar
 from papertrade.dashboard.pictures import Sparkline, sparkline
-from portfolio.history import history
+from portfolio.history import sampled_equity
 from portfolio.models import Book
 from portfolio.selectors import Summary, books_of, last_equity, summaries
 from portfolio.valuation import ratio
 
-# (generations no older than this, timeframe of their sparkline): a hundred points or two, however old.
-SPARK_TIMEFRAMES = ((timedelta(days=2), "5Min"), (timedelta(days=40), "1H"))
-SPARK_LONGEST_TIMEFRAME = "1D"
-SPARK_POINTS = 260
-JUST_BEFORE = timedelta(microseconds=1)
+SPARK_SAMPLES = 80  # of a line that is 240 units wide, however old the generation is
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +45,10 @@ def cards(accounts: Iterable[PaperAccount]) -> list[Card]:
     """The accounts with the figures of their latest books."""
     accounts = list(accounts)
     books = books_of(accounts=accounts)
-    figures = standings(list(books.values()))
+    figures, lines = standings(list(books.values())), sparks(list(books.values()))
     return [
-        Card(account, figures[books[account.pk].pk], spark_of(books[account.pk], figures[books[account.pk].pk].summary))
-        for account in accounts
+        Card(account, figures[book.pk], _spark(figures[book.pk].summary, lines[book.pk]))
+        for account, book in ((account, books[account.pk]) for account in accounts)
     ]
 
 
@@ -88,10 +84,13 @@ def _day_began(at: datetime) -> datetime:
     return sessions[0].open if sessions else at
 
 
-def spark_of(book: Book, figures: Summary) -> Sparkline | None:
-    """The equity curve of a book up to now, in miniature."""
-    until = book.closed_at or clock.read().now
-    began = book.generation.opened_at
-    timeframe = next((name for age, name in SPARK_TIMEFRAMES if until - began <= age), SPARK_LONGEST_TIMEFRAME)
-    points = history(book=book, timeframe=timeframe, after=began - JUST_BEFORE, until=until, limit=SPARK_POINTS)
-    return sparkline([*(point.equity for point in points), figures.equity])
+def sparks(books: list[Book]) -> dict[int, list[Decimal]]:
+    """What each book came to from its beginning until now, sampled, by book id."""
+    now = clock.read().now
+    spans = {book.pk: (book.generation.opened_at, book.closed_at or now) for book in books}
+    return sampled_equity(spans=spans, samples=SPARK_SAMPLES)
+
+
+def _spark(figures: Summary, samples: list[Decimal]) -> Sparkline | None:
+    """The equity curve in miniature, from the initial cash on."""
+    return sparkline([figures.initial_cash, *samples, figures.equity])

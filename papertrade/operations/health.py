@@ -20,7 +20,7 @@ from papertrade.lib.errors import PapertradeError
 from papertrade.lib.words import counted
 from papertrade.operations import presence
 from portfolio.models import AuditReport, LedgerTransaction
-from portfolio.retention import rows_outside
+from portfolio.retention import is_behind, rows_outside
 
 FEED_SILENT = timedelta(seconds=15)
 CLOCKS_DIFFER = timedelta(seconds=1)  # of two hosts that follow NTP it is far less
@@ -126,6 +126,10 @@ def warnings() -> list[str]:
     if (rows := rows_outside()) >= ROWS_IN_THE_NET:
         found.append(
             f"{rows:,} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
+        )
+    if is_behind(at=clock.read().now):
+        found.append(
+            "No month is made ahead for snapshots: check beat and the workers, or run `manage.py retain`. Nothing is lost."
         )
     return found + _of_the_audit()
 

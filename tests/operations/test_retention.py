@@ -166,3 +166,16 @@ def test_an_operator_is_told_where_many_rows_stand_in_the_net(desk: Desk, monkey
     assert any("snapshots stand in no month" in warning for warning in health.warnings())
     retention.make_months(at=at("20:00:00"))
     assert not any("snapshots stand in no month" in warning for warning in health.warnings())
+
+
+def test_an_operator_is_told_where_no_month_is_made_ahead(desk: Desk) -> None:
+    def told() -> bool:
+        return any("No month is made ahead" in warning for warning in health.warnings())
+
+    assert not told(), "before the first were made the net holds them all"
+    retention.make_months(at=at("20:00:00"))
+    assert not told()
+    MarketClock.objects.update(through=at("2014-01-31T23:00:00Z"))
+    assert told()
+    retention.make_months(at=at("2014-01-31T23:00:00Z"))
+    assert not told()
