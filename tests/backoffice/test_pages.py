@@ -44,6 +44,7 @@ def test_every_model_with_history_is_there() -> None:
     inside = {
         "Book",
         "LedgerEntry",
+        "Lease",
         "SweepChunk",
         "Mark",
         "SnapshotMonth",
