@@ -71,6 +71,7 @@ def _audit(extent: str) -> None:
 def _trade_a_day() -> None:
     """What the next open fills in some of the accounts, and an hour of snapshots of all of them."""
     from benchmarks import data
+    from benchmarks.many_books import SYMBOLS_A_BOOK
     from marketdata import clock
     from marketdata.feeds.universe import TICKERS
     from marketdata.models import MarketClock
@@ -81,9 +82,9 @@ def _trade_a_day() -> None:
 
     with raw_cursor() as cursor:
         cursor.execute(MORE_SNAPSHOTS, [MINUTES_OF_A_DAY])
-    session = calendar().upcoming(clock.read().now)
+    session = calendar().next_open(clock.read().now)
     MarketClock.objects.update(through=session.open - timedelta(seconds=10), anchor_at=session.open)
-    symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000]
+    symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000][:SYMBOLS_A_BOOK]
     books = list(Book.objects.order_by("pk").values_list("pk", flat=True)[:BOOKS_OF_A_DAY])
     data.place_orders(books, data.PayloadsOf(symbols, ORDERS_OF_A_DAY // BOOKS_OF_A_DAY))
     advance(to=session.open + timedelta(seconds=1))

@@ -14,7 +14,7 @@ from marketdata.feeds.universe import TICKERS
 from papertrade.lib.postgres import raw_cursor
 from papertrade.trading.clock import advance
 
-BOOKS, ORDERS_A_BOOK, MINUTES = 400, 100, 60
+BOOKS, ORDERS_A_BOOK, SYMBOLS_A_BOOK, MINUTES = 400, 100, 10, 60
 
 _NEW_ID = "md5({column}::text || '/' || n)::uuid"
 _NEW_BOOK = "{column} + n * 1000000"
@@ -43,7 +43,7 @@ def make(copies: int) -> int:
     from benchmarks.trials import simulated
 
     simulated(seconds_after_open=-10)
-    symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000]
+    symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000][:SYMBOLS_A_BOOK]
     say(f"{BOOKS * ORDERS_A_BOOK:,} orders through the engine")
     data.place_orders(data.open_books(BOOKS), data.PayloadsOf(symbols, ORDERS_A_BOOK))
     opens = clock.read().now + timedelta(seconds=10)
