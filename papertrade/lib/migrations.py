@@ -25,19 +25,25 @@ class AddIndexBesideWriters(AddIndex):
         create = str(self.index.create_sql(model, schema_editor))
         with schema_editor.connection.cursor() as cursor:
             cursor.execute("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [table])
-            if cursor.fetchone() != ("p",):
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(name)}")
-                cursor.execute(_replaced(create, "CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
-                return
-            cursor.execute(f"DROP INDEX IF EXISTS {quote(name)}")
-            cursor.execute(_replaced(create, f"ON {quote(table)}", f"ON ONLY {quote(table)}"))
+            is_divided = cursor.fetchone() == ("p",)
             cursor.execute(_LEAVES, [table])
-            for (leaf,) in cursor.fetchall():
-                of_leaf = f"{leaf}_{name}"
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(of_leaf)}")
-                beside = _replaced(create, f"CREATE INDEX {quote(name)}", f"CREATE INDEX CONCURRENTLY {quote(of_leaf)}")
-                cursor.execute(_replaced(beside, f"ON {quote(table)}", f"ON {quote(leaf)}"))
-                cursor.execute(f"ALTER INDEX {quote(name)} ATTACH PARTITION {quote(of_leaf)}")
+            leaves = [leaf for (leaf,) in cursor.fetchall()]
+
+        def run(statement: str) -> None:
+            schema_editor.execute(statement, params=None)  # which only writes it down where the SQL is asked for
+
+        if not is_divided:
+            run(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(name)}")
+            run(_replaced(create, "CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
+            return
+        run(f"DROP INDEX IF EXISTS {quote(name)}")
+        run(_replaced(create, f"ON {quote(table)}", f"ON ONLY {quote(table)}"))
+        for leaf in leaves:
+            of_leaf = f"{leaf}_{name}"
+            run(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(of_leaf)}")
+            beside = _replaced(create, f"CREATE INDEX {quote(name)}", f"CREATE INDEX CONCURRENTLY {quote(of_leaf)}")
+            run(_replaced(beside, f"ON {quote(table)}", f"ON {quote(leaf)}"))
+            run(f"ALTER INDEX {quote(name)} ATTACH PARTITION {quote(of_leaf)}")
 
 
 def _replaced(statement: str, part: str, by: str) -> str:

@@ -43,7 +43,10 @@ CREATED = re.compile(r'^CREATE TABLE (?:IF NOT EXISTS )?(?:public\.)?"?(\w+)"?',
 VOLATILE = r"DEFAULT \(?(?:gen_random_uuid|clock_timestamp|random|nextval|timeofday|uuid\w*)\("
 RULES = (
     _rule(r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY .*? ON (?:ONLY )?NAME", Waits.NOBODY, reads=True),
-    _rule(r"^CREATE (?:UNIQUE )?INDEX .*? ON (?:ONLY )?NAME", Waits.WRITERS, reads=True),
+    _rule(
+        r"^CREATE (?:UNIQUE )?INDEX .*? ON ONLY NAME", Waits.WRITERS
+    ),  # of a divided table: its parts' are made one by one
+    _rule(r"^CREATE (?:UNIQUE )?INDEX .*? ON NAME", Waits.WRITERS, reads=True),
     _rule(r"^CREATE (?:OR REPLACE )?(?:CONSTRAINT )?TRIGGER .*? ON NAME", Waits.WRITERS),
     _rule(r"^DROP TABLE (?:IF EXISTS )?NAME", Waits.EVERYBODY),
     _rule(r"^DROP TRIGGER (?:IF EXISTS )?\S+ ON NAME", Waits.EVERYBODY),

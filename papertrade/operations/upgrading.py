@@ -1,6 +1,7 @@
 """Before the tables are brought up to this release: is the database fit for it, and what will be done to which table?"""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -66,7 +67,19 @@ def pending() -> list[Step]:
     if not executor.loader.applied_migrations or not plan:
         return []
     known = _rows()
-    return [_step(executor, migration, known) for migration, _ in plan]
+    with _read_only():
+        return [_step(executor, migration, known) for migration, _ in plan]
+
+
+@contextmanager
+def _read_only() -> Iterator[None]:
+    """Whatever an operation does when it is asked for its SQL, it changes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            cursor.execute("SET default_transaction_read_only = off")
 
 
 def plan() -> Iterator[str]:

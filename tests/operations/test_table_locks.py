@@ -25,6 +25,7 @@ from papertrade.operations.upgrading import ROWS_A_SECOND, Step, UnfitError, ref
         ("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES u (id)", Waits.WRITERS, True),
         ("ALTER TABLE t ATTACH PARTITION p FOR VALUES FROM (1) TO (2)", Waits.EVERYBODY, True),
         ('CREATE INDEX "i" ON "t" ("x")', Waits.WRITERS, True),
+        ('CREATE INDEX "i" ON ONLY "t" ("x")', Waits.WRITERS, False),
         ('CREATE UNIQUE INDEX CONCURRENTLY "i" ON "t" ("x") WHERE x > 0', Waits.NOBODY, True),
         ("CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()", Waits.WRITERS, False),
         ("DROP TABLE t CASCADE", Waits.EVERYBODY, False),
