@@ -327,6 +327,7 @@ def read_row(fields: list[str], *, columns: list[str] = COLUMNS, not_before: dat
     return Row(at, symbol, _price(bid), _price(ask), _size(bid_size), _size(ask_size), source, quoted_at, taken_at)
 
 
+@lru_cache(maxsize=4_096)  # rows of one instant come together
 def _instant(text: str, column: str = "ts") -> datetime:
     if not _STAMP.fullmatch(text):
         raise ValueError(f"{column} is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds")

@@ -69,6 +69,7 @@ class Session:
         self._trade_until(END, dies_at)
         self.live.wall = BEFORE_THE_CLOSE
         self._trade_until(AFTER_THE_CLOSE, [])
+        self.live.pass_time(seconds=0.2)
         while not self.live.step():
             pass
         self.live.end()

@@ -16,6 +16,7 @@ import msgpack
 
 from marketdata.instruments import is_symbol
 
+NUMBERS = (Decimal, int, float)
 MAX_DECIMALS = 6  # the columns of a quote
 MAX_NUMBER = Decimal(10) ** 9  # USD or shares: far above any quote
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,7 +84,7 @@ def side_size(price: Decimal | None, value: Any, *, unit: int = 1) -> Decimal | 
 
 
 def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
         raise Unreadable("number", "a price or size is not a number")
     return _within_bounds(value)
 
@@ -107,7 +108,8 @@ def rfc3339(value: Any) -> datetime:
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         raise Unreadable("time", "the time is not RFC 3339")
     try:
-        return _plausible(datetime.fromisoformat(value).astimezone(UTC))
+        at = datetime.fromisoformat(value)
+        return _plausible(at if value.endswith("Z") else at.astimezone(UTC))
     except (ValueError, OverflowError):
         raise Unreadable("time", "the time does not exist") from None
 

@@ -136,7 +136,7 @@ def _whole_lines(path: Path) -> Iterator[str]:
 
 
 def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z"
+    return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _number(value: Decimal | None) -> str:

@@ -1,6 +1,7 @@
 """`manage.py run_feed`: the feed process. One is active, the others stand by."""
 
 import signal
+import sys
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
 NAP_SECONDS = 0.2
+SWITCH_SECONDS = 0.001  # in which a step gets the interpreter back from the thread that reads a provider's storm
 LEADS, STANDS_BY = "leads", "stands by"
 
 
@@ -33,6 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._be_told_to_stop)
+        sys.setswitchinterval(SWITCH_SECONDS)
         beacon = attend("feed", role=lambda: self.role)
         try:
             self._work()
