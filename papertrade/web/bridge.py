@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections
 from django.http import FileResponse
 
@@ -98,17 +99,17 @@ class Bridge:
         self._trading = Lane("web", threads, limits.MAX_WAITING)
         self._exports = Lane("export", limits.EXPORT_THREADS, limits.MAX_EXPORTS_WAITING)
         self._probes = Lane("probe", limits.PROBE_THREADS, limits.MAX_WAITING)
+        self._files = Lane("file", limits.FILE_THREADS, limits.MAX_WAITING)
 
     def close(self) -> None:
         """Take no more requests."""
-        for lane in (self._trading, self._exports, self._probes):
+        for lane in (self._trading, self._exports, self._probes, self._files):
             lane.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with contextlib.closing(await self._whole_body(scope, receive)) as body:
-                lane = self._probes if scope["path"] in PROBES else self._trading
-                answer = await lane.run(self._ask_django, environ_of(scope, body))
+                answer = await self._lane_of(scope["path"]).run(self._ask_django, environ_of(scope, body))
                 if answer.composed is not None:
                     await self._exports.run(self._compose, answer)
         except Refusal as refusal:
@@ -117,6 +118,11 @@ class Bridge:
             return
         else:
             await send_whole(answer, scope, receive, send)
+
+    def _lane_of(self, path: str) -> Lane:
+        if path in PROBES:
+            return self._probes
+        return self._files if path.startswith(settings.STATIC_URL) else self._trading
 
     async def _whole_body(self, scope: Scope, receive: Receive) -> IO[bytes]:
         """The body, read to its end. Raises Refusal and ClientGone."""
@@ -253,8 +259,13 @@ async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -
     await send({"type": "http.response.body", "body": content, "more_body": True})
     with contextlib.suppress(TimeoutError, ClientGone):
         async with asyncio.timeout(limits.LINGER_SECONDS):
-            async for _ in pieces_of(receive):
-                pass
+            dropped = 0
+            async for piece in pieces_of(receive):
+                dropped += len(piece)
+                if dropped > limits.LINGER_BYTES:
+                    await asyncio.sleep(
+                        limits.LINGER_SECONDS
+                    )  # what nobody asks for is not read from the socket either
     await send({"type": "http.response.body", "body": b""})
 
 

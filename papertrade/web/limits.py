@@ -7,15 +7,17 @@ MAX_BODY_BYTES = 131_072  # the API's own bound is half of it, and has the bette
 LARGE_BODIES = {"/v1/market/quotes/": 1_100_000}  # 1,000 pushed quotes
 BODY_SECONDS = 20.0
 BODY_IN_MEMORY_BYTES = 131_072  # a longer one waits in a file
-LINGER_SECONDS = (
-    2.0  # what was refused is read and dropped for so long: a client still sending would not see the answer
-)
+# What was refused stays open for so long, or until its client goes: one still sending would not see the answer. A little of
+# what he sends is read and dropped; more is not read, so that he fills the buffers of the system and costs nothing.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 32_768
 
 # --- The threads --------------------------------------------------------------------------------------------------------
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
 EXPORT_THREADS = 1
 MAX_EXPORTS_WAITING = 16
 PROBE_THREADS = 1
+FILE_THREADS = 1  # for static files, which are many at once and wait for no database: orders do not wait behind them
 
 # --- An answer ----------------------------------------------------------------------------------------------------------
 ANSWER_IN_MEMORY_BYTES = 262_144  # a longer one is spooled to a file

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from papertrade.web import limits
 from tests.web.conftest import THREADS, Front
@@ -49,6 +50,17 @@ def test_a_body_that_is_too_large_ends_before_the_application(front: Front, head
     assert front.seen == []
 
 
+def test_what_a_refused_client_goes_on_sending_is_not_read(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 10.0)
+    connection = front.connect(
+        POST + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 99999999\r\n\r\n"
+    )
+    assert connection.recv(100).startswith(b"HTTP/1.1 415")
+    connection.settimeout(0.3)
+    with pytest.raises(TimeoutError):  # the system's buffers are full, and ours take none of it
+        connection.sendall(b"x" * 64_000_000)
+
+
 def test_headers_reach_django_as_they_should(front: Front) -> None:
     exchange(
         front,
@@ -78,6 +90,7 @@ def test_more_requests_than_threads_wait_and_more_than_that_are_told_so(
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert ask(front, "/healthz")[0] == 200, "health has a thread of its own"
+    assert ask(front, f"{settings.STATIC_URL}style.css")[0] == 200, "files have one, too"
     front.release.set()
     for thread in asking:
         thread.join()
