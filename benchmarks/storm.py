@@ -2,7 +2,7 @@
 
 Alpaca as the tests fake it, read by its own client library there. Prints its port. "storm" on its input begins QUOTES_A_SECOND
 quotes, symbol by symbol, stamped DELAY_SECONDS ago, and "calm" ends them; each is answered by a line of JSON: what was said so
-far, and how many connections there were. In a calm it says a hundred a second, as a stream that says nothing at all is given up.
+far, and how many connections there were. In a calm it says a hundred a second: a stream that says nothing at all is given up.
 """
 
 import asyncio
