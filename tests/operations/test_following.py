@@ -40,7 +40,7 @@ def told(settings: Any) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
         ("bot-7:2026-11-25.1", True),
         ("0193b7e2-6f0e-7a6c-8d1c-2b8a4c8f2b11", True),
         ("a" * REQUEST_ID_LENGTH, True),
-        (MADE, True),
+        pytest.param(MADE, True, id="one that was made"),
         ("a" * (REQUEST_ID_LENGTH + 1), False),
         ("", False),
         ("with space", False),

@@ -4,6 +4,7 @@ A bot that gets no answer sends the same order with the same client_order_id unt
 memory; `Journal.check` reads the database's rows and judges them by the recording, with nothing of the project's own code.
 """
 
+import http.client
 import json
 import random
 import threading
@@ -224,7 +225,7 @@ def send(server: Server, journal: Journal, account: str, name: str, order: dict[
             if error.code not in MAY_BE_REPEATED:
                 journal.refused.append(f"{name}: {error.code} {error.read()[:500]!r}")
                 return
-        except (urllib.error.URLError, OSError, json.JSONDecodeError):
+        except (urllib.error.URLError, OSError, http.client.HTTPException, json.JSONDecodeError):
             pass
         else:
             journal.acknowledged[name] = answer["id"]
