@@ -121,4 +121,28 @@ def _admin_lists() -> list[Figure]:
         slowest = max(times, key=lambda what: times[what])
         say(f"{name}: " + ", ".join(f"{what} {times[what]:.0f}" for what in times))
         figures.append(_figure(f"admin, {name}, {len(pages)} pages: {slowest}", times[slowest], PAGE_BAR_MS))
-    return figures
+    return [*figures, _home(client), _searches(client)]
+
+
+def _home(client: Client) -> Figure:
+    """The admin's home page: what goes on, for whom, and how large the tables are."""
+    return _figure("admin, home page", _p50(lambda: client.get(reverse("admin:index"))), PAGE_BAR_MS)
+
+
+def _searches(client: Client) -> Figure:
+    """The slowest search for an id, of those that exist and one that does not; each is one request, with what it leads to."""
+    from orders.models import Fill, Order
+    from portfolio.models import LedgerTransaction
+
+    ids = {
+        "an order": Order.objects.earliest("pk").pk,
+        "a client_order_id": "bench-4711",
+        "a fill": Fill.objects.earliest("pk").pk,
+        "a ledger transaction": LedgerTransaction.objects.earliest("pk").pk,
+        "nothing": "no such thing",
+    }
+    address = reverse("admin:search")
+    times = {what: _p50(lambda text=text: client.get(address, {"q": text}, follow=True)) for what, text in ids.items()}
+    slowest = max(times, key=lambda what: times[what])
+    say("searches: " + ", ".join(f"{what} {times[what]:.0f}" for what in times))
+    return _figure(f"admin, search for {slowest}", times[slowest], PAGE_BAR_MS)

@@ -29,7 +29,7 @@ class SweepProgress:
 
 def progress_of_sweeps(*, limit: int) -> list[SweepProgress]:
     """Every unfinished sweep, and the latest others up to `limit` in all, newest first."""
-    rows = Sweep.objects.annotate(seen_at=Now()).order_by("-at", "-pk")
+    rows = Sweep.objects.defer("quotes").annotate(seen_at=Now()).order_by("-at", "-pk")
     unfinished = list(rows.filter(finished_at__isnull=True))
     others = list(rows.filter(finished_at__isnull=False)[: max(0, limit - len(unfinished))])
     return _progress(sorted([*unfinished, *others], key=lambda sweep: (sweep.at, sweep.pk), reverse=True))

@@ -4,6 +4,7 @@ The address says whose it is, so nothing stays in the session of who looks. Each
 """
 
 import copy
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -22,6 +23,8 @@ RIGHTS = ("accounts.view_user", "accounts.view_paperaccount", "orders.view_order
 DASHBOARD = "dashboard"
 OWN = frozenset({"sign_in", "sign_out", "password"})  # pages about who has signed in
 SAFE = frozenset({"GET", "HEAD"})
+SAME_LOOK = timedelta(minutes=5)
+LONGEST = 300
 
 
 @never_cache
@@ -38,8 +41,7 @@ def as_them(request: HttpRequest, user_id: int, path: str = "") -> HttpResponse:
         match = None
     if match is None or match.app_name != DASHBOARD or match.url_name in OWN:
         return redirect(f"/{path}")
-    if not _is_a_poll(request):
-        _log(request, them, path)
+    _log(request, them, path)
     prefix = get_script_prefix()
     set_script_prefix(reverse("admin:as_them", args=[user_id]))
     try:
@@ -63,11 +65,10 @@ def _their_request(request: HttpRequest, them: User, path: str, match: Any) -> H
     return theirs
 
 
-def _is_a_poll(request: HttpRequest) -> bool:
-    """Whether an open page asks whether it is still true."""
-    return "If-None-Match" in request.headers
-
-
 def _log(request: HttpRequest, them: User, path: str) -> None:
-    what = f"looked at their dashboard, as them: /{path}"
-    LogEntry.objects.log_actions(request.user.pk, [them], CHANGE, change_message=what, single_object=True)
+    """A line in the log of acts; a page that is open asks for itself every few seconds, and has one every five minutes."""
+    what = f"looked at their dashboard, as them: /{path}"[:LONGEST]
+    lately = timezone.now() - SAME_LOOK
+    of_late = LogEntry.objects.filter(user_id=request.user.pk, object_id=str(them.pk), action_time__gt=lately)
+    if not of_late.filter(change_message=what).exists():
+        LogEntry.objects.log_actions(request.user.pk, [them], CHANGE, change_message=what, single_object=True)

@@ -87,7 +87,6 @@ def _look_ups(text: str) -> Iterator[QuerySet[Any]]:
     yield ApiKey.objects.filter(prefix=text.removeprefix(TOKEN_MARK))
     yield of_request(text)
     yield User.objects.filter(username=text)
-    yield PaperAccount.objects.filter(name=text).order_by("-pk") if len(text) > 2 else PaperAccount.objects.none()
 
 
 def of_request(request_id: str) -> QuerySet[AccountEvent]:

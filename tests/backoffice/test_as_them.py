@@ -27,6 +27,9 @@ def test_it_works(traded: Desk, auditor: Client) -> None:
     assert f'href="{page(traded, account)}"' in text  # and so do all its links
     overview = auditor.get(page(traded, account))
     assert overview.status_code == 200 and traded.account.name in overview.content.decode()
+    for acts in ('id="ticket"', "data-act=", "data-events="):
+        assert acts not in overview.content.decode()
+    assert 'id="ticket"' in signed_in(traded.account.user).get(f"/{account}").content.decode()
     assert get_script_prefix() == "/"
     assert auditor.get(reverse("admin:index")).wsgi_request.user.username != traded.account.user.username
 
@@ -70,12 +73,15 @@ class _Match:
         self.func = func
 
 
-def test_each_page_is_in_the_log_of_acts_and_no_poll(traded: Desk, auditor: Client) -> None:
-    auditor.get(page(traded, "keys/"))
+def test_each_page_is_in_the_log_of_acts_once_in_five_minutes(traded: Desk, auditor: Client) -> None:
     auditor.get(page(traded, "keys/"), headers={"If-None-Match": "x"})
+    auditor.get(page(traded, "keys/"))
     [entry] = LogEntry.objects.filter(change_message__contains="as them")
     assert entry.object_repr == traded.account.user.username and "/keys/" in entry.change_message
     assert entry.user.username != traded.account.user.username
+    LogEntry.objects.update(action_time=entry.action_time - as_them.SAME_LOOK)
+    auditor.get(page(traded, "keys/"))
+    assert LogEntry.objects.filter(change_message=entry.change_message).count() == 2
 
 
 @pytest.mark.parametrize("path", ["login/", "logout/", "password/", "docs/", "admin/", "v1/status/", "nowhere/"])

@@ -60,6 +60,11 @@ SCRIPT_WORDS = {"status": words.STATUS, "event": words.EVENT, "reason": words.RE
 View = Callable[..., HttpResponse]
 
 
+def is_looked_at(request: HttpRequest) -> bool:
+    """Whether the page is shown to the staff, as its user sees it (`papertrade.backoffice.as_them`)."""
+    return hasattr(request, "looked_at_by")
+
+
 def account_view(view: View) -> View:
     """A view under one account of the signed-in user; missing and somebody else's are both 404."""
 
@@ -82,6 +87,7 @@ class AccountPage:
     book: Book
     generations: list[Generation]
     tab: str
+    is_looked_at: bool = False  # by somebody of the staff, who may change nothing
     standing: Standing = field(init=False)
     open_orders: int = field(init=False)
 
@@ -101,7 +107,7 @@ class AccountPage:
 
     @property
     def can_trade(self) -> bool:
-        return not self.is_past and not self.account.is_archived
+        return not self.is_past and not self.account.is_archived and not self.is_looked_at
 
     @property
     def shows_ticket(self) -> bool:
@@ -141,7 +147,8 @@ class AccountPage:
 
 def read_page(request: HttpRequest, account: PaperAccount, tab: str) -> AccountPage:
     """The account's page in the generation that the query names. Raises NotFound."""
-    return AccountPage(account, book_asked_for(request, account), list(generations(account=account)), tab)
+    book, looked_at = book_asked_for(request, account), is_looked_at(request)
+    return AccountPage(account, book, list(generations(account=account)), tab, looked_at)
 
 
 def book_asked_for(request: HttpRequest, account: PaperAccount) -> Book:

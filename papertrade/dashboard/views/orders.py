@@ -14,7 +14,7 @@ from papertrade.dashboard import words
 from papertrade.dashboard.distance import distances
 from papertrade.dashboard.live import respond
 from papertrade.dashboard.pictures import PriceScale, price_scale
-from papertrade.dashboard.views.account import AccountPage, account_view
+from papertrade.dashboard.views.account import AccountPage, account_view, is_looked_at
 from portfolio.models import AccountEvent, EventType
 from portfolio.selectors import book_of, generations
 
@@ -41,7 +41,7 @@ def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpRes
     """The order's terms and its timeline."""
     row = get_order(account=account, order_id=order_id)
     book = book_of(account=account, generation=row.book.generation_number)
-    page = AccountPage(account, book, list(generations(account=account)), "orders")
+    page = AccountPage(account, book, list(generations(account=account)), "orders", is_looked_at(request))
     fills = list(fills_of(account=account, generation=book.generation_number).filter(order=row))
     by_id = {fill.pk: fill for fill in fills}
     events = list(events_of_order(order=row)[:MAX_EVENTS])
