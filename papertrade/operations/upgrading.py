@@ -124,13 +124,18 @@ _ROWS = """
 
 
 def give_session_settings() -> bool:
-    """Give the session's settings to the server's own role, where a pooler passed over them; whether that was needed."""
-    here, missing = connection.ops.quote_name(connection.settings_dict["NAME"]), []
+    """Give what a session is begun with to the server's own role, as a pooler passes over it; whether that was needed."""
+    here = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
-        for name, wanted in settings.SESSION.items():
-            cursor.execute(f"SELECT current_setting('{name}') IS DISTINCT FROM %s", [wanted])
-            if cursor.fetchone() == (True,):
-                missing.append((name, wanted))
-        for name, wanted in missing:
-            cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {here} SET {name} = %s", [wanted])
+        cursor.execute(_GIVEN)
+        given = dict(text.lower().split("=", 1) for (text,) in cursor.fetchall())
+        missing = {name: value for name, value in settings.SESSION.items() if given.get(name) != value.lower()}
+        for name, value in missing.items():
+            cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {here} SET {name} = %s", [value])
     return bool(missing)
+
+
+_GIVEN = """
+    SELECT unnest(setconfig) FROM pg_db_role_setting
+    WHERE setrole = current_user::regrole AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""

@@ -31,8 +31,9 @@ def version() -> tuple[int, ...]:
 class Pooler:
     """It runs until `stop`; `url` is the tests' database through it."""
 
-    def __init__(self, folder: Path, *, statements_kept: int = 0) -> None:
-        to, self.port = urlsplit(os.environ["DATABASE_URL"]), free_port()
+    def __init__(self, folder: Path, *, to_url: str = "", statements_kept: int = 0) -> None:
+        to, self.port = urlsplit(to_url or os.environ["DATABASE_URL"]), free_port()
+        self.user = to.username
         kept = f"max_prepared_statements = {statements_kept}\n" if version() >= KEEPS_STATEMENTS_FROM else ""
         config = folder / "pgbouncer.ini"
         config.write_text(
@@ -53,9 +54,8 @@ class Pooler:
         wait_until(self._listens, "PgBouncer listens")
 
     def url(self, database: str) -> str:
-        """The url of a database of the tests' server, through the pooler."""
-        to = urlsplit(os.environ["DATABASE_URL"])
-        return f"postgresql://{to.username}@127.0.0.1:{self.port}/{database}"
+        """The url of a database of the tests' server, through the pooler, which has the password."""
+        return f"postgresql://{self.user}@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
     def between(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ import pytest
 import yaml
 
 from papertrade.lib import env
+from tests.operations.pooler import PROGRAM, Pooler
 from tests.services_plugin import APP_URL
 from tests.stack.server import free_port, wait_until
 
@@ -143,6 +144,11 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
         "DJANGO_SETTINGS_MODULE": "papertrade.settings",
     }
 
+    pooled = None
+    if PROGRAM is not None:  # web is behind PgBouncer, where that is installed: who needs a session is not
+        (tmp_path / "pooler").mkdir()
+        pooled = Pooler(tmp_path / "pooler", to_url=app, statements_kept=100)
+
     def start(name: str) -> subprocess.Popen[bytes]:
         command = [
             part.replace("/var/lib/papertrade", str(tmp_path)).replace("0.0.0.0", "127.0.0.1")
@@ -150,6 +156,8 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
         ]
         program = [sys.executable] if command[0] == "python" else [sys.executable, "-m", command[0]]
         more = {env.OWNER: empty_database} if env.OWNER in OURS[name]["environment"] else {}
+        if name == "web" and pooled is not None:
+            more["DATABASE_URL"] = pooled.url(empty_database.rsplit("/", 1)[1])
         return subprocess.Popen([*program, *command[1:]], cwd=PROJECT, env={**environment, **more})
 
     def ask(method: str, path: str, body: Any = None, token: str = "", host: str = GIVEN["DOMAIN"]) -> Any:
@@ -191,3 +199,5 @@ def test_the_commands_run_and_trade(tmp_path: Path, empty_database: str) -> None
             process.terminate()
         for process in processes:
             process.wait(30)
+        if pooled is not None:
+            pooled.stop()

@@ -54,19 +54,18 @@ class Command(BaseCommand):
         call_command("bootstrap", verbosity=0)
 
     def _attend_to_a_pooler(self) -> None:
-        """Say what a pooler in front of the server's role does, and give that role what it passes over."""
-        connection.ensure_connection()
+        """The server's role gets what a pooler in front of it passes over; one that this command is behind is told of."""
+        is_new = give_session_settings()
         at_hand = connection.connection
-        if not at_hand.is_pooled:
-            return
-        keeps = (
-            "keeps prepared statements" if at_hand.keeps_statements else "keeps no prepared statements: none are used"
-        )
-        self.stdout.write(f"DATABASE_URL goes through a pooler that {keeps}.")
-        if give_session_settings():
-            self.stdout.write(
-                "It passes over the settings of a session, so they are its role's now: let it connect anew (RECONNECT)."
+        if at_hand.is_pooled:
+            keeps = (
+                "keeps prepared statements"
+                if at_hand.keeps_statements
+                else "keeps no prepared statements: none are used"
             )
+            self.stdout.write(f"DATABASE_URL goes through a pooler that {keeps}.")
+            if is_new:
+                self.stdout.write("Settings of a session are its role's now: let the pooler connect anew (RECONNECT).")
 
     def _await_database(self) -> None:
         """Started together with the database, this may be the faster. Raises CommandError where nothing answers in time."""
