@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
-from marketdata.feeds.universe import TICKERS
+from marketdata.feeds.universe import EXCHANGES, TICKERS
 from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
@@ -155,6 +155,11 @@ def stocks() -> Iterator[Listed]:
         return
     for symbol in current_market().stocks():
         yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
+
+
+def exchange_of(symbol: str) -> str:
+    """The exchange that lists a stock, in Alpaca's word; empty where it is not known: quotes of all venues do not say."""
+    return EXCHANGES.get(symbol, "")
 
 
 def _book_contracts(underlying: str) -> list[Instrument]:

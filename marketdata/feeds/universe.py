@@ -129,3 +129,13 @@ TICKERS = {
         Ticker("EEM", "iShares Emerging Markets", 43.5, 0.17, 1, 90),
     )
 }
+
+# Where each is listed, as of 2026; a stock that is not here is listed somewhere, and where is not known. NYSE has the rest.
+_NASDAQ = (
+    "AAPL MSFT NVDA AMZN GOOGL GOOG META TSLA WMT PEP COST AVGO AMD INTC CSCO ADBE NFLX QCOM TXN INTU PYPL TMUS CMCSA SBUX "
+    "HON GILD AMGN PLTR COIN SHOP MU AMAT SMCI MARA RIVN SOFI QQQ TLT SHY"
+)
+_ARCA, _BATS = "SPY IWM DIA GLD SLV XLF XLE XLK HYG EEM", "ARKK VXX"
+EXCHANGES = dict.fromkeys(TICKERS, "NYSE")
+for _exchange, _symbols in (("NASDAQ", _NASDAQ), ("ARCA", _ARCA), ("BATS", _BATS)):
+    EXCHANGES |= dict.fromkeys(_symbols.split(), _exchange)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.feeds import Interest
 from marketdata.feeds.simulated import BEFORE_OPEN, TICK, SimulatedFeed
-from marketdata.feeds.universe import TICKERS
+from marketdata.feeds.universe import EXCHANGES, TICKERS
 from marketdata.instruments import OptionRight, option_symbol
 from marketdata.listing import STRIKE_STEPS, WIDEST_STRIKE_STEP
 from marketdata.option_pricing import SMILE_CURVE, SMILE_SLOPE, black_scholes, greeks
@@ -182,3 +182,8 @@ def test_a_put_deep_in_the_money_is_not_below_its_exercise() -> None:
     strike = Decimal(round(spot * 1.1))
     bid, ask, *_ = feed._sides(option_symbol("SPY", date(2026, 12, 18), OptionRight.PUT, strike), OPEN, session)
     assert float(ask) >= float(strike) - spot and bid is not None and float(bid) > 0.9 * (float(strike) - spot)
+
+
+def test_each_ticker_is_listed_somewhere_and_nothing_else_is() -> None:
+    assert set(EXCHANGES) == set(TICKERS)
+    assert set(EXCHANGES.values()) == {"NYSE", "NASDAQ", "ARCA", "BATS"}

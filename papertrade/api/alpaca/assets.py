@@ -29,10 +29,11 @@ class AssetViewSet(AlpacaViewSet):
         stocks = (
             query.word("asset_class", ("us_equity", "us_option", "crypto", "crypto_perp"), "us_equity") == "us_equity"
         )
-        anywhere = "exchange" not in query  # which exchange lists a stock is not known here
+        exchange = query.text("exchange").upper()
         attributes = set(query.words("attributes"))
-        found = listing.stocks() if active and stocks and anywhere and attributes <= {"has_options"} else []
-        return Response([shapes.asset(stock.symbol, stock.name) for stock in sorted(found)])
+        found = listing.stocks() if active and stocks and attributes <= {"has_options"} else []
+        wanted = [stock for stock in sorted(found) if exchange in ("", listing.exchange_of(stock.symbol))]
+        return Response([shapes.asset(stock.symbol, stock.name) for stock in wanted])
 
     def retrieve(self, request: Request, named: str) -> Response:
         try:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import PaperAccount
 from marketdata.instruments import AssetClass, Instrument
+from marketdata.listing import exchange_of
 from marketdata.sessions import Session
 from orders.models import Fill, Order
 from orders.states import Status
@@ -141,7 +142,7 @@ def position(view: PositionView, *, last_close: Decimal | None) -> dict[str, Any
     return {
         "asset_id": str(asset_id(view.symbol)),
         "symbol": symbol_text(view.symbol),
-        "exchange": "",
+        "exchange": exchange_of(view.symbol),
         "asset_class": view.asset_class,
         "asset_marginable": False,
         "avg_entry_price": number(round(view.avg_entry_price, 6)),
@@ -169,7 +170,7 @@ def asset(symbol: str, name: str) -> dict[str, Any]:
     return {
         "id": str(asset_id(symbol)),
         "class": "us_equity",
-        "exchange": "",
+        "exchange": exchange_of(symbol),
         "symbol": symbol,
         "name": name or symbol,
         "status": "active",

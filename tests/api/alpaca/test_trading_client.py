@@ -9,7 +9,15 @@ import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.trading import requests
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import ActivityType, AssetClass, OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
+from alpaca.trading.enums import (
+    ActivityType,
+    AssetClass,
+    AssetExchange,
+    OrderSide,
+    OrderStatus,
+    QueryOrderStatus,
+    TimeInForce,
+)
 
 from orders.models import Order
 from portfolio.selectors import book_of, positions, summary
@@ -223,6 +231,9 @@ def exercise_options_position(s: Scene) -> None:
 def get_all_assets(s: Scene) -> None:
     [asset] = s.client.get_all_assets()
     assert (asset.symbol, asset.tradable, asset.fractionable, asset.shortable) == (STOCK, True, True, False)
+    assert asset.exchange == AssetExchange.NYSE
+    assert s.client.get_all_assets(requests.GetAssetsRequest(exchange=AssetExchange.NYSE)) == [asset]
+    assert s.client.get_all_assets(requests.GetAssetsRequest(exchange=AssetExchange.NASDAQ)) == []
     assert s.client.get_all_assets(requests.GetAssetsRequest(asset_class=AssetClass.CRYPTO)) == []
 
 
