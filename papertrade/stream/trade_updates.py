@@ -8,29 +8,34 @@ import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
-from typing import Any
-from urllib.parse import parse_qs
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.core.handlers.wsgi import WSGIRequest
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from accounts.models import PaperAccount
 from accounts.services import check_key
+from marketdata import clock
 from papertrade.api.alpaca.authentication import HOW, Credentials, PairAuthentication, identify
-from papertrade.api.alpaca.errors import refusal_of_error
+from papertrade.api.alpaca.errors import AlpacaError, bad_input, refusal_of_error
+from papertrade.api.alpaca.parameters import Query
 from papertrade.lib.errors import PapertradeError
-from papertrade.stream.alpaca_orders import event_id, trade_updates
-from papertrade.stream.following import NoLongerAllowed, follow
+from papertrade.stream.alpaca_orders import EVENT_ID_LENGTH, trade_updates
+from papertrade.stream.following import NoLongerAllowed, follow, read
 from papertrade.stream.identity import Seat
 from papertrade.stream.moves import ask, last_events
 from papertrade.stream.sockets import POLICY, Gone, Malformed, Socket, TooSlow
 from papertrade.stream.sse import Message, send_messages
 from papertrade.web.bridge import Receive, Scope, Send, environ_of
+from portfolio.models import AccountEvent
 
 SOCKET_PATHS = ("/stream", "/stream/")
 EVENTS_PATH = "/v2/events/trades"
 TRADE_UPDATES = "trade_updates"
 AUTHENTICATION_SECONDS = 10.0
+MAX_NUMBER = 2**63 - 1
 
 
 def takes_socket(scope: Scope) -> bool:
@@ -174,36 +179,95 @@ def _updates(credentials: Credentials, after: int) -> AsyncIterator[dict[str, An
 
 
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """Trade updates as server-sent events, from `since_id` on, else from now."""
+    """Trade updates as server-sent events: from `since_id` or `since` on, else from now; up to `until_id` or `until`, else
+    without an end.
+    """
     try:
-        credentials, after = await ask(_begin, scope)
+        credentials, span = await ask(_begin, scope)
         with Seat(credentials.key.user):
-            await send_messages(_messages(credentials, after), "trade updates", receive, send)
-    except (APIException, PapertradeError) as refusal:
+            await send_messages(_messages(credentials, span), "trade updates", receive, send)
+    except (AlpacaError, APIException, PapertradeError) as refusal:
         await _refuse(refusal, send)
 
 
-def _begin(scope: Scope) -> tuple[Credentials, int]:
+class _Span(NamedTuple):
+    """Which updates are asked for: after one number, up to another, or up to a time that is still to come."""
+
+    after: int
+    last: int | None
+    until: datetime | None
+    is_over: bool  # nothing can come any more that is in it
+
+
+def _begin(scope: Scope) -> tuple[Credentials, _Span]:
     request = Request(WSGIRequest(environ_of(scope, io.BytesIO())))
     found = PairAuthentication().authenticate(request)
     if found is None:
         raise PapertradeError(HOW, code="unauthorized")
-    credentials = found[1]
-    since = parse_qs(scope["query_string"].decode("latin-1")).get("since_id", [""])[-1]
-    if since.isascii() and since.isdigit() and len(since) <= len(event_id(0)):
-        return credentials, int(since)
-    return credentials, last_events([credentials.account.pk]).get(credentials.account.pk, 0)
+    return found[1], _span(Query(request), found[1].account, clock.read().now)
 
 
-async def _messages(credentials: Credentials, after: int) -> AsyncIterator[Message]:
+def _span(query: Query, account: PaperAccount, now: datetime) -> _Span:
+    """Raises AlpacaError for a bound that cannot be read, and for two of one end."""
+    newest = last_events([account.pk]).get(account.pk, 0)
+    for pair in (("since_id", "since"), ("until_id", "until")):
+        if all(name in query for name in pair):
+            raise bad_input(f"only one of {' and '.join(pair)} is accepted")
+    since, until = query.instant("since"), query.instant("until", end_of_day=True)
+    after, last = _number(query, "since_id"), _number(query, "until_id")
+    if since is not None:
+        after = _last_number(account, at__lt=since)
+    if until is not None and until <= now:
+        last = _last_number(account, at__lte=until)
+    is_over = last is not None and last <= newest
+    return _Span(newest if after is None else after, last, until if last is None else None, is_over)
+
+
+def _number(query: Query, name: str) -> int | None:
+    """The number of an event, by the id that it was sent with."""
+    text = query.text(name)
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > EVENT_ID_LENGTH or int(text) > MAX_NUMBER:
+        raise bad_input(f"{name} must be the event_id of an event of this server")
+    return int(text)
+
+
+def _last_number(account: PaperAccount, **bound: datetime) -> int:
+    """The number of the last event in the bound; 0 where there is none."""
+    numbers = AccountEvent.objects.filter(account=account, **bound).order_by("-seq").values_list("seq", flat=True)
+    return numbers.first() or 0
+
+
+async def _messages(credentials: Credentials, span: _Span) -> AsyncIterator[Message]:
+    updates = _past(credentials, span) if span.is_over else _updates(credentials, span.after)
     try:
-        async for update in _updates(credentials, after):
-            yield Message() if update is None else Message(update["event_id"], "", update)
+        async for update in updates:
+            if update is None:
+                yield Message()
+                continue
+            number = int(update["event_id"])
+            if span.last is not None and number > span.last:
+                return
+            if span.until is not None and datetime.fromisoformat(update["at"]) > span.until:
+                return
+            yield Message(update["event_id"], "", update)
+            if number == span.last:
+                return
     except NoLongerAllowed:
         return
 
 
-async def _refuse(refusal: APIException | PapertradeError, send: Send) -> None:
+async def _past(credentials: Credentials, span: _Span) -> AsyncIterator[dict[str, Any] | None]:
+    """The updates of a span that is over."""
+    after = span.after
+    while after < (span.last or 0):
+        shown, after = await ask(read, credentials.account, after, trade_updates)
+        for update in shown:
+            yield update
+
+
+async def _refuse(refusal: AlpacaError | APIException | PapertradeError, send: Send) -> None:
     told = refusal_of_error(refusal)
     body = json.dumps(told.body()).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import threading
@@ -16,7 +17,6 @@ from alpaca.data.enums import DataFeed, OptionsFeed
 from alpaca.data.live import OptionDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
 
-from orders.models import Order
 from tests.market_kit import CALL, STOCK
 from tests.stream.conftest import Streamed, run
 
@@ -153,6 +153,28 @@ def test_quotes_of_options(streamed: Streamed) -> None:
     assert (quote.symbol, quote.bid_price, quote.ask_price, quote.ask_size) == (OCC, 4.0, 4.2, 10)
 
 
+class GoEvents:
+    """How the Go client asks for trade updates."""
+
+    def __init__(self, streamed: Streamed) -> None:
+        self.url = f"http://{streamed.host}/v2/events/trades"
+        self.headers = {"APCA-API-KEY-ID": streamed.key_id, "APCA-API-SECRET-KEY": streamed.secret}
+        self.ids: list[str] = []
+
+    def read(self, count: int, **query: str) -> list[tuple[str, str]]:
+        """Of so many updates, or all until the server ends, the event and the order."""
+        found, self.ids = [], []
+        with httpx.stream("GET", self.url, params=query, headers=self.headers, timeout=15) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    update = json.loads(line.removeprefix("data: "))
+                    found.append((update["event"], update["order"]["id"]))
+                    self.ids.append(update["event_id"])
+                if len(found) == count:
+                    break
+        return found
+
+
 class TestTheWire:
     """What the clients above hide."""
 
@@ -223,27 +245,38 @@ class TestTheWire:
         assert authorized["data"] == {"status": "authorized", "action": "authenticate"}
         assert first == again == {"stream": "listening", "data": {"streams": ["trade_updates"]}}
 
-    def test_events_of_trades_for_go(self, streamed: Streamed) -> None:
-        import json
+    def test_events_of_trades_as_the_go_client_asks_for_them(self, streamed: Streamed) -> None:
+        """It reads lines, leaves out those without `data: `, and goes on from the last `event_id`."""
+        first, second = streamed.desk.buy("10"), streamed.desk.buy("5")
+        stories = [(word, str(order.pk)) for order in (first, second) for word in ("new", "fill")]
+        told = GoEvents(streamed)
+        assert told.read(4, since_id="0") == stories
+        assert told.ids == sorted(told.ids)
+        assert told.read(2, since_id=told.ids[1]) == stories[2:]
+        assert told.read(4, since="2013-10-07T13:00:00Z") == stories
+        # With an end that is past the server ends the answer by itself.
+        assert told.read(99, since_id="0", until_id=told.ids[2]) == stories[:3]
+        assert told.read(99, since="2013-10-07", until="2013-10-07T14:00:00Z") == stories
+        assert told.read(99, since_id="0", until="2013-10-07T13:59:59Z") == []
+        streamed.market.advance("14:00:30")
+        third = streamed.desk.buy("1", limit="50")
+        assert told.read(1, since="2013-10-07T14:00:30Z", until_id=f"{10**9}") == [("new", str(third.pk))]
 
-        pair = {"APCA-API-KEY-ID": streamed.key_id, "APCA-API-SECRET-KEY": streamed.secret}
-        order: Order = streamed.desk.buy("10")
-        found = []
-        with httpx.stream(
-            "GET", f"http://{streamed.host}/v2/events/trades?since_id=0", headers=pair, timeout=15
-        ) as answer:
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    found.append(json.loads(line.removeprefix("data: ")))
-                if len(found) == 2:
-                    break
-        assert [(event["event"], event["order"]["id"]) for event in found] == [
-            ("new", str(order.pk)),
-            ("fill", str(order.pk)),
-        ]
-        assert found[0]["event_id"] < found[1]["event_id"]
-        refused = httpx.get(f"http://{streamed.host}/v2/events/trades", timeout=15)
-        assert (refused.status_code, refused.json()["code"]) == (401, 40110000)
+    @pytest.mark.parametrize(
+        ("query", "status", "code"),
+        [
+            ({"since_id": "01HRTT6JQ3E1B8R2G8X4TRZ9QN"}, 422, 40010001),
+            ({"since_id": "1", "since": "2013-10-07"}, 422, 40010001),
+            ({"until": "soon"}, 422, 40010001),
+            ({}, 401, 40110000),
+        ],
+    )
+    def test_events_that_cannot_be_told(
+        self, streamed: Streamed, query: dict[str, str], status: int, code: int
+    ) -> None:
+        headers = GoEvents(streamed).headers if query else {}
+        refused = httpx.get(f"http://{streamed.host}/v2/events/trades", params=query, headers=headers, timeout=15)
+        assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
 
 BOT = """
