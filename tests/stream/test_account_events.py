@@ -149,8 +149,10 @@ def test_what_cannot_be_streamed_is_refused_as_the_api_refuses(
 
 
 def test_somebody_elses_account_is_not_there(streamed: Streamed) -> None:
-    stranger = {**EVENTS, "Authorization": f"Bearer {TokenFactory(user=UserFactory())}"}
-    assert httpx.get(address(streamed), headers=stranger, timeout=15).status_code == 404
+    stranger = {**EVENTS, "Authorization": f"Bearer {TokenFactory(user=UserFactory())}", "X-Request-ID": "mine-8"}
+    answer = httpx.get(address(streamed), headers=stranger, timeout=15)
+    assert answer.status_code == 404
+    assert answer.headers.get_list("x-request-id") == ["mine-8"] and answer.json()["request_id"] == "mine-8"
 
 
 def test_a_revoked_key_is_cut_off(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_a_chunked_body_is_read(front: Front) -> None:
 )
 def test_a_body_that_is_too_large_ends_before_the_application(front: Front, head: bytes) -> None:
     piece = b"x" * 10_000
-    connection = front.connect(POST.replace(b"/echo", b"/v1/echo") + head)
+    connection = front.connect(POST.replace(b"/echo", b"/v1/echo") + b"X-Request-ID: mine-7\r\n" + head)
     try:
         for _ in range(limits.MAX_BODY_BYTES // len(piece) + (b"chunked" in head)):
             connection.sendall(piece if b"Length" in head else b"2710\r\n" + piece + b"\r\n")
@@ -46,7 +46,9 @@ def test_a_body_that_is_too_large_ends_before_the_application(front: Front, head
         pass
     told = read_to_end(connection)
     assert told.startswith(b"HTTP/1.1 413")
-    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "payload_too_large"
+    body = json.loads(told.partition(b"\r\n\r\n")[2])
+    assert (body["error"]["code"], body["request_id"]) == ("payload_too_large", "mine-7")
+    assert b"x-request-id: mine-7\r\n" in told
     assert front.seen == []
 
 
