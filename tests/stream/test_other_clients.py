@@ -18,7 +18,7 @@ from tests.stream.conftest import Streamed
 HERE = Path(__file__).parent / "clients"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "papertrade-test-clients"
 INSTALL_SECONDS, RUN_SECONDS = 600, 180
-OLD_PYTHON_CLIENT = "alpaca-trade-api==3.2.0"
+BOTS = Path(__file__).resolve().parents[2] / "docs" / "bots"
 NOW = "14:04:30"
 
 pytestmark = pytest.mark.torture
@@ -69,12 +69,19 @@ def fetched(place: Path, *commands: list[str]) -> Path:
     return place
 
 
-def test_the_older_python_client(known_market: Streamed) -> None:
-    place = CACHE / f"{OLD_PYTHON_CLIENT.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
+@pytest.mark.parametrize(
+    ("package", "driver", "arguments", "said"),
+    [
+        ("alpaca-trade-api==3.2.0", "alpaca_trade_api_calls.py", [], "57 calls, and the streams\n"),
+        ("alpaca-mcp-server==2.4.0", "alpaca_mcp_calls.py", [str(BOTS)], "12 tools\n"),
+    ],
+)
+def test_the_python_clients(known_market: Streamed, package: str, driver: str, arguments: list[str], said: str) -> None:
+    place = CACHE / f"{package.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
     python = str(place / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", OLD_PYTHON_CLIENT]
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
     fetched(place, [sys.executable, "-m", "venv", str(place)], pip)
-    assert drive([python, str(HERE / "alpaca_trade_api_calls.py")], known_market) == "57 calls, and the streams\n"
+    assert drive([python, str(HERE / driver), *arguments], known_market) == said
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="no node and npm here")
