@@ -13,7 +13,7 @@ from marketdata.feeds.live.pace import Pace
 from marketdata.feeds.live.protocol import Chain, Count, Coverage, Line, ProviderOptions, Rank, RawQuote, State, Want
 from tests.live.provider import KEY, SECRET, FakeProvider
 
-SPEED = 20.0  # seconds of the loops in one of ours
+SPEED = 50.0  # seconds of the loops in one of ours
 
 
 class Notes:

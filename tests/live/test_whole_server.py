@@ -17,6 +17,7 @@ import pytest
 
 from marketdata.services import last_session_by_the_rules
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
+from tests.stack.prepared import prepared
 from tests.stack.server import Server, wait_until
 from tests.stack.test_stack import kill_database
 
@@ -60,7 +61,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
     delay = timedelta(seconds=seconds_into_the_last_session())
     with in_a_thread() as provider:
         server = Server(
-            new_folder(),
+            prepared(new_folder()),
             PAPERTRADE_MARKET="live",
             PAPERTRADE_PROVIDER="alpaca",
             PAPERTRADE_PROVIDER_KEY=KEY,
@@ -99,7 +100,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
 @pytest.mark.slow
 def test_settings_that_do_not_go_together_end_the_start_with_a_sentence(new_folder: Callable[[], Path]) -> None:
     server = Server(
-        new_folder(),
+        prepared(new_folder()),
         PAPERTRADE_MARKET="live",
         PAPERTRADE_PROVIDER="alpaca",
         PAPERTRADE_PROVIDER_KEY=KEY,
