@@ -1,17 +1,18 @@
 """Hostile crowds of every kind against a whole server, while eight good clients trade on it. A short form.
 
-The long form, with figures: `python -m tests.web.test_crowd 500 10` prints them beside those of the quiet server.
+The long form, with figures: `python -m tests.web.test_crowd 500 10 [KIND...]` prints them beside those of the quiet server.
 """
 
 import http.client
 import json
+import os
 import select
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.services_plugin import SHARED_FOLDER
 from tests.stack.prepared import prepared
 from tests.stack.server import PROJECT, Server
 from tests.web.crowd import KINDS
@@ -154,14 +156,27 @@ def test_no_crowd_stops_the_server(served: tuple[Server, list[str]]) -> None:
         assert figures.idle_in_transaction == 0, kind
 
 
-def main(count: int, seconds: float) -> None:
-    """The figures of every kind beside those of the quiet server just before."""
-    import django
+def main(count: int, seconds: float, kinds: Sequence[str]) -> None:
+    """The figures of these kinds, by default of every one, beside those of the quiet server just before."""
+    with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as shared:
+        Path(shared).chmod(0o755)  # PostgreSQL under root is another
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "papertrade.settings",
+            "PAPERTRADE_SECRET_KEY": "of-this-process-alone-" + "x" * 40,
+            "DATABASE_URL": "postgresql://nobody@127.0.0.1/none",  # it asks no database: the server has one of its own
+            "REDIS_URL": "redis://127.0.0.1/0",
+            SHARED_FOLDER: shared,
+        }
+        import django
 
-    django.setup()
+        django.setup()
+        _compare(count, seconds, kinds or list(KINDS))
+
+
+def _compare(count: int, seconds: float, kinds: Sequence[str]) -> None:
     path = large_file()
     with trading_server() as (server, accounts):
-        for kind in KINDS:
+        for kind in kinds:
             quiet = Figures(server, accounts, seconds)
             with crowd(kind, count, server, path):
                 figures = Figures(server, accounts, seconds)
@@ -175,4 +190,4 @@ def main(count: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
