@@ -39,19 +39,19 @@ PAGES = ["", "compare/", "keys/", *(f"accounts/{{account}}/{name}" for name in (
 ))]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_page_can_be_looked_at(traded: Desk, auditor: Client, path: str) -> None:
-    response = auditor.get(page(traded, path.format(account=traded.account.pk)))
-    assert response.status_code == 200
-    if response.streaming:
-        assert b"".join(response).count(b"\n") > 1
+def test_every_page_can_be_looked_at(traded: Desk, auditor: Client) -> None:
+    for path in PAGES:
+        response = auditor.get(page(traded, path.format(account=traded.account.pk)))
+        assert response.status_code == 200, path
+        if response.streaming:
+            assert b"".join(response).count(b"\n") > 1
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-@pytest.mark.parametrize("path", ["", "accounts/new/", "accounts/{account}/manage/", "keys/"])
-def test_nothing_can_be_changed(traded: Desk, superuser: Client, method: str, path: str) -> None:
-    response = getattr(superuser, method)(page(traded, path.format(account=traded.account.pk)), {"name": "x"})
-    assert response.status_code == 403
+def test_nothing_can_be_changed(traded: Desk, superuser: Client) -> None:
+    for path in ("", "accounts/new/", f"accounts/{traded.account.pk}/manage/", "keys/"):
+        for method in ("post", "put", "patch", "delete"):
+            response = getattr(superuser, method)(page(traded, path), {"name": "x"})
+            assert response.status_code == 403, (method, path)
 
 
 def test_what_would_write_all_the_same_is_refused_by_the_database(
@@ -84,10 +84,10 @@ def test_each_page_is_in_the_log_of_acts_once_in_five_minutes(traded: Desk, audi
     assert LogEntry.objects.filter(change_message=entry.change_message).count() == 2
 
 
-@pytest.mark.parametrize("path", ["login/", "logout/", "password/", "docs/", "admin/", "v1/status/", "nowhere/"])
-def test_what_is_no_page_of_theirs_is_gone_to_as_oneself(traded: Desk, auditor: Client, path: str) -> None:
-    response = auditor.get(page(traded, path))
-    assert (response.status_code, response.headers["Location"]) == (302, f"/{path}")
+def test_what_is_no_page_of_theirs_is_gone_to_as_oneself(traded: Desk, auditor: Client) -> None:
+    for path in ("login/", "logout/", "password/", "docs/", "admin/", "v1/status/", "nowhere/"):
+        response = auditor.get(page(traded, path))
+        assert (response.status_code, response.headers["Location"]) == (302, f"/{path}")
     assert not LogEntry.objects.filter(change_message__contains="as them").exists()
 
 

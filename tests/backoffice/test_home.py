@@ -159,12 +159,10 @@ class TestSearch:
             assert response.status_code == 200
             assert response.request["PATH_INFO"] == cells.page_of(type(row), row.pk), kind
 
-    @pytest.mark.parametrize(
-        "text", ["nothing", "", "0198c0de-0000-7000-8000-000000000000", "7" * 40, "\x00", "'; --", "é" * 300]
-    )
-    def test_what_is_no_id_is_said(self, traded: Desk, auditor: Client, text: str) -> None:
-        response = searched(auditor, text)
-        assert response.status_code == 200 and response.context["found"] == []
+    def test_what_is_no_id_is_said(self, traded: Desk, auditor: Client) -> None:
+        for text in ("nothing", "", "0198c0de-0000-7000-8000-000000000000", "7" * 40, "\x00", "'; --", "é" * 300):
+            response = searched(auditor, text)
+            assert response.status_code == 200 and response.context["found"] == [], text
 
     def test_several_are_listed(self, traded: Desk, trader: Any, auditor: Client) -> None:
         other = Desk(trader)
