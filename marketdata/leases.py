@@ -57,10 +57,10 @@ class Holding:
             raise LeaseLost(self.name)
 
     def is_latest(self) -> bool:
-        """What the database says."""
+        """What the database says; where it knows of no holding there is none later."""
         with raw_cursor() as cursor:
             found = cursor.execute("SELECT number FROM marketdata_lease WHERE name = %s", [self.name]).fetchone()
-        return found == (self.number,)
+        return found in (None, (self.number,))
 
     def begin(self) -> None:
         """Renew it again and again, until `end`."""

@@ -13,10 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from marketdata import clock, quote_book
+from marketdata import clock, leases, quote_book
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
-from papertrade.trading.clock import advance, moving
+from papertrade.trading.clock import advance
 from papertrade.trading.mover import the_mover
 from portfolio.models import Mark
 
@@ -77,7 +77,7 @@ class MarketKit:
         quote_book.clear()
         self.choose(place, start=start)
         current_market().start()
-        with moving():
+        with leases.as_the_latest(leases.MOVER):
             the_mover().publish()
 
     def choose(self, place: Path, *, start: str | None = None) -> None:
