@@ -78,7 +78,7 @@ class Tab:
         """KB and seconds of one view of an account page."""
         self.received = 0
         self.page.goto(address)
-        self.page.wait_for_function("window.drawnAt")
+        self.page.wait_for_selector("#charts[data-points]")
         seconds = self.page.evaluate("window.drawnAt") / 1000
         self.page.wait_for_timeout(1_000)  # what comes after the charts counts too
         return self.received / 1000, seconds

@@ -26,14 +26,14 @@ ARGUMENTS = [
 WIDTHS = {1440: 900, 390: 844}
 THEMES = ("light", "dark")
 README = {
-    ("accounts", "dark"),
-    ("overview", "light"),
-    ("performance", "light"),
-    ("compare", "dark"),
-    ("order", "light"),
-    ("chain", "dark"),
+    ("accounts", "dark", 1440),
+    ("overview", "light", 1440),
+    ("performance", "light", 1440),
+    ("compare", "dark", 1440),
+    ("order", "light", 1440),
+    ("chain", "dark", 1440),
+    ("sheet", "dark", 390),
 }
-README_WIDTH = 1440
 SETTLE_MS = 600
 TABS = ("performance", "trades", "positions", "orders", "fills", "ledger", "activity", "generations", "manage")
 
@@ -50,8 +50,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for theme in THEMES:
             for width, height in WIDTHS.items():
-                if not options.readme or width == README_WIDTH:
-                    Camera(browser, known, options, theme, width, height).tour()
+                Camera(browser, known, options, theme, width, height).tour()
         browser.close()
 
 
@@ -64,7 +63,7 @@ class Camera:
         parts = urlsplit(known["base_url"])
         self.base = f"{parts.scheme}://{parts.netloc}"
         self.known, self.options = known, options
-        self.theme = theme
+        self.theme, self.width = theme, width
         self.suffix = theme if options.readme else f"{theme}-{width}"
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, timezone_id="America/New_York"
@@ -87,6 +86,7 @@ class Camera:
             self.shoot(tab, f"{account}{tab}/")
         self.shoot("past", f"{account}?generation=1")
         self.shoot("compare", "/compare/?benchmark=SPY")
+        self.shoot("symbol", "/symbols/AAPL/")
         self._order_that_waits()
         self._ticket(account)
         for name, path in {"new-account": "/accounts/new/", "keys": "/keys/", "password": "/password/"}.items():
@@ -105,12 +105,17 @@ class Camera:
         """The ticket filled in, and the option chain."""
         page = self.page
         page.goto(f"{self.base}{account}")
+        page.wait_for_selector("#watchlist[data-ready]")
+        bar = page.locator(".trade-bar [data-trade=buy]")
+        sheet = bar.is_visible()
+        if sheet:
+            bar.click()
         page.fill("#ticket-symbol", "AAPL")
         page.keyboard.press("Tab")
-        page.fill("#ticket-qty", "20000")
+        page.fill("#ticket-qty", "100")
         page.wait_for_timeout(2 * SETTLE_MS)
         page.locator("#ticket").scroll_into_view_if_needed()
-        self._save("ticket", full_page=False)
+        self._save("sheet" if sheet else "ticket", full_page=False)
         page.click("#open-chain")
         page.wait_for_timeout(2 * SETTLE_MS)
         self._save("chain", full_page=False)
@@ -120,13 +125,14 @@ class Camera:
         self.page.goto(f"{self.base}{path}")
         if self.page.locator("#charts:not([hidden])").count():
             self.page.wait_for_selector("#charts[data-points]")
-        if self.page.locator("#compared").count():
-            self.page.wait_for_selector("#compared[data-curves]")
+        for chart in ("#compared[data-curves]", "#priced[data-points]"):
+            if self.page.locator(chart.partition("[")[0]).count():
+                self.page.wait_for_selector(chart)
         self.page.wait_for_timeout(SETTLE_MS)
         self._save(name, full_page=not self.options.readme)
 
     def _save(self, name: str, *, full_page: bool) -> None:
-        if not self.options.readme or (name, self.theme) in README:
+        if not self.options.readme or (name, self.theme, self.width) in README:
             self.page.screenshot(path=self.options.folder / f"{name}-{self.suffix}.png", full_page=full_page)
 
 

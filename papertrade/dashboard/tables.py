@@ -35,6 +35,7 @@ NUMERIC = frozenset(
         "unrealized",
     }
 )
+SAID_WHERE_THERE_IS_SOMETHING = frozenset({"reason", "order_link"})
 PRICES = frozenset({"price", "mark", "limit", "bid", "ask"})
 
 Rows: TypeAlias = Any  # a QuerySet, or rows that are already read
@@ -56,6 +57,11 @@ class Column:
     @property
     def numeric(self) -> bool:
         return self.kind in NUMERIC
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a row without a value has nothing to say here: cards leave it out."""
+        return self.kind in SAID_WHERE_THERE_IS_SOMETHING
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ from marketdata import clock
 from marketdata.markets.current import current_market
 from marketdata.sessions import Session, calendar
 from papertrade.demo.strategies import Core, Desk, Reversion, Sides, Strategy, Trend, WeeklyCalls
+from papertrade.trading import watchlists
 from papertrade.trading.accounts import archive_account, open_account, reset_account
 from papertrade.trading.clock import moving
 from papertrade.trading.mover import the_mover
 
 STEP = timedelta(minutes=15)
+FIRST_VERSION, SECOND_VERSION = "v1.0", "v1.1"
 FIRST_DECISION = timedelta(minutes=15)  # after the open
 LAST_DECISION = timedelta(minutes=15)  # before the close
 
@@ -64,7 +66,11 @@ class Seeder:
         return before[-self.sessions :]
 
     def _open(self, strategy: Strategy) -> Desk:
-        return Desk(open_account(user=self.user, name=strategy.name, initial_cash=strategy.initial_cash))
+        account = open_account(
+            user=self.user, name=strategy.name, initial_cash=strategy.initial_cash, tags=[FIRST_VERSION]
+        )
+        watchlists.create(account=account, name="Watchlist", symbols=list(strategy.symbols))
+        return Desk(account)
 
     def _play(self, session: Session) -> None:
         at = session.open + FIRST_DECISION
@@ -83,7 +89,9 @@ class Seeder:
     def _start_over(self, session: Session) -> None:
         """The trend follower's first run ends, so that there is an earlier generation to look at."""
         _, desk = self.desks[0]
-        reset_account(account=desk.account, confirm=True, reason="Longer memory after a first trial")
+        reset_account(
+            account=desk.account, confirm=True, reason="Longer memory after a first trial", tags=[SECOND_VERSION]
+        )
         self.desks[0] = (Trend(memory_steps=2 * Trend.memory_steps), desk)
 
     def _move(self, to: datetime) -> None:

@@ -6,6 +6,7 @@ const QUOTE_MS = 3_000;
 const ROWS_ABOVE_MONEY = 4;
 
 const dialog = document.getElementById("chain");
+const scroller = dialog.querySelector(".chain-rows");
 const body = dialog.querySelector("tbody");
 const expiry = document.getElementById("chain-expiry");
 const note = document.getElementById("chain-note");
@@ -61,7 +62,9 @@ export function wireChain(button, underlying, choose) {
       fill(place, "call", row.call);
       fill(place, "put", row.put);
     }
-    if (fresh) body.children[Math.max(0, above - ROWS_ABOVE_MONEY)]?.scrollIntoView({ block: "start" });
+    if (!fresh) return;
+    scroller.style.scrollPaddingTop = `${scroller.querySelector("thead").offsetHeight}px`; // the head lies over the rows
+    body.children[Math.max(0, above - ROWS_ABOVE_MONEY)]?.scrollIntoView({ block: "start" });
   }
 
   function line({ strike, call, put }) {
