@@ -135,6 +135,12 @@ _ADD_TO_POSITION = """
 """
 
 
+def add_position(cursor: psycopg.Cursor[Any], book: FloorBook) -> None:
+    """A position of the book."""
+    [row] = rows_of(book, 1, SYMBOLS[0], held_before=False)["floor_position"]
+    _insert(cursor, "floor_position", row)
+
+
 def f1(connection: psycopg.Connection[Any], orders: int) -> float:
     """Orders a second, one transaction each: lock the book, insert, fill, book."""
     prepare(connection)

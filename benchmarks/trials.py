@@ -25,6 +25,7 @@ from benchmarks import data, floor
 from benchmarks.figures import Figure, say
 from benchmarks.live import p8
 from benchmarks.pages import p10
+from benchmarks.sessions import p9
 from marketdata import clock
 from marketdata.feeds.universe import TICKERS
 from marketdata.markets.current import current_market, drop_market
@@ -432,6 +433,12 @@ def _latency(account: PaperAccount, calls: int) -> float:
     return statistics.median(times)
 
 
+def _p9() -> list[Figure]:
+    """One advance over 63 sessions with one position held, against their minute snapshots as plain SQL."""
+    simulated(seconds_after_open=60)
+    return p9()
+
+
 TRIALS: dict[str, Callable[[], list[Figure]]] = {
     "P1": p1,
     "P2": p2,
@@ -441,5 +448,6 @@ TRIALS: dict[str, Callable[[], list[Figure]]] = {
     "P6": p6,
     "P7": p7,
     "P8": p8,
+    "P9": _p9,
     "P10": p10,
 }

@@ -227,7 +227,13 @@ def commit_position(through: datetime, book: int | None) -> None:
 
     Raises LeaseLost where another process moves the market by now; until this transaction ends none begins to.
     """
-    _as_the_mover("through = %s, through_book = %s", through, book)
+    _as_the_mover(_POSITION, through, book)
+
+
+def ask_to_commit_position(batch: Batch, through: datetime, book: int | None) -> Callable[[], None]:
+    """The same in a batch: once that was sent, call what is returned, which raises LeaseLost."""
+    reply = batch.execute(*_of_the_mover(_POSITION, through, book))
+    return lambda: _refuse_if_lost(bool(reply.rows()))
 
 
 def take(to: datetime) -> None:
@@ -236,16 +242,25 @@ def take(to: datetime) -> None:
 
 
 def _as_the_mover(changes: LiteralString, *values: datetime | int | None) -> None:
-    mine = leases.holding_of(leases.MOVER).number
     with raw_cursor() as cursor:
-        cursor.execute(_UPDATE.format(changes=changes), [*values, leases.MOVER, mine])
-        if not cursor.rowcount:
-            raise leases.LeaseLost(leases.MOVER)
+        _refuse_if_lost(bool(cursor.execute(*_of_the_mover(changes, *values)).fetchall()))
 
 
+def _of_the_mover(changes: LiteralString, *values: datetime | int | None) -> tuple[LiteralString, list[Any]]:
+    mine = leases.holding_of(leases.MOVER).number
+    return _UPDATE.format(changes=changes), [*values, leases.MOVER, mine]
+
+
+def _refuse_if_lost(was_mine: bool) -> None:
+    if not was_mine:
+        raise leases.LeaseLost(leases.MOVER)
+
+
+_POSITION: LiteralString = "through = %s, through_book = %s"
 _UPDATE: LiteralString = """
     UPDATE marketdata_marketclock SET {changes}
     FROM (SELECT FROM marketdata_lease WHERE name = %s AND number = %s FOR SHARE) AS mine
+    RETURNING through
 """
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from marketdata.instruments import parse_symbol
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
+from papertrade.lib.batch import Executes
 from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Mark as MarkRow
 from portfolio.valuation import mark_price
@@ -34,28 +35,26 @@ def mark_of(quote: Quote) -> Decimal | None:
     return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)
 
 
-def keep_marks(marks: dict[str, Mark]) -> None:
+def keep_marks(to: Executes, marks: dict[str, Mark]) -> None:
     """Store the marks of these symbols, in one statement; an older one never replaces a newer."""
-    if not marks:
-        return
-    rows = [
-        (symbol, mark.price, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed)
-        for symbol, mark in sorted(marks.items())
-        for q in (mark.quote,)
-    ]
-    with raw_cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO portfolio_mark (symbol, price, bid, ask, bid_size, ask_size, quoted_at, feed)
-            SELECT * FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                                 %s::timestamptz[], %s::text[])
-            ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, bid = excluded.bid, ask = excluded.ask,
-                bid_size = excluded.bid_size, ask_size = excluded.ask_size, quoted_at = excluded.quoted_at,
-                feed = excluded.feed
-            WHERE portfolio_mark.quoted_at <= excluded.quoted_at
-            """,
-            [list(column) for column in zip(*rows, strict=True)],
-        )
+    if marks:
+        rows = [
+            (symbol, mark.price, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed)
+            for symbol, mark in sorted(marks.items())
+            for q in (mark.quote,)
+        ]
+        to.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
+
+
+_KEEP = """
+    INSERT INTO portfolio_mark (symbol, price, bid, ask, bid_size, ask_size, quoted_at, feed)
+    SELECT * FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+                         %s::timestamptz[], %s::text[])
+    ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, bid = excluded.bid, ask = excluded.ask,
+        bid_size = excluded.bid_size, ask_size = excluded.ask_size, quoted_at = excluded.quoted_at,
+        feed = excluded.feed
+    WHERE portfolio_mark.quoted_at <= excluded.quoted_at
+"""
 
 
 def delete_marks() -> None:

@@ -3,7 +3,7 @@
 Fills reach the books through `orders.engine`, which holds the same locked books.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts.models import Generation
 from accounts.policy import policy_from_json
+from papertrade.lib.batch import Batch, Executes
 from papertrade.lib.postgres import raw_cursor
 from portfolio.audit import Difference
 from portfolio.books import OpenBook
@@ -67,10 +68,10 @@ def write_books(cursor: psycopg.Cursor, books: Iterable[OpenBook]) -> None:
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.
 _NEXT_HOLDING_BOOKS = """
     SELECT b.id FROM portfolio_book b
-    WHERE b.id > %(after)s AND b.id <= %(last)s AND b.closed_at IS NULL
+    WHERE b.id > %s AND b.id <= %s AND b.closed_at IS NULL
       AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
-      AND NOT coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %(at)s LIMIT 1), false)
-    ORDER BY b.id LIMIT %(limit)s FOR NO KEY UPDATE OF b
+      AND NOT coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %s LIMIT 1), false)
+    ORDER BY b.id LIMIT %s FOR NO KEY UPDATE OF b
 """
 
 _SNAPSHOT_BOOKS = f"""
@@ -78,7 +79,7 @@ _SNAPSHOT_BOOKS = f"""
         SELECT b.id, b.cash, b.realized_pl, b.peak_equity, sum(p.cost_basis) AS cost_basis,
                b.cash + sum(portfolio_round_half_even(p.qty * p.multiplier * {MARK_PRICE}, 4)) AS equity
         FROM portfolio_book b JOIN ({MARKED}) ON p.book_id = b.id AND p.qty > 0
-        WHERE b.id = ANY(%(books)s)
+        WHERE b.id = ANY(%s::bigint[])
         GROUP BY b.id
     ), judged AS (
         SELECT *, greatest(peak_equity, equity) AS peak,
@@ -90,39 +91,54 @@ _SNAPSHOT_BOOKS = f"""
         WHERE b.id = j.id AND (j.peak > b.peak_equity OR j.drawdown > b.max_drawdown)
     )
     INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
-    SELECT j.id, %(at)s, j.equity, j.cash, j.equity - j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis, j.drawdown
+    SELECT j.id, %s::timestamptz, j.equity, j.cash, j.equity - j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis,
+           j.drawdown
     FROM judged j LEFT JOIN LATERAL (
         SELECT s.equity, s.cash, s.realized_pl, s.unrealized_pl FROM portfolio_equitysnapshot s
-        WHERE s.book_id = j.id AND s.at = %(at)s ORDER BY s.id DESC LIMIT 1
+        WHERE s.book_id = j.id AND s.at = %s ORDER BY s.id DESC LIMIT 1
     ) said ON true
     WHERE (said.equity, said.cash, said.realized_pl, said.unrealized_pl)
         IS DISTINCT FROM (j.equity, j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis)
 """
 
 
-def snapshot_books(*, at: datetime) -> int:
-    """Snapshot every open book that holds a position, a chunk of books a transaction; how many.
+def snapshot_books(*, at: datetime, after: int = 0) -> int:
+    """Snapshot every open book with an id above `after` that holds a position, a chunk of books a transaction; how many.
 
     A book of which one of that instant says the same is passed over, so repeating it adds nothing; a fill at that very
     instant has left one that quotes stamped then may have overtaken. So is a book that has a later one.
     """
-    done = after = 0
+    done = 0
     while True:
         with transaction.atomic(), raw_cursor() as cursor:
             books = snapshot_books_between(cursor, after, LAST_BOOK, at=at)
-        if not books:
-            return done
         done += len(books)
+        if len(books) < SNAPSHOT_CHUNK_BOOKS:
+            return done
         after = books[-1]
 
 
 def snapshot_books_between(cursor: psycopg.Cursor, after: int, last: int, *, at: datetime) -> list[int]:
     """A chunk of them, of the books with ids in (after, last], which it locks; those that it has looked at, by id."""
-    page = {"after": after, "last": last, "at": at, "limit": SNAPSHOT_CHUNK_BOOKS}
-    books = [book_id for (book_id,) in cursor.execute(_NEXT_HOLDING_BOOKS, page).fetchall()]
+    with Batch(cursor.connection) as batch:
+        holding = ask_for_holding_books(batch, after, last, at=at)
+    books = holding()
     if books:
-        cursor.execute(_SNAPSHOT_BOOKS, {"books": books, "at": at})
+        snapshot(cursor, books, at=at)
     return books
+
+
+def ask_for_holding_books(batch: Batch, after: int, last: int, *, at: datetime) -> Callable[[], list[int]]:
+    """Lock the next chunk of open books that hold something and have no later snapshot, in a batch; once that was sent, what
+    is returned gives their ids, in order.
+    """
+    reply = batch.execute(_NEXT_HOLDING_BOOKS, [after, last, at, SNAPSHOT_CHUNK_BOOKS])
+    return lambda: [book_id for (book_id,) in reply.rows()]
+
+
+def snapshot(to: Executes, books: list[int], *, at: datetime) -> None:
+    """Snapshot locked books that hold something."""
+    to.execute(_SNAPSHOT_BOOKS, [books, at, at])
 
 
 def keep_audit_report(

@@ -27,9 +27,10 @@ from marketdata.sessions import Session, calendar
 from orders import tasks, working
 from orders.models import Sweep
 from orders.sweeps import sweeping
+from papertrade.lib.batch import Batch as Statements
 from papertrade.lib.postgres import raw_cursor
 from portfolio.marks import Mark, held_symbols, keep_marks, mark_of, stored_quotes
-from portfolio.services import snapshot_books
+from portfolio.services import LAST_BOOK, SNAPSHOT_CHUNK_BOOKS, ask_for_holding_books, snapshot, snapshot_books
 
 SNAPSHOT_EVERY = timedelta(minutes=1)
 
@@ -115,10 +116,9 @@ class Mover:
                 if not self._apply(batch, deadline):
                     return False
             # Between open and close there is nothing to do in a minute for which nobody holds anything.
-            if self.held_symbols or instant == to or not _within_session(instant):
-                if not self._do_due(instant, deadline):
-                    return False
-                clock.commit_position(instant, None)
+            is_due = self.held_symbols or instant == to or not _within_session(instant)
+            if is_due and not self._do_due(instant, deadline):
+                return False
         return True
 
     def _batches(self, to: datetime, reading: clock.ClockReading) -> Iterator[Batch]:
@@ -166,16 +166,40 @@ class Mover:
                 return False
 
     def _do_due(self, instant: datetime, deadline: "Deadline") -> bool:
-        """The close or the open of this instant, and then the snapshot; False where time was up before the last book."""
+        """The close or the open of this instant, then the snapshot, then the clock's position; False where time was up before
+        the last book.
+        """
+        boundary, session = sweeping.boundary_at(instant), calendar().session_at(instant)
+        if boundary is None and session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0):
+            self._do_minute(instant)
+            return True
         self._keep_marks()
-        boundary = sweeping.boundary_at(instant)
-        if boundary is not None and not self._sweep(*boundary, instant, deadline):
-            return False
-        session = calendar().session_at(instant)
-        on_the_minute = session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0)
-        if on_the_minute or boundary is not None:
+        if boundary is not None:
+            if not self._sweep(*boundary, instant, deadline):
+                return False
             snapshot_books(at=instant)
+        clock.commit_position(instant, None)
         return True
+
+    def _do_minute(self, instant: datetime) -> None:
+        """Marks, snapshot and position; in one transaction where the books are one chunk, as an advance does many minutes."""
+        marks = self._fresh_marks()
+        with transaction.atomic(), raw_cursor() as cursor:
+            with Statements(cursor.connection) as first:
+                keep_marks(first, marks)
+                holding = ask_for_holding_books(first, 0, LAST_BOOK, at=instant)
+            books = holding()
+            if are_all := len(books) < SNAPSHOT_CHUNK_BOOKS:
+                with Statements(cursor.connection) as rest:
+                    snapshot(rest, books, at=instant)
+                    refuse_if_lost = clock.ask_to_commit_position(rest, instant, None)
+                refuse_if_lost()
+            else:
+                snapshot(cursor, books, at=instant)
+        self._remember_stored(marks)
+        if not are_all:
+            snapshot_books(at=instant, after=books[-1])
+            clock.commit_position(instant, None)
 
     def _sweep(self, kind: str, session: Session, at: datetime, deadline: "Deadline") -> bool:
         """Until nothing is due: a sweep that a crash left behind may not know the orders that were sent since."""
@@ -208,15 +232,22 @@ class Mover:
 
     def _keep_marks(self) -> None:
         """Store the marks of what is held, where they have changed."""
-        fresh = {
+        marks = self._fresh_marks()
+        with raw_cursor() as cursor:
+            keep_marks(cursor, marks)
+        self._remember_stored(marks)
+
+    def _fresh_marks(self) -> dict[str, Mark]:
+        return {
             symbol: Mark(mark, quote)
             for symbol in self.held_symbols
             if (quote := self.marking_quotes.get(symbol)) is not None
             and quote is not self.stored_marks.get(symbol)
             and (mark := mark_of(quote)) is not None
         }
-        keep_marks(fresh)
-        self.stored_marks |= {symbol: mark.quote for symbol, mark in fresh.items()}
+
+    def _remember_stored(self, marks: dict[str, Mark]) -> None:
+        self.stored_marks |= {symbol: mark.quote for symbol, mark in marks.items()}
 
     def _reload_interest(self, at: datetime) -> None:
         """Orders and positions may have changed: what was known of them is asked again."""
