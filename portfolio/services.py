@@ -112,7 +112,7 @@ def snapshot_books(*, at: datetime, after: int = 0) -> int:
     while True:
         with transaction.atomic(), raw_cursor() as cursor:
             books = snapshot_books_between(cursor, after, LAST_BOOK, at=at)
-        done += len(books)
+            done += cursor.rowcount if books else 0
         if len(books) < SNAPSHOT_CHUNK_BOOKS:
             return done
         after = books[-1]
