@@ -37,8 +37,11 @@ import sys
 import django
 django.setup()
 from papertrade.proof import audit_parts
-while audit_parts.work(int(sys.argv[1])):
-    pass
+print("ready", flush=True)
+for line in sys.stdin:
+    while audit_parts.work(int(line)):
+        pass
+    print("done", flush=True)
 """
 
 
@@ -55,14 +58,39 @@ def _timed(what: str, bar: float) -> Iterator[list[bool]]:
     print(f"{what}: {seconds:.1f} s, {used:.1f} processor seconds (bar {bar:.0f} s)", flush=True)
 
 
-def _audit(extent: str) -> None:
-    """Make an audit of all books with two workers; it must find nothing."""
+Worker = subprocess.Popen[str]
+
+
+@contextmanager
+def _workers() -> Iterator[list[Worker]]:
+    """Workers that wait for an audit, as Celery's do."""
+    command = [sys.executable, "-c", WORK]
+    workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)
+    ]
+    try:
+        _await(workers, "ready")
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def _await(workers: list[Worker], word: str) -> None:
+    if any(worker.stdout is None or worker.stdout.readline().strip() != word for worker in workers):
+        raise AssertionError("a worker failed")
+
+
+def _audit(workers: list[Worker], extent: str) -> None:
+    """Make an audit of all books with the workers; it must find nothing."""
     from papertrade.proof import audits
 
     audit = audits.ask(by="a benchmark", extent=extent)
-    workers = [subprocess.Popen([sys.executable, "-c", WORK, str(audit.pk)]) for _ in range(WORKERS)]
-    if any(worker.wait() for worker in workers):
-        raise AssertionError("a worker failed")
+    for worker in workers:
+        assert worker.stdin is not None
+        print(audit.pk, file=worker.stdin, flush=True)
+    _await(workers, "done")
     report = audits.finish(audit.pk)
     if report is None or report.difference_count or report.extent != extent:
         raise AssertionError(f"{report} ({extent}): {report.differences[:5] if report else ''}")
@@ -100,14 +128,15 @@ def main(copies: int) -> int:
 
         orders = many_books.make(copies)
         print(f"load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores, {orders:,} orders", flush=True)
-        with _timed("full audit", FULL_BAR_SECONDS) as full:
-            _audit(FULL)
-        with _timed("increment where nothing is new", INCREMENT_BAR_SECONDS) as nothing:
-            _audit(INCREMENT)
-        say(f"{ORDERS_OF_A_DAY:,} more orders, and {MINUTES_OF_A_DAY} minutes of snapshots of all books")
-        _trade_a_day()
-        with _timed("increment after a day", INCREMENT_BAR_SECONDS) as day:
-            _audit(INCREMENT)
+        with _workers() as workers:
+            with _timed("full audit", FULL_BAR_SECONDS) as full:
+                _audit(workers, FULL)
+            with _timed("increment where nothing is new", INCREMENT_BAR_SECONDS) as nothing:
+                _audit(workers, INCREMENT)
+            say(f"{ORDERS_OF_A_DAY:,} more orders, and {MINUTES_OF_A_DAY} minutes of snapshots of all books")
+            _trade_a_day()
+            with _timed("increment after a day", INCREMENT_BAR_SECONDS) as day:
+                _audit(workers, INCREMENT)
         return 0 if all(full + nothing + day) else 1
     finally:
         servers.stop()
