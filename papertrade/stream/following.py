@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from accounts.models import PaperAccount
@@ -15,18 +16,29 @@ from portfolio.selectors import events_after, with_evidence
 EVENTS_A_READ = 200
 CHECK_SECONDS = 30.0  # so often it is asked again whether the key still opens the account
 
+SPREAD = 0.618  # its multiples, without their whole parts, are spread evenly
+
 Shown = TypeVar("Shown")
 Show = Callable[[list[AccountEvent]], list[Shown]]
+_streams = count()
 
 
 class NoLongerAllowed(Exception):
     """The key was revoked, or its user switched off."""
 
 
-def read(account: PaperAccount, after: int, show: Show[Shown]) -> tuple[list[Shown], int]:
-    """The next events after a number as they are shown, and the number of the last."""
+class Part(NamedTuple):
+    """Some events as they are shown, the number of the last that was read, and whether there may be more at once."""
+
+    shown: list[Any]
+    last: int
+    more: bool
+
+
+def read(account: PaperAccount, after: int, show: Show[Shown]) -> Part:
+    """The next events after a number. Not every one has to be shown."""
     rows = list(events_after(account=account, after_seq=after)[:EVENTS_A_READ])
-    return (show(with_evidence(rows)), rows[-1].seq) if rows else ([], after)
+    return Part(show(with_evidence(rows)), rows[-1].seq, len(rows) == EVENTS_A_READ) if rows else Part([], after, False)
 
 
 async def follow(
@@ -37,11 +49,14 @@ async def follow(
     Raises NoLongerAllowed where `still_allowed`, asked on a thread, raises one of our refusals.
     """
     account_id: UUID = account.pk
-    checked = beat = asyncio.get_running_loop().time()
+    checked, beat = checked_at_first(), asyncio.get_running_loop().time()
     with moves.watch(account_id) as moved:
+        more = False
         while True:
-            moved.clear()
-            shown, after = await ask(read, account, after, show)
+            shown: list[Shown] = []
+            if more or moved.is_set():  # else it only woke to say that it is there, or to be checked
+                moved.clear()
+                shown, after, more = await ask(read, account, after, show)
             for one in shown:
                 yield one
             now = asyncio.get_running_loop().time()
@@ -50,9 +65,9 @@ async def follow(
                 checked = now
             if shown:
                 beat = now
-                if len(shown) >= EVENTS_A_READ:
-                    continue
-            elif now - beat >= HEARTBEAT_SECONDS:
+            if more:
+                continue
+            if not shown and now - beat >= HEARTBEAT_SECONDS:
                 beat = now
                 yield None
             try:
@@ -62,6 +77,13 @@ async def follow(
                     await moved.wait()
             except TimeoutError:
                 continue
+
+
+def checked_at_first() -> float:
+    """When a new stream counts as checked: at some instant of the last while, so that a thousand that were opened together
+    do not ask together, and keep the look waiting behind them.
+    """
+    return asyncio.get_running_loop().time() - CHECK_SECONDS * (next(_streams) * SPREAD % 1)
 
 
 async def check(still_allowed: Callable[[], Any]) -> None:

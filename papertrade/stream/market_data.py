@@ -23,7 +23,7 @@ from papertrade.api.alpaca.authentication import Credentials, identify
 from papertrade.api.alpaca.data import shapes
 from papertrade.api.alpaca.wire import instrument_of, symbol_text
 from papertrade.lib.errors import PapertradeError
-from papertrade.stream.following import CHECK_SECONDS, NoLongerAllowed, check
+from papertrade.stream.following import CHECK_SECONDS, NoLongerAllowed, check, checked_at_first
 from papertrade.stream.identity import Seat, TooManyStreams
 from papertrade.stream.moves import ask
 from papertrade.stream.quote_look import EVERYTHING, QuoteLook, is_option, look
@@ -200,7 +200,7 @@ class _Client:
     # --- what it gets -------------------------------------------------------------------------------------------------------
 
     async def _send_what_is_new(self) -> None:
-        checked = asyncio.get_running_loop().time()
+        checked = checked_at_first()
         with look.listen() as looked:
             while True:
                 await looked.wait()

@@ -262,9 +262,11 @@ async def _past(credentials: Credentials, span: _Span) -> AsyncIterator[dict[str
     """The updates of a span that is over."""
     after = span.after
     while after < (span.last or 0):
-        shown, after = await ask(read, credentials.account, after, trade_updates)
+        shown, after, more = await ask(read, credentials.account, after, trade_updates)
         for update in shown:
             yield update
+        if not more:
+            return
 
 
 async def _refuse(refusal: AlpacaError | APIException | PapertradeError, send: Send) -> None:

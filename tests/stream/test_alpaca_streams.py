@@ -17,6 +17,7 @@ from alpaca.data.enums import DataFeed, OptionsFeed
 from alpaca.data.live import OptionDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
 
+from papertrade.stream import following
 from tests.market_kit import CALL, STOCK
 from tests.stream.conftest import Streamed, run
 
@@ -245,8 +246,11 @@ class TestTheWire:
         assert authorized["data"] == {"status": "authorized", "action": "authenticate"}
         assert first == again == {"stream": "listening", "data": {"streams": ["trade_updates"]}}
 
-    def test_events_of_trades_as_the_go_client_asks_for_them(self, streamed: Streamed) -> None:
+    def test_events_of_trades_as_the_go_client_asks_for_them(
+        self, streamed: Streamed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """It reads lines, leaves out those without `data: `, and goes on from the last `event_id`."""
+        monkeypatch.setattr(following, "EVENTS_A_READ", 2)  # a read of which little is shown is not the last
         first, second = streamed.desk.buy("10"), streamed.desk.buy("5")
         stories = [(word, str(order.pk)) for order in (first, second) for word in ("new", "fill")]
         told = GoEvents(streamed)
