@@ -119,9 +119,9 @@ def months_ahead(*, at: datetime) -> int:
 
 def is_behind(*, at: datetime) -> bool:
     """Whether the month of `at` has a partition and the next has none: months were made ahead, and are no longer."""
-    return months_ahead(at=at) == 0 and any(
-        part.since is not None and part.since <= at and part.upto is not None and at < part.upto for part in parts()
-    )
+    month = at.astimezone(UTC).date().replace(day=1)
+    begun = {part.since.astimezone(UTC).date() for part in parts() if part.since is not None}
+    return month in begun and following(month, 1) not in begun
 
 
 def rows_outside() -> int:
