@@ -23,16 +23,16 @@ REPEATS = 7
 def make_account() -> str:
     """The account's id: a year of snapshots, 100,000 orders, a position, some fills."""
     from accounts.models import PaperAccount
-    from benchmarks import data, trials
+    from benchmarks import data, market, submits, trials
     from orders.services import submit
 
-    trials.simulated(seconds_after_open=60)
+    market.simulated(seconds_after_open=60)
     book_id = data.open_books(1)[0]
     account = PaperAccount.objects.get(books=book_id)
     say("98,000 snapshots")
     trials.add_year(book_id)
     say(f"{ORDERS:,} orders")
-    trials.add_orders(book_id, ORDERS)
+    submits.add_orders(book_id, ORDERS)
     order = {"symbol": "AAPL", "qty": "1", "side": "buy", "time_in_force": "day"}
     for _ in range(FILLED_ORDERS):
         submit(account=account, payload={**order, "type": "market"})

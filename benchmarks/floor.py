@@ -4,6 +4,7 @@ The floor tables are copies of the real ones with their keys, checks and indexes
 transaction, statement by statement, on one connection. F2 writes 40,000 orders with COPY and set-based updates in chunks.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ COLUMNS = {
 class FloorBook:
     id: int
     account_id: UUID
+
+
+def connect() -> "psycopg.Connection[Any]":
+    """A plain connection to the benchmark's database."""
+    return psycopg.connect(os.environ["DATABASE_URL"])
 
 
 def prepare(connection: psycopg.Connection[Any]) -> None:

@@ -40,7 +40,7 @@ NUMBERED = ("portfolio_accountevent", "portfolio_ledgerentry", "portfolio_equity
 
 def make(copies: int) -> int:
     """Books with 100 filled orders and an hour of minute snapshots each; how many orders there are."""
-    from benchmarks.trials import simulated
+    from benchmarks.market import simulated
 
     simulated(seconds_after_open=-10)
     symbols = [symbol for symbol, ticker in TICKERS.items() if ticker.price < 1000][:SYMBOLS_A_BOOK]

@@ -32,7 +32,7 @@ _SNAPSHOTS = """
 
 def p10() -> list[Figure]:
     """Pages of dashboard, admin and API at 1,000,000 orders, 3,000,000 events and 2,000,000 snapshots."""
-    from benchmarks.trials import simulated
+    from benchmarks.market import simulated
 
     simulated(seconds_after_open=60)
     admin.make_rows()

@@ -10,6 +10,7 @@ import psycopg
 from accounts.models import PaperAccount
 from benchmarks import data, floor
 from benchmarks.figures import Figure, say
+from benchmarks.market import simulated
 from marketdata import clock
 from marketdata.sessions import Session, calendar
 from orders import services
@@ -29,14 +30,16 @@ _SNAPSHOT = """
 
 
 def p9() -> list[Figure]:
-    """One advance over 63 sessions with one position held; the market stands in a session."""
+    """One advance over 63 sessions with one position held, against their minute snapshots as plain SQL."""
+    simulated(seconds_after_open=60)
     book_id = data.open_books(1)[0]
     order = {"symbol": "AAPL", "qty": "10", "side": "buy", "type": "market", "time_in_force": "day"}
     services.submit(account=PaperAccount.objects.get(books=book_id), payload=order)
     now = clock.read().now
     days = [day for day in calendar().sessions if day.open > now]
     days = list(islice(days, SESSIONS))
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as plain:
+    with floor.connect() as plain:
+        plain.autocommit = True
         minutes, seconds = _floor(plain, days)
     say(f"{minutes} snapshots as plain SQL in {seconds:.1f} s")
     advance(to=days[0].open - MINUTE)

@@ -41,10 +41,10 @@ def make_accounts(count: int) -> list[tuple[str, str]]:
     """So many accounts, each with a key of its owner."""
     from accounts.models import User
     from accounts.services import issue_key
-    from benchmarks import trials
+    from benchmarks import market
     from papertrade.trading.accounts import open_account
 
-    trials.simulated(seconds_after_open=60)
+    market.simulated(seconds_after_open=60)
     found: list[tuple[str, str]] = []
     while len(found) < count:
         owner = User.objects.create(username=f"bench-{len(found)}")
