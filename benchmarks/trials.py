@@ -1,4 +1,4 @@
-"""The trials of docs/performance.md, of which P2 to P6 stand here. Each returns its figures, ratios to a floor of the same run."""
+"""The trials of docs/performance.md, of which P2 to P6 stand here. Each returns figures, ratios to a floor of the same run."""
 
 import csv
 import gc
