@@ -79,7 +79,7 @@ def _read_only() -> Iterator[None]:
         try:
             yield
         finally:
-            cursor.execute("SET default_transaction_read_only = off")
+            cursor.execute("RESET default_transaction_read_only")
 
 
 def plan() -> Iterator[str]:
