@@ -177,6 +177,7 @@ class Mover:
         if boundary is not None:
             if not self._sweep(*boundary, instant, deadline):
                 return False
+            clock.commit_position(instant, clock.ALL_BOOKS)  # no request comes before a snapshot that is there already
             snapshot_books(at=instant)
         clock.commit_position(instant, None)
         return True
@@ -195,6 +196,7 @@ class Mover:
                     refuse_if_lost = clock.ask_to_commit_position(rest, instant, None)
                 refuse_if_lost()
             else:
+                clock.commit_position(instant, clock.ALL_BOOKS)
                 snapshot(cursor, books, at=instant)
         self._remember_stored(marks)
         if not are_all:

@@ -11,6 +11,7 @@ import pytest
 
 from orders.models import Sweep
 from papertrade.trading import mover
+from papertrade.trading.clock import moving
 from portfolio.models import Book, EquitySnapshot, LedgerTransaction
 from tests.desk import Desk, dec
 from tests.invariants import check_account
@@ -133,3 +134,27 @@ def test_a_crash_before_or_after_any_step_changes_nothing(market_kit: MarketKit,
     assert crashes > 0
     assert outcome(shaken.desk) == outcome(calm.desk)
     check_account(shaken.desk.account)
+
+
+@pytest.mark.parametrize("step", ["clock.commit_position", "clock.ask_to_commit_position", "snapshot", "keep_marks"])
+def test_a_request_after_a_crash_comes_after_all_that_is_there(market_kit: MarketKit, trader: Any, step: str) -> None:
+    """Not between the time up to which the market is done and a snapshot of a later minute."""
+    quotes = [f"14:0{minute}:55 IBM 100.00 100.1{minute}" for minute in range(5)]
+    market_kit.play("14:00:00 IBM 100.00 100.10", *quotes, start="14:00:00")
+    desk = Desk(trader)
+    desk.buy("1")
+    crashes = 0
+    *place, name = step.split(".")
+    owner = getattr(mover, place[0]) if place else mover
+    with patch.object(owner, name, crashing(3, getattr(owner, name))):
+        while market_kit.now() < at("14:05:02"):
+            try:
+                market_kit.advance("14:05:02")
+            except Crash:
+                crashes += 1
+                mover._movers.clear()
+                with moving():
+                    mover.the_mover().publish()
+                assert desk.buy("1").status == "filled"
+    assert crashes > 0
+    check_account(desk.account)
