@@ -28,7 +28,9 @@ def say(event: str, **fields: object) -> None:
     line = {"event": event, **{name: value for name, value in fields.items() if value not in ("", None)}}
     if request_id := tracing.request_id():
         line.setdefault("request_id", request_id)
-    _log.info(_as_json(line) if settings.LOG_FORMAT == "json" else _as_text(line))
+    text = _as_json(line) if settings.LOG_FORMAT == "json" else _as_text(line)
+    # As `_log.info` does, but for looking up where it was called from, which no line says.
+    _log.handle(logging.LogRecord(LOGGER, logging.INFO, "", 0, text, None, None))
 
 
 @contextmanager
