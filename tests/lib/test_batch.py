@@ -77,14 +77,16 @@ def test_the_first_failure_is_raised_and_what_comes_after_it_is_not_done(conn: p
 
 
 def test_what_a_failure_kept_from_being_prepared_is_prepared_the_next_time(conn: psycopg.Connection[Any]) -> None:
-    conn.autocommit, conn.prepare_threshold = True, 0
+    conn.autocommit, conn.prepare_threshold = True, 1
+    with Batch(conn) as batch:
+        add(batch, 1)
     with pytest.raises(psycopg.errors.DivisionByZero), Batch(conn) as batch:
         batch.execute("SELECT 1 / %s::int", [0])
-        add(batch, 1)
-    for number in (1, 2):
+        add(batch, 2)  # would be prepared now
+    for number in (2, 3):
         with Batch(conn) as batch:
             add(batch, number)
-    assert things(conn) == [(1, None), (2, None)]
+    assert things(conn) == [(1, None), (2, None), (3, None)]
 
 
 def test_nothing_is_sent_where_the_block_raises(conn: psycopg.Connection[Any]) -> None:
