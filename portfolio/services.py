@@ -93,10 +93,10 @@ _SNAPSHOT_BOOKS = f"""
     INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
     SELECT j.id, %s::timestamptz, j.equity, j.cash, j.equity - j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis,
            j.drawdown
-    FROM judged j LEFT JOIN LATERAL (
-        SELECT s.equity, s.cash, s.realized_pl, s.unrealized_pl FROM portfolio_equitysnapshot s
-        WHERE s.book_id = j.id AND s.at = %s ORDER BY s.id DESC LIMIT 1
-    ) said ON true
+    FROM judged j LEFT JOIN (
+        SELECT DISTINCT ON (s.book_id) s.book_id, s.equity, s.cash, s.realized_pl, s.unrealized_pl
+        FROM portfolio_equitysnapshot s WHERE s.at = %s AND s.book_id = ANY(%s::bigint[]) ORDER BY s.book_id, s.id DESC
+    ) said ON said.book_id = j.id
     WHERE (said.equity, said.cash, said.realized_pl, said.unrealized_pl)
         IS DISTINCT FROM (j.equity, j.cash, j.realized_pl, j.equity - j.cash - j.cost_basis)
 """
@@ -138,7 +138,7 @@ def ask_for_holding_books(batch: Batch, after: int, last: int, *, at: datetime) 
 
 def snapshot(to: Executes, books: list[int], *, at: datetime) -> None:
     """Snapshot locked books that hold something."""
-    to.execute(_SNAPSHOT_BOOKS, [books, at, at])
+    to.execute(_SNAPSHOT_BOOKS, [books, at, at, books])
 
 
 def keep_audit_report(
