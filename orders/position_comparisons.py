@@ -32,6 +32,12 @@ _RUNNING = [
     )""",
 ]
 
+# Only asked where the marks differ: it reads the account's events since the fill.
+_TOUCHED_SINCE = """p.mark_price <> last.bid AND EXISTS (
+    SELECT FROM portfolio_accountevent e JOIN orders_order o ON o.id = e.order_id
+    WHERE e.account_id = b.account_id AND e.seq > last.seq AND e.book_id = b.id AND o.symbol = p.symbol
+)"""
+
 POSITIONS = Comparison(
     table="portfolio_position",
     name="'position ' || coalesce(p.symbol, r.symbol) || ' of book ' || b.id",
@@ -60,7 +66,7 @@ POSITIONS = Comparison(
             WHERE book_id = ANY(%(books)s) AND status IN ({OPEN_STATES}) GROUP BY 1, 2
         )""",
         """last AS (
-            SELECT DISTINCT ON (f.book_id, f.symbol) f.book_id, f.symbol, q.bid, q.quoted_at, f.created_at
+            SELECT DISTINCT ON (f.book_id, f.symbol) f.book_id, f.symbol, f.seq, q.bid, q.quoted_at, f.created_at
             FROM fills f JOIN marketdata_quoterecord q ON q.id = f.quote_id ORDER BY f.book_id, f.symbol, f.seq DESC
         )""",
         """ended AS (
@@ -93,10 +99,12 @@ POSITIONS = Comparison(
         "cost_basis": ("p.cost_basis", "coalesce(r.cost_basis, 0) + coalesce(k.cost, 0)"),
         "realized_pl": ("p.realized_pl", "coalesce(r.realized_pl, 0) + coalesce(k.realized_pl, 0)"),
         "trade_pl": ("p.trade_pl", "CASE WHEN r.qty = 0 THEN 0 ELSE coalesce(r.trade_pl, 0) END"),
-        # Known while it is that of the last fill, of the settlement or of the symbol; a later one is kept nowhere else.
+        # Known while it is that of the last fill, of the settlement or of the symbol; a later one is kept nowhere else, nor is
+        # another of the very stamp of the last fill's, which a hold taken since has kept.
         "mark_price": (
             "p.mark_price",
-            """CASE p.mark_at WHEN settled.at THEN settled.price WHEN last.quoted_at THEN last.bid
+            f"""CASE p.mark_at WHEN settled.at THEN settled.price
+                              WHEN last.quoted_at THEN CASE WHEN {_TOUCHED_SINCE} THEN p.mark_price ELSE last.bid END
                               WHEN r.mark_at THEN r.mark_price WHEN m.quoted_at THEN m.price ELSE p.mark_price END""",
         ),
         "mark_at": ("p.mark_at", "greatest(p.mark_at, last.quoted_at, r.mark_at)"),

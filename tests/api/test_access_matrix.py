@@ -12,6 +12,7 @@ import pytest
 
 from accounts.models import ApiKey
 from accounts.services import revoke_key
+from papertrade.lib.batch import Batch
 from tests.api.contract import is_error
 from tests.api.test_hostile import addresses, stored
 from tests.api_kit import MARKET_PLACES, PAPER, Api
@@ -83,13 +84,16 @@ def refused(
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the database is asked, without the values: what the time of a refusal is made of, and no stopwatch."""
     asked: list[str] = []
-    execute = psycopg.Cursor.execute
 
-    def remember(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
-        asked.append(str(query))
-        return execute(cursor, query, *arguments, **options)
+    def remembering(execute: Any) -> Any:
+        def remember(to: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+            asked.append(str(query))
+            return execute(to, query, *arguments, **options)
 
-    monkeypatch.setattr(psycopg.Cursor, "execute", remember)
+        return remember
+
+    for kind in (psycopg.Cursor, Batch):
+        monkeypatch.setattr(kind, "execute", remembering(kind.execute))
     return asked
 
 

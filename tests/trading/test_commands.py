@@ -90,7 +90,7 @@ class TestSettle:
     def test_the_list_names_the_position(self, desk: Desk) -> None:
         assert manage("settle").splitlines() == [
             f"{desk.position(CALL).pk}  {CALL}  2 contracts  account {desk.account.pk}",
-            "1 positions unsettled.",
+            "1 position unsettled.",
         ]
 
     def test_it_ends_in_cash_at_that_price_with_the_reason_in_the_ledger(self, desk: Desk) -> None:
