@@ -25,7 +25,10 @@ from tests.stack.server import PROJECT
 
 __all__ = ["pooler"]
 
-ADVISORY_LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+ADVISORY_LOCKS = """
+    SELECT count(*) FROM pg_locks
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def close_the_gate() -> None:
