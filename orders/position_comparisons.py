@@ -32,10 +32,14 @@ _RUNNING = [
     )""",
 ]
 
-# Only asked where the marks differ: it reads the account's events since the fill.
-_TOUCHED_SINCE = """p.mark_price <> last.bid AND EXISTS (
+# Only asked where the marks differ, as it reads the account's events since the fill. What decides on a quote names it; a sell
+# order that ends gives its hold back without one.
+_KEPT_SINCE = """p.mark_price <> last.bid AND EXISTS (
     SELECT FROM portfolio_accountevent e JOIN orders_order o ON o.id = e.order_id
+        LEFT JOIN marketdata_quoterecord q ON q.id = e.quote_id
     WHERE e.account_id = b.account_id AND e.seq > last.seq AND e.book_id = b.id AND o.symbol = p.symbol
+        AND (q.quoted_at = p.mark_at AND q.bid = p.mark_price
+             OR o.side = 'sell' AND e.type IN ('order_canceled', 'order_expired', 'order_replaced'))
 )"""
 
 POSITIONS = Comparison(
@@ -104,7 +108,7 @@ POSITIONS = Comparison(
         "mark_price": (
             "p.mark_price",
             f"""CASE p.mark_at WHEN settled.at THEN settled.price
-                              WHEN last.quoted_at THEN CASE WHEN {_TOUCHED_SINCE} THEN p.mark_price ELSE last.bid END
+                              WHEN last.quoted_at THEN CASE WHEN {_KEPT_SINCE} THEN p.mark_price ELSE last.bid END
                               WHEN r.mark_at THEN r.mark_price WHEN m.quoted_at THEN m.price ELSE p.mark_price END""",
         ),
         "mark_at": ("p.mark_at", "greatest(p.mark_at, last.quoted_at, r.mark_at)"),

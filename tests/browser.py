@@ -30,13 +30,15 @@ def chromium() -> Iterator[Any]:
     from django.db import connections
     from playwright.sync_api import sync_playwright
 
+    beside_another = "DJANGO_ALLOW_ASYNC_UNSAFE" in os.environ
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser
         browser.close()
         connections.close_all()  # Django keeps connections by event loop too: those of this one are out of sight after it
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    if not beside_another:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class Window:

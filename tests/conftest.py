@@ -95,6 +95,8 @@ def outside_of_any_loop() -> Iterator[None]:
     """For tests that run a loop of their own: the browser's goes on in this thread between two of its tests."""
     browsers = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
+    if not connection.in_atomic_block:
+        connection.close()  # another than that of tests beside the loop, and whatever became of it since
     yield
     asyncio._set_running_loop(browsers)
 

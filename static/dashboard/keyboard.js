@@ -5,7 +5,7 @@ const GO = { o: "orders/", p: "positions/", f: "fills/", t: "trades/", r: "perfo
 
 let awaiting = 0;
 
-const typing = ({ target }) => target.closest("input, select, textarea, [contenteditable], dialog");
+const typing = ({ target }) => target.closest("input, select, textarea, [contenteditable], dialog[open]");
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`papertrade:${name}`, { detail }));
 

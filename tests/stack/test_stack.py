@@ -34,7 +34,7 @@ def servers() -> Iterator[list[Server]]:
 
 
 @pytest.fixture
-def watching() -> Iterator[ExitStack]:
+def watching(outside_of_any_loop: None) -> Iterator[ExitStack]:
     """Whoever looks at a server leaves before it is stopped for good."""
     with ExitStack() as people:
         yield people
