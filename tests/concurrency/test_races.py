@@ -28,16 +28,21 @@ LOCK = " FOR UPDATE OF b"
 def both_have_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Holds each thread after it has read the book until the other has, too."""
     meeting = threading.Barrier(2)
-    load = services.lock_account
+    ask = services.ask_for_account
 
-    def load_and_meet(*arguments: Any) -> Any:
-        book = load(*arguments)
-        if threading.current_thread() is not threading.main_thread():
-            with suppress(threading.BrokenBarrierError):
-                meeting.wait(PATIENCE_SECONDS)
-        return book
+    def ask_and_meet(*arguments: Any) -> Any:
+        answer = ask(*arguments)
 
-    monkeypatch.setattr(services, "lock_account", load_and_meet)
+        def read() -> Any:
+            book = answer()
+            if threading.current_thread() is not threading.main_thread():
+                with suppress(threading.BrokenBarrierError):
+                    meeting.wait(PATIENCE_SECONDS)
+            return book
+
+        return read
+
+    monkeypatch.setattr(services, "ask_for_account", ask_and_meet)
 
 
 @pytest.fixture(params=[pytest.param(True, id="with the lock"), pytest.param(False, id="lock taken out")])

@@ -87,7 +87,7 @@ def test_the_ticket_is_a_sheet_on_a_phone(narrow: Trader, open_market: MarketKit
     page.wait_for_selector("#positions td:has-text('100 call')")
     assert narrow.in_sight("#positions button:has-text('Close')")
     page.set_viewport_size({"width": 1440, "height": 900})
-    assert page.locator("aside #ticket").is_visible()
+    page.wait_for_selector("aside #ticket", state="visible")
 
 
 def test_notes_and_tags(trader: Trader, user: Any, open_market: MarketKit) -> None:
