@@ -32,16 +32,6 @@ _RUNNING = [
     )""",
 ]
 
-# Only asked where the marks differ, as it reads the account's events since the fill. What decides on a quote names it; a sell
-# order that ends gives its hold back without one.
-_KEPT_SINCE = """p.mark_price <> last.bid AND EXISTS (
-    SELECT FROM portfolio_accountevent e JOIN orders_order o ON o.id = e.order_id
-        LEFT JOIN marketdata_quoterecord q ON q.id = e.quote_id
-    WHERE e.account_id = b.account_id AND e.seq > last.seq AND e.book_id = b.id AND o.symbol = p.symbol
-        AND (q.quoted_at = p.mark_at AND q.bid = p.mark_price
-             OR o.side = 'sell' AND e.type IN ('order_canceled', 'order_expired', 'order_replaced'))
-)"""
-
 POSITIONS = Comparison(
     table="portfolio_position",
     name="'position ' || coalesce(p.symbol, r.symbol) || ' of book ' || b.id",
@@ -103,12 +93,14 @@ POSITIONS = Comparison(
         "cost_basis": ("p.cost_basis", "coalesce(r.cost_basis, 0) + coalesce(k.cost, 0)"),
         "realized_pl": ("p.realized_pl", "coalesce(r.realized_pl, 0) + coalesce(k.realized_pl, 0)"),
         "trade_pl": ("p.trade_pl", "CASE WHEN r.qty = 0 THEN 0 ELSE coalesce(r.trade_pl, 0) END"),
-        # Known while it is that of the last fill, of the settlement or of the symbol; a later one is kept nowhere else, nor is
-        # another of the very stamp of the last fill's, which a hold taken since has kept.
+        # Known while it is that of the last fill, of the settlement or of the symbol; a later one is kept nowhere else. A quote
+        # of the very stamp of the last fill's may have come after it: known while it is the symbol's.
         "mark_price": (
             "p.mark_price",
-            f"""CASE p.mark_at WHEN settled.at THEN settled.price
-                              WHEN last.quoted_at THEN CASE WHEN {_KEPT_SINCE} THEN p.mark_price ELSE last.bid END
+            """CASE p.mark_at WHEN settled.at THEN settled.price
+                              WHEN last.quoted_at THEN CASE WHEN p.mark_price = last.bid THEN last.bid
+                                                            WHEN m.quoted_at = p.mark_at THEN m.price
+                                                            WHEN m.quoted_at > p.mark_at THEN p.mark_price ELSE last.bid END
                               WHEN r.mark_at THEN r.mark_price WHEN m.quoted_at THEN m.price ELSE p.mark_price END""",
         ),
         "mark_at": ("p.mark_at", "greatest(p.mark_at, last.quoted_at, r.mark_at)"),

@@ -56,8 +56,8 @@ PLACES: dict[str, dict[str, str]] = {
     },
     "portfolio_position": {
         "audit bundle": "book_id symbol qty held_qty realized_pl",
-        "audit": "asset_class multiplier cost_basis trade_pl mark_price expires_on unsettled mark_at updated_at",
-        NOT_CLAIMED: "id",
+        "audit": "asset_class multiplier cost_basis trade_pl expires_on unsettled mark_at updated_at",
+        NOT_CLAIMED: "id mark_price",
     },
     "portfolio_mark": {
         NOT_CLAIMED: "symbol price bid ask bid_size ask_size quoted_at feed",
