@@ -14,7 +14,8 @@ from papertrade.lib.postgres import lock, raw_cursor, unlock
 FEED = 0x70740001
 MOVER = 0x70740002
 GATE = 0x70740003
-HUNG_SECONDS = 30  # without a statement: the server ends the transaction of a process that stopped inside the gate
+# Without a statement: the server ends the transaction of a process that stopped inside the gate, or in a chunk of a sweep.
+HUNG_SECONDS = 30
 IDLE_SECONDS = 15.0  # that a session with the gate closed may compute without asking anything
 
 _PASS = f"""

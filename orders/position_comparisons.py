@@ -60,7 +60,7 @@ POSITIONS = Comparison(
             WHERE book_id = ANY(%(books)s) AND status IN ({OPEN_STATES}) GROUP BY 1, 2
         )""",
         """last AS (
-            SELECT DISTINCT ON (f.book_id, f.symbol) f.book_id, f.symbol, f.seq, q.bid, q.quoted_at, f.created_at
+            SELECT DISTINCT ON (f.book_id, f.symbol) f.book_id, f.symbol, q.bid, q.quoted_at, f.created_at
             FROM fills f JOIN marketdata_quoterecord q ON q.id = f.quote_id ORDER BY f.book_id, f.symbol, f.seq DESC
         )""",
         """ended AS (

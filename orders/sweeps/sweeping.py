@@ -18,6 +18,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
 from marketdata.clock import MarketIsBehind
+from marketdata.gate import HUNG_SECONDS
 from marketdata.quotes import Quote, quote_to_json
 from marketdata.sessions import Session, calendar
 from orders.models import Sweep, SweepChunk
@@ -31,9 +32,6 @@ from papertrade.lib.processes import process_name
 CHUNK_ORDERS = 1000  # about a third of a second under lock
 BRIEF_CHUNK_ORDERS = 100  # a tenth of that: where requests are let pass in between
 POLL_SECONDS = 0.02
-HUNG_SECONDS = (
-    30  # without a statement: the server ends the session of a worker that is stopped, and others do its chunk
-)
 
 
 def boundary_at(at: datetime) -> tuple[str, Session] | None:

@@ -22,6 +22,7 @@ import structlog
 from marketdata import clock
 from papertrade import __version__
 from papertrade.lib import tallies
+from papertrade.lib.processes import process_name
 from papertrade.lib.valkey import client
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Beacon:
         self._started_at = clock.wall_now()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = process_name()
 
     def start(self) -> "Beacon":
         """Begin, and end with the process."""
