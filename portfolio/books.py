@@ -1,7 +1,7 @@
 """A book under lock: what a use case changes in memory, and the rows that it leaves.
 
-`store.lock` loads and locks, the methods here decide and collect, `store.write` writes once. Nothing in this module
-touches the database, so the same code serves one order and a sweep over thousands.
+`store.lock_account` and `store.lock_books` load and lock, the methods here decide, `store.collect` hands the rows on. Nothing
+in this module touches the database, so the same code serves one order and a sweep over thousands.
 """
 
 from collections.abc import Mapping
