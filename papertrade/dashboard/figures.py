@@ -170,15 +170,23 @@ def symbol_words(text: str) -> str:
 @register.filter
 def duration(value: timedelta | None) -> str:
     """A length of time in its two largest units."""
-    if value is None:
-        return NOTHING
+    return NOTHING if value is None else _lasting(value, days=True)
+
+
+@register.filter
+def trading_time(value: timedelta | None) -> str:
+    """A length of trading time: not in days, of which each has as many hours as its session."""
+    return NOTHING if value is None else _lasting(value, days=False)
+
+
+def _lasting(value: timedelta, *, days: bool) -> str:
     seconds = value.total_seconds()
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds else "at once"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, hours = divmod(int(seconds) // 60, 60)[1], int(seconds) // 3600
-    if hours >= 24:
+    if days and hours >= 24:
         return _two(hours // 24, "d", hours % 24, "h")
     return _two(hours, "h", minutes, "min") if hours else _two(minutes, "min", int(seconds) % 60, "s")
 

@@ -18,6 +18,7 @@ from portfolio.history import HistoryPoint
 Figure = dict[str, Any]
 
 TICKS_WIDE, TICKS_NARROW = 7, 3
+LEFT_MARGIN, DIGIT_WIDTH = 14, 7.5  # px; a digit of the axis at the size of its font
 EDGE_SHARE = 0.015  # of the axis: room for the marks at both ends
 LINE_WIDTH = 1.8
 MARKER = {"buy": ("triangle-up", "up"), "sell": ("triangle-down", "down"), "settlement": ("diamond", "violet")}
@@ -86,7 +87,7 @@ def account_figures(
         return _figure([first | {"customdata": told}, *others], frame, suffix=suffix)
 
     beside = [] if benchmark is None else [_line(benchmark, frame)]
-    return {
+    found = {
         "equity": figure(line("equity", "accent"), *beside, *_marked(marks, points, frame)),
         "parts": figure(line("cash", "accent", steps=True), line("market value", "violet", field="market_value")),
         "pl": figure(
@@ -97,6 +98,11 @@ def account_figures(
             line("drawdown", "down", factor=-100.0) | {"fill": "tozeroy", "fillcolor": "token:down/0.15"}, suffix="%"
         ),
     }
+    # One above the other: a time stands at the same place in both.
+    digits = max((len(f"{point.equity:,.0f}") for point in points), default=0)
+    for name in ("equity", "drawdown"):
+        found[name]["layout"]["margin"]["l"] = round(LEFT_MARGIN + DIGIT_WIDTH * digits)
+    return found
 
 
 def comparison(lines: Sequence[Line], frame: Frame) -> Figure:

@@ -262,6 +262,10 @@ def test_every_page_fits_and_is_accessible(trader: Trader) -> None:
         assert trader.accessibility_problems() == [], path
         assert trader.overflow() <= 0, path
         assert trader.layout_shift() < 0.02, path
+    main, menu = (trader.page.locator(part).bounding_box() for part in ("main", ".menu"))
+    assert menu["x"] + menu["width"] <= main["x"] + main["width"] - (24 if wide else 14), (
+        "the header keeps the page's edge"
+    )
 
 
 def test_the_keyboard_is_enough(trader: Trader, open_market: MarketKit) -> None:

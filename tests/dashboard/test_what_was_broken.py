@@ -126,6 +126,8 @@ def test_charts_tell_time(wide: Trader, account: PaperAccount, open_market: Mark
     assert page.evaluate(shapes, "parts") == ["hv", "linear"]
     for name in ("equity", "parts", "pl", "drawdown"):
         assert clipped(page, name) == [], name
+    left = "(name) => document.querySelector(`[data-chart=${name}] .nsewdrag`).getBoundingClientRect().left"
+    assert page.evaluate(left, "equity") == page.evaluate(left, "drawdown"), "a time stands at one place in both"
     page.locator(".segments label:has(input[value='1D'])").click()
     page.select_option("#timeframe", "5Min")
     page.wait_for_url("**/?period=1D&timeframe=5Min")
