@@ -18,7 +18,7 @@ from tests.stack.server import free_port, without_servers
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIRST_PAGE = "README.md"
-RUN, READ = {"sh", "python"}, {"json", "csv", "sql", "ini", "text", "js"}
+RUN, READ = {"sh", "python"}, {"json", "csv", "sql", "ini", "text", "js", "nginx"}
 ADDRESS = "127.0.0.1:8000"
 START_SECONDS, ALL_SECONDS = 240, 900
 MARK = "@@@"

@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +19,6 @@ from tests.market_kit import CALL, STOCK
 from tests.stream.conftest import Streamed, run
 
 OCC = CALL.removeprefix("O:")
-LAUNCHER = Path(__file__).resolve().parents[2] / "docs" / "bots" / "alpaca_launcher.py"
 ENOUGH_SECONDS = 20.0
 
 
@@ -281,47 +277,3 @@ class TestTheWire:
         headers = GoEvents(streamed).headers if query else {}
         refused = httpx.get(f"http://{streamed.host}/v2/events/trades", params=query, headers=headers, timeout=15)
         assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
-
-
-BOT = """
-import sys, threading
-from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDataClient
-from alpaca.data.live import OptionDataStream, StockDataStream
-from alpaca.data.requests import StockLatestQuoteRequest
-from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide, TimeInForce
-from alpaca.trading.requests import MarketOrderRequest
-from alpaca.trading.stream import TradingStream
-
-key, secret = sys.argv[1:]
-trading, data = TradingClient(key, secret, paper=True), StockHistoricalDataClient(key, secret)
-options, updates = OptionHistoricalDataClient(key, secret), TradingStream(key, secret, paper=True)
-quotes, contracts = StockDataStream(key, secret), OptionDataStream(key, secret)
-assert data.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols="IBM"))["IBM"].bid_price == 100.0
-seen = threading.Event()
-
-async def update(told):
-    if told.event == "fill":
-        print("filled", told.order.filled_qty)
-        seen.set()
-
-async def quoted(quote):
-    trading.submit_order(MarketOrderRequest(symbol="IBM", qty=3, side=OrderSide.BUY, time_in_force=TimeInForce.DAY))
-
-updates.subscribe_trade_updates(update)
-quotes.subscribe_quotes(quoted, "IBM")
-threading.Thread(target=updates.run, daemon=True).start()
-threading.Timer(1.0, quotes.run).start()
-assert seen.wait(20)
-sys.stdout.flush()
-import os
-os._exit(0)
-"""
-
-
-def test_a_bot_that_names_no_address_is_launched_against_this_server(streamed: Streamed, tmp_path: Path) -> None:
-    bot = tmp_path / "bot.py"
-    bot.write_text(BOT)
-    command = [sys.executable, str(LAUNCHER), f"http://{streamed.host}", str(bot), streamed.key_id, streamed.secret]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "filled 3"), done.stderr
