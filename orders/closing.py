@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
+from accounts.labels import Labels, read_labels
 from accounts.models import PaperAccount
 from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
 from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_QTY_DECIMALS, OrderRequest
@@ -50,18 +51,21 @@ def close_position(
     qty: object = None,
     percentage: object = None,
     client_order_id: object = None,
+    note: object = None,
+    tags: object = None,
 ) -> Submitted:
     """Send the market order that sells a position: `qty` of it, a percentage of what no open sell holds, or all of that.
 
-    Sent again with its `client_order_id` it is the order that was sent first. Raises BadRequest, NotFound (no position),
-    Conflict `nothing_to_close`, `account_archived` or `client_order_id_not_unique`, and what `submit` raises.
+    `note` and `tags` are the order's labels. Sent again with its `client_order_id` it is the order that was sent first.
+    Raises BadRequest, NotFound (no position), Conflict `nothing_to_close`, `account_archived` or `client_order_id_not_unique`,
+    and what `submit` raises.
     """
     try:
         instrument = read_symbol(symbol)
     except InvalidSymbol:
         raise NotFound("There is no such position.") from None
     part = read_part(instrument, qty, percentage)
-    return _close(account, instrument, part, read_id(client_order_id))
+    return _close(account, instrument, part, read_id(client_order_id), _labels(note, tags))
 
 
 def read_part(instrument: Instrument | None, qty: object, percentage: object) -> Part:
@@ -93,7 +97,13 @@ def read_id(value: object, longest: int = MAX_CLIENT_ORDER_ID_LENGTH) -> str | N
     return value
 
 
-def _close(account: PaperAccount, instrument: Instrument, part: Part, client_order_id: str | None) -> Submitted:
+def _labels(note: object, tags: object) -> Labels:
+    return read_labels({"note": note, "tags": tags})
+
+
+def _close(
+    account: PaperAccount, instrument: Instrument, part: Part, client_order_id: str | None, labels: Labels
+) -> Submitted:
     def run(unit: Unit) -> Submitted:
         if unit.book is None:
             raise archived()
@@ -106,12 +116,12 @@ def _close(account: PaperAccount, instrument: Instrument, part: Part, client_ord
         wanted = part.of(position)
         if wanted == 0 or wanted > position.available_qty:
             raise _nothing_to_close(position)
-        return submit_in(unit, account, _closing(instrument, wanted, client_order_id))
+        return submit_in(unit, account, _closing(instrument, wanted, client_order_id, labels))
 
     return with_book(account, run)
 
 
-def _closing(instrument: Instrument, qty: Decimal, client_order_id: str | None) -> OrderRequest:
+def _closing(instrument: Instrument, qty: Decimal, client_order_id: str | None, labels: Labels) -> OrderRequest:
     """The market order that sells so much."""
     return OrderRequest(
         instrument=instrument,
@@ -123,6 +133,7 @@ def _closing(instrument: Instrument, qty: Decimal, client_order_id: str | None) 
         intent="sell_to_close",
         extended_hours=False,
         client_order_id=client_order_id,
+        labels=labels,
     )
 
 
@@ -164,20 +175,23 @@ def close_all(
     symbols: Collection[str] | None = None,
     percentage: object = None,
     client_order_id: object = None,
+    note: object = None,
+    tags: object = None,
 ) -> list[Closed]:
     """Close every position, or those in some symbols, each by an order and in a transaction of its own; by symbol.
 
-    Each order's id is `client_order_id`, a colon and its symbol, so that sent again it closes only what is still open.
-    Raises BadRequest, Conflict `account_archived`, Unavailable.
+    `note` and `tags` are the labels of each of the orders. Each order's id is `client_order_id`, a colon and its symbol, so
+    that sent again it closes only what is still open. Raises BadRequest, Conflict `account_archived`, Unavailable.
     """
     if account.is_archived:
         raise archived()
     part = read_part(None, None, percentage)
     id_of_all = read_id(client_order_id, MAX_CLIENT_ORDER_ID_LENGTH - MAX_ID_SUFFIX)
+    labels = _labels(note, tags)
     return [
         outcome
         for symbol in _closable(account, symbols, id_of_all)
-        if (outcome := _outcome(account, symbol, part, id_of_all)) is not None
+        if (outcome := _outcome(account, symbol, part, id_of_all, labels)) is not None
     ]
 
 
@@ -191,10 +205,10 @@ def _closable(account: PaperAccount, symbols: Collection[str] | None, id_of_all:
     return list(positions.order_by("symbol").values_list("symbol", flat=True))
 
 
-def _outcome(account: PaperAccount, symbol: str, part: Part, id_of_all: str | None) -> Closed | None:
+def _outcome(account: PaperAccount, symbol: str, part: Part, id_of_all: str | None, labels: Labels) -> Closed | None:
     """None where there was nothing, and no order either."""
     try:
-        closed = _close(account, read_symbol(symbol), part, id_of_all and f"{id_of_all}:{symbol}")
+        closed = _close(account, read_symbol(symbol), part, id_of_all and f"{id_of_all}:{symbol}", labels)
         return Closed(symbol, closed.order, closed.replayed)
     except NotFound:
         return None

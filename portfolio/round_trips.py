@@ -35,6 +35,7 @@ class Execution:
     id: str = ""
     order_id: str = ""
     client_order_id: str = ""
+    tags: tuple[str, ...] = ()  # of its order
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class RoundTrip:
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Those of the orders that bought it, each once: an exit says how a trade ended, not whose it was."""
+        return tuple(dict.fromkeys(tag for entry in self.entries for tag in entry.tags))
 
     @property
     def spread_paid(self) -> Decimal:

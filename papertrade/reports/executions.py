@@ -12,7 +12,7 @@ from portfolio.round_trips import Execution
 
 _FILL = (
     "id", "created_at", "symbol", "side", "qty", "price", "gross_amount", "realized_pl", "order_id",
-    "order__client_order_id", "order__multiplier", "quote__bid", "quote__ask", "seq",
+    "order__client_order_id", "order__tags", "order__multiplier", "quote__bid", "quote__ask", "seq",
 )  # fmt: skip
 
 
@@ -49,7 +49,8 @@ def _settlement(row: LedgerTransaction) -> Execution:
 
 def _fill(
     fill_id: object, at: datetime, symbol: str, side: str, qty: Decimal, price: Decimal, amount: Decimal, realized: Decimal,
-    order_id: object, client_order_id: str, multiplier: int, bid: Decimal | None, ask: Decimal | None, _seq: int,
+    order_id: object, client_order_id: str, tags: list[str], multiplier: int, bid: Decimal | None, ask: Decimal | None,
+    _seq: int,
 ) -> Execution:  # fmt: skip
     is_buy = side == "buy"
     return Execution(
@@ -65,6 +66,7 @@ def _fill(
         id=str(fill_id),
         order_id=str(order_id),
         client_order_id=client_order_id,
+        tags=tuple(tags),
     )
 
 

@@ -122,7 +122,24 @@ def test_notes_and_tags(trader: Trader, user: Any, open_market: MarketKit) -> No
     expect(page.locator("#order-labels .tag")).to_have_text(["v2", "stop exit"])
     assert Order.objects.get(pk=tagged.pk).tags == ["v2", "stop exit"]
 
+    trader.go(f"{home}trades/")
+    expect(page.locator("#trades tbody tr")).to_have_count(1)
+    page.click("#trades .tag:has-text('stop exit')")
+    expect(page.locator("#choice-tag")).to_have_value("stop exit")
+    with page.expect_download() as download:
+        page.click("text=Export CSV")
+    heads, row = download.value.path().read_text().splitlines()
+    assert heads.endswith(",tags") and row.endswith(',"v2, stop exit"')
+    page.fill("#choice-tag", "v1")
+    page.wait_for_selector("text=Nothing matches.")
+    with page.expect_download() as download:
+        page.click("text=Export CSV")
+    assert len(download.value.path().read_text().splitlines()) == 1
+
     desk.reset(tags=["v2"])
+    trader.go(f"{home}orders/?generation=1")
+    page.click("#orders .tag:has-text('v2')")
+    expect(page.locator("#orders tbody tr")).to_have_count(1)
     trader.go(f"{home}generations/")
     page.click("[data-labels] >> nth=1")
     page.fill("#labels-tags", "v1")

@@ -68,7 +68,9 @@ class PositionViewSet(AlpacaViewSet):
         return {"symbol": symbol_text(view.symbol), "status": status, "body": body}
 
     def _close(self, view: PositionView, qty: Decimal | None) -> Any:
-        return close_position(account=self.account, symbol=view.symbol, qty=qty).order
+        # Labels are beyond Alpaca's parameters; of clients that cannot send them nothing is asked.
+        labels = {"note": self.query.text("note") or None, "tags": self.query.words("tags") or None}
+        return close_position(account=self.account, symbol=view.symbol, qty=qty, **labels).order
 
     def _held(self) -> Sequence[PositionView]:
         return positions(book=book_of(account=self.account))

@@ -78,9 +78,10 @@ RESET = json_body(
 LABEL = json_body("Labels", _LABELS, example={"tags": ["v1.1", "a1b2c3d"], "note": "wider stop"})
 CLOSE = json_body(
     "ClosePosition",
-    {"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"]},
-    example={"percentage": "50", "client_order_id": "close-1"},
+    {"qty": NUMBER, "percentage": NUMBER, "client_order_id": _ORDER["client_order_id"], **_LABELS},
+    example={"percentage": "50", "client_order_id": "close-1", "tags": ["v1.0"]},
 )
+CLOSE_ALL = json_body("CloseAllPositions", _LABELS, example={"note": "end of the day", "tags": ["v1.0"]})
 REPLACEMENT = json_body("ReplaceOrder", {name: _ORDER[name] for name in REPLACEABLE}, example={"limit_price": "99.50"})
 ORDER = json_body(
     "OrderRequest",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from accounts.labels import MAX_TAG_LENGTH, is_tag
+from accounts.labels import MAX_NOTE_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, is_tag, read_note, read_tags
 from accounts.selectors import tagged
 from marketdata.instruments import AssetClass
 from orders.states import CLOSED, OPEN, Status
@@ -62,6 +62,24 @@ class TagParameter(Parameter):
         return qs.filter(tagged(value))
 
 
+class TagsParameter(Parameter):
+    """The tags of an order that the call makes."""
+
+    schema = {"type": "string", "maxLength": MAX_TAGS * (MAX_TAG_LENGTH + 1)}
+
+    def read(self, text: str) -> list[str]:
+        return list(read_tags(text.split(",")))
+
+
+class NoteParameter(Parameter):
+    """The note of an order that the call makes."""
+
+    schema = {"type": "string", "maxLength": MAX_NOTE_LENGTH}
+
+    def read(self, text: str) -> str:
+        return read_note(text)
+
+
 class GenerationFilter(ParameterSet):
     """`generation` shows an earlier run of the account."""
 
@@ -112,7 +130,14 @@ class FillFilter(GenerationFilter):
     until = UntilParameter("created_at")
 
 
-class CloseFilter(ParameterSet):
+class LabelParameters(ParameterSet):
+    """The labels of the orders that a call makes."""
+
+    note = NoteParameter("a note on the order")
+    tags = TagsParameter("tags of the order, parted by commas")
+
+
+class CloseFilter(LabelParameters):
     """How much of a position is to be closed: one of the two, or all that no open sell holds."""
 
     qty = TextParameter("how much of it; all that is available unless said")
@@ -120,7 +145,7 @@ class CloseFilter(ParameterSet):
     client_order_id = TextParameter("makes it safe to send again: see Sending something twice")
 
 
-class CloseAllFilter(ParameterSet):
+class CloseAllFilter(LabelParameters):
     symbol = SymbolParameter("only this symbol")
     symbols = SymbolsParameter("only these symbols, parted by commas")
     percentage = TextParameter("how much of what is available of each, greater than 0 and at most 100")
@@ -142,6 +167,7 @@ class MethodFilter(GenerationFilter):
 
 class TradeFilter(MethodFilter):
     symbol = SymbolParameter("only this symbol")
+    tag = TagParameter("only round trips that an order with this tag began or added to")
 
 
 class CompareFilter(ParameterSet):

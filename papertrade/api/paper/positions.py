@@ -12,7 +12,7 @@ from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet
 from papertrade.api.paper import bodies
 from papertrade.api.paper.accounts import REPLAYED
-from papertrade.api.paper.filters import CloseAllFilter, CloseFilter, GenerationFilter, symbols_of
+from papertrade.api.paper.filters import CloseAllFilter, CloseFilter, GenerationFilter, LabelParameters, symbols_of
 from papertrade.api.paper.orders import SENT_BEFORE
 from papertrade.api.paper.serializers import ClosedSerializer, OrderDetailSerializer, PositionSerializer
 from portfolio import selectors
@@ -62,10 +62,14 @@ class PositionViewSet(AccountMixin, ListViewSet):
             return self.shown(closed.order, headers=REPLAYED)
         return self.shown(closed.order, status=201)
 
-    @call("Close every position at the market, or some of them", ClosedSerializer, many=True, codes=(409,))
+    @call(
+        "Close every position at the market, or some of them",
+        ClosedSerializer,
+        many=True,
+        body=bodies.CLOSE_ALL,
+        codes=(409,),
+    )
     def destroy_all(self, request: Request, account_id: str) -> Response:
-        read_object(request.data)
-        query = dict(self.query)
-        symbols = symbols_of(query)
-        rest = {name: query[name] for name in ("percentage", "client_order_id") if name in query}
-        return self.listed(closing.close_all(account=self.account, symbols=symbols, **rest))
+        sent = read_object(request.data, *LabelParameters.base_filters)
+        rest = {name: value for name, value in self.query.items() if name not in ("symbol", "symbols")}
+        return self.listed(closing.close_all(account=self.account, symbols=symbols_of(self.query), **{**sent, **rest}))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from drf_spectacular.utils import extend_schema_field
 
-from papertrade.api.kit.fields import Count, Day, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, WireField
+from papertrade.api.kit.fields import Count, Day, Id, Instant, Money, Price, Qty, Ratio, Switch, Text, Texts, WireField
 from papertrade.api.kit.serializers import WireSerializer
 
 
@@ -122,6 +122,7 @@ class TradePartSerializer(WireSerializer):
     at = Instant()
     qty = Qty()
     price = Price()
+    tags = Texts()
 
 
 class TradeSerializer(WireSerializer):
@@ -143,6 +144,7 @@ class TradeSerializer(WireSerializer):
     held_seconds = Seconds(source="held")
     entries = TradePartSerializer(source="trip.entries", many=True)
     exits = TradePartSerializer(source="trip.exits", many=True)
+    tags = Texts(source="trip.tags")
 
 
 class ReasonSerializer(WireSerializer):

@@ -66,8 +66,10 @@ class TradeViewSet(ReportMixin, ListViewSet):
     def list(self, request: Request, account_id: str) -> Response:
         book = self.book
         trades = trades_of(executions_of(book), method=self.method, until=last_instant(book, clock.read().now))
-        symbol = self.query.get("symbol")
-        wanted = [trade for trade in trades if symbol in (None, trade.trip.symbol)]
+        symbol, tag = self.query.get("symbol"), self.query.get("tag")
+        wanted = [
+            trade for trade in trades if symbol in (None, trade.trip.symbol) and (tag is None or tag in trade.trip.tags)
+        ]
         pages = self.paginator
         pages.begin(request)
         if pages.token is not None:

@@ -207,7 +207,8 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     rows = rows_of(name, account=account, book=page.book)
     found = read_table(TABLES[name], rows, request.GET, keep=keep)
     context = page.context(table=found)
-    away = distances(found.rows) if name == ORDERS.name else {}
+    is_orders = name == ORDERS.name
+    away, labels = (distances(found.rows), [row.tags for row in found.rows]) if is_orders else ({}, [])
     context["distances"] = {str(order_id): distance for order_id, distance in away.items()}
     if name == ACTIVITY.name:
         with_their_orders(found.rows)
@@ -215,7 +216,7 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
         context["last_order_at"] = Order.objects.filter(book=page.book).aggregate(latest=Max("submitted_at"))["latest"]
     if name == LEDGER.name and "verify" in request.GET:
         context["report"] = verify_ledger(book=page.book)
-    return respond(request, "dashboard/table.html", context, *page.state, [row.share for row in away.values()])
+    return respond(request, "dashboard/table.html", context, *page.state, labels, [row.share for row in away.values()])
 
 
 @account_view

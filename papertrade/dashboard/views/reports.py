@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from accounts.labels import is_tag
 from accounts.models import PaperAccount
 from accounts.selectors import accounts_of
 from marketdata import clock
@@ -33,10 +35,10 @@ from portfolio.selectors import generations
 Found = TypeVar("Found")
 
 TRADES_A_PAGE = 50
-METHOD_WORDS = {"flat": "From flat to flat, as the books count", "fifo": "Lot by lot, oldest first"}
+METHOD_WORDS = {"flat": "Flat to flat", "fifo": "Lot by lot, oldest first"}
 TRADE_COLUMNS = (
     "number", "symbol", "opened_at", "closed_at", "qty", "entry_price", "exit_price", "cost", "proceeds", "realized_pl",
-    "spread_paid", "settled", "held_seconds", "entry_fill_ids", "exit_fill_ids", "order_ids", "client_order_ids",
+    "spread_paid", "settled", "held_seconds", "entry_fill_ids", "exit_fill_ids", "order_ids", "client_order_ids", "tags",
 )  # fmt: skip
 
 
@@ -67,26 +69,46 @@ def performance(request: HttpRequest, account: PaperAccount) -> HttpResponse:
 def trades(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     """Round trips, the latest first."""
     page = read_page(request, account, "trades")
-    method = method_of(request)
-    symbol = request.GET.get("q", "").strip().upper()
-    found = [trade for trade in _trades(page.book, method) if symbol in trade.trip.symbol]
+    chosen = _chosen(request)
+    found = _trades(page.book, **chosen)
     closed = [(trade.trip.realized_pl, trade.held) for trade in found if not trade.trip.is_open]
     number = _page_number(request, len(found))
+    shown = found[::-1][(number - 1) * TRADES_A_PAGE : number * TRADES_A_PAGE]
+    generation = page.book.generation_number if page.is_past else None
+
+    def link(**changes: Any) -> str:
+        query = {"generation": generation, **chosen, **changes}
+        return "?" + urlencode({name: value for name, value in query.items() if value})
+
     context = page.context(
-        trades=found[::-1][(number - 1) * TRADES_A_PAGE : number * TRADES_A_PAGE],
+        trades=shown,
         figures=trade_figures(closed),
         total=len(found),
         number=number,
-        has_next=number * TRADES_A_PAGE < len(found),
-        method=method,
+        previous_link=link(page=number - 1) if number > 1 else "",
+        next_link=link(page=number + 1) if number * TRADES_A_PAGE < len(found) else "",
+        link=link(),
+        tag_link=link(tag="") + "&",
         methods=METHOD_WORDS,
-        symbol=symbol,
+        chosen=chosen,
     )
-    return respond(request, "dashboard/trades.html", context, *page.state)
+    return respond(request, "dashboard/trades.html", context, *page.state, [trade.trip.tags for trade in shown])
 
 
-def _trades(book: Book, method: str) -> list[Trade]:
-    return trades_of(executions_of(book), method=method, until=last_instant(book, clock.read().now))
+def _chosen(request: HttpRequest) -> dict[str, str]:
+    """How the query wants round trips counted, and which of them; what cannot be read counts as not asked."""
+    tag = request.GET.get("tag", "").strip()
+    return {
+        "method": method_of(request),
+        "q": request.GET.get("q", "").strip().upper(),
+        "tag": tag if is_tag(tag) else "",
+    }
+
+
+def _trades(book: Book, *, method: str, q: str, tag: str) -> list[Trade]:
+    """Round trips in symbols that have the text `q` in them, with the tag if there is one."""
+    found = trades_of(executions_of(book), method=method, until=last_instant(book, clock.read().now))
+    return [trade for trade in found if q in trade.trip.symbol and (not tag or tag in trade.trip.tags)]
 
 
 def _page_number(request: HttpRequest, rows: int) -> int:
@@ -99,10 +121,10 @@ def _page_number(request: HttpRequest, rows: int) -> int:
 @account_view
 @require_GET
 def trades_csv(request: HttpRequest, account: PaperAccount) -> HttpResponseBase:
-    """All round trips with the ids of the fills and orders that they are made of."""
-    book, method = book_asked_for(request, account), method_of(request)
-    name = f"trades-{method}-generation-{book.generation_number}"
-    return csv_response(request, TRADE_COLUMNS, _trade_lines(_trades(book, method)), filename=name)
+    """The same round trips, all of them, with the ids of the fills and orders that they are made of."""
+    book, chosen = book_asked_for(request, account), _chosen(request)
+    name = f"trades-{chosen['method']}-generation-{book.generation_number}"
+    return csv_response(request, TRADE_COLUMNS, _trade_lines(_trades(book, **chosen)), filename=name)
 
 
 def _trade_lines(found: list[Trade]) -> Iterator[list[Any]]:
@@ -114,7 +136,7 @@ def _trade_lines(found: list[Trade]) -> Iterator[list[Any]]:
             None if trip.exit_price is None else round(trip.exit_price, 6), trip.cost, trip.proceeds, trip.realized_pl,
             trip.spread_paid, trip.settled, round(trade.held.total_seconds()), _ids(part.id for part in trip.entries),
             _ids(part.id for part in trip.exits), _ids(part.order_id for part in parts),
-            _ids(part.client_order_id for part in parts),
+            _ids(part.client_order_id for part in parts), ", ".join(trip.tags),
         ]  # fmt: skip
 
 

@@ -119,6 +119,56 @@ class TestOfAnOrder:
         for wrong in ("a,b", "x" * 65):
             is_error(api.get(f"{account_id}/orders/", tag=wrong), 400, "bad_request")
 
+    def test_of_orders_that_close(self, api: Api) -> None:
+        """Of one position by the query or the body, of all of them, and through Alpaca's address; a retry changes none."""
+        account_id, sent = api.open_account(), {"note": "stop", "tags": "v1,exit"}
+        position = f"{account_id}/positions/IBM/"
+        api.buy(account_id, qty="10", **V1)
+        closed = api.delete(position, qty="1", client_order_id="out", **sent)
+        assert (closed.status_code, labels(closed.json())) == (201, {"note": "stop", "tags": ["v1", "exit"]})
+        again = api.delete(position, qty="1", client_order_id="out", tags="v9")
+        assert (again.headers["Idempotency-Replayed"], labels(again.json())) == ("true", labels(closed.json()))
+        assert labels(api.request("DELETE", position, {"qty": "1", **V2}).json()) == V2
+        assert labels(api.delete(position, qty="1").json()) == NONE
+        pair = {"APCA-API-KEY-ID": account_id, "APCA-API-SECRET-KEY": api.token}
+        closed = Api(None).request("DELETE", "/v2/positions/IBM", headers=pair, query={"qty": "1", **sent})
+        assert labels(api.get(f"{account_id}/orders/{closed.json()['id']}/").json()) == {
+            "note": "stop",
+            "tags": ["v1", "exit"],
+        }
+        (row,) = api.request("DELETE", f"{account_id}/positions/", V2, query={"percentage": "50"}).json()["results"]
+        assert labels(row["order"]) == V2
+        (row,) = api.delete(f"{account_id}/positions/", tags="v3").json()["results"]
+        assert labels(row["order"]) == {"note": "", "tags": ["v3"]}
+
+    @pytest.mark.parametrize("where", ["positions/", "positions/IBM/"])
+    @pytest.mark.parametrize("query", [{"tags": ","}, {"tags": "x" * 65}, {"tags": " v1"}, {"note": "x" * 501}])
+    def test_what_a_closing_order_cannot_have(self, api: Api, where: str, query: dict[str, str]) -> None:
+        account_id = api.open_account()
+        api.buy(account_id)
+        refused = api.delete(f"{account_id}/{where}", **query)
+        is_error(refused, 400, "bad_request")
+        assert refused.json()["error"]["details"].keys() == query.keys()
+        is_error(api.request("DELETE", f"{account_id}/{where}", BAD[0]), 400, "bad_request")
+        assert Order.objects.count() == 1
+
+    def test_of_round_trips(self, api: Api) -> None:
+        """A trade has the tags of the orders that bought it, as they are now; what sold it says how it ended."""
+        account_id = api.open_account()
+        first = api.buy(account_id, **V1)
+        api.buy(account_id, tags=["v1", "more"])
+        api.delete(f"{account_id}/positions/IBM/", tags="exit")
+        api.buy(account_id, **V2)
+        trades = is_list(api.get(f"{account_id}/trades/"))
+        assert [trade["tags"] for trade in trades] == [["v1", "a1b2c3d", "more"], ["v2"]]
+        assert [part["tags"] for part in trades[0]["exits"]] == [["exit"]]
+        assert [row["number"] for row in api.all(f"{account_id}/trades/", tag="v2")] == [2]
+        assert [row["number"] for row in api.all(f"{account_id}/trades/", tag="more", method="fifo")] == [2]
+        assert api.all(f"{account_id}/trades/", tag="exit") == []
+        api.patch(f"{account_id}/orders/{first['id']}/", {"tags": []})
+        assert api.get(f"{account_id}/trades/").json()["results"][0]["tags"] == ["v1", "more"]
+        is_error(api.get(f"{account_id}/trades/", tag="a,b"), 400, "bad_request")
+
     @pytest.mark.parametrize("body", BAD)
     def test_what_cannot_be(self, api: Api, body: dict[str, Any]) -> None:
         account_id = api.open_account()
