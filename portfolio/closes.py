@@ -1,25 +1,12 @@
 """What a book was worth when each session ended, and how it fell from its peaks: the material of its statistics."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 
-from marketdata.sessions import Session, calendar
+from portfolio.history import session_points, sessions_of
 from portfolio.models import Book
 from portfolio.performance import DailyClose, Drawdown
-
-# One probe of an index for each session, however many snapshots and months of them there are; where a month has none, another
-# one over all before it.
-_CLOSES = """
-    SELECT coalesce(
-        (SELECT equity FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at <= close
-         AND at > close - interval '1 month' ORDER BY at DESC, id DESC LIMIT 1),
-        (SELECT equity FROM portfolio_equitysnapshot WHERE book_id = %(book)s AND at <= close - interval '1 month'
-         ORDER BY at DESC, id DESC LIMIT 1))
-    FROM unnest(%(closes)s::timestamptz[]) WITH ORDINALITY AS sessions(close, number) ORDER BY number
-"""
 
 # A fall begins at the last snapshot that had no drawdown and ends at the next that has none.
 _DRAWDOWNS = """
@@ -48,18 +35,13 @@ def session_closes(book: Book, *, until: datetime) -> list[DailyClose]:
 
     A generation that ended while the market was open has its last day too.
     """
-    sessions = _ended_sessions(book, until)
-    with connection.cursor() as cursor:
-        cursor.execute(_CLOSES, {"book": book.pk, "closes": [session.close for session in sessions]})
-        equities: list[Decimal] = [row[0] for row in cursor.fetchall()]
-    return [DailyClose(session.date, equity) for session, equity in zip(sessions, equities, strict=True)]
-
-
-def _ended_sessions(book: Book, until: datetime) -> Sequence[Session]:
-    days = calendar()
-    ended = days.ended(book.generation.opened_at, until)
-    cut_short = days.session_at(book.closed_at) if book.closed_at else None
-    return [*ended, cut_short] if cut_short else ended
+    sessions = [
+        session
+        for session in sessions_of(book, after=book.generation.opened_at, until=until)
+        if session.close <= until or until == book.closed_at
+    ]
+    points = session_points(book=book, sessions=sessions, until=until)
+    return [DailyClose(session.date, point.equity) for session, point in zip(sessions, points, strict=True)]
 
 
 def deepest_drawdowns(book: Book, *, most: int) -> list[Drawdown]:

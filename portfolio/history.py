@@ -1,17 +1,19 @@
-"""A book's equity curve: the last snapshot of each bucket of time, or samples of it."""
+"""A book's equity curve: the last snapshot of each bucket of time, what it came to by session, or samples of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from marketdata.sessions import Session, calendar
 from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Book, EquitySnapshot
+from portfolio.money import ZERO_MONEY
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPoint:
-    """The last snapshot of a bucket, under the time it was taken."""
+    """The last snapshot of a bucket, under the time it was taken; of a session, under its close."""
 
     timestamp: datetime
     equity: Decimal
@@ -29,6 +31,7 @@ TIMEFRAMES = {
     "1H": timedelta(hours=1),
     "1D": timedelta(days=1),
 }
+BY_SESSION = "1D"
 # Which of them a chart of at most that length can show: a few hundred points.
 _CHART_TIMEFRAMES = [(timedelta(days=2), "1Min"), (timedelta(days=8), "15Min"), (timedelta(days=40), "1H")]
 
@@ -86,11 +89,61 @@ _STANDING = """
 """
 
 
+def beginning(*, book: Book) -> HistoryPoint:
+    """The money that the run began with, at the instant of its opening."""
+    cash = book.generation.initial_cash
+    return HistoryPoint(book.generation.opened_at, cash, cash, ZERO_MONEY, ZERO_MONEY, ZERO_MONEY, ZERO_MONEY)
+
+
 def history(*, book: Book, timeframe: str, after: datetime, until: datetime, limit: int) -> list[HistoryPoint]:
-    """The last snapshot of each bucket in (after, until], oldest first, at most `limit`."""
+    """The curve in (after, until], oldest first, at most `limit` points; `until` is not later than now or the run's end.
+
+    Of minutes and hours the last snapshot of each bucket: one in which nothing was held or traded has none. By day a point
+    for each session, also where nothing was held: the same as `portfolio.closes.session_closes`.
+    """
+    if timeframe == BY_SESSION:
+        sessions = sessions_of(book, after=after, until=until)[:limit]
+        return [point for point in session_points(book=book, sessions=sessions, until=until) if point.timestamp > after]
     arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}
     with raw_cursor() as cursor:
         return [HistoryPoint(*row) for row in cursor.execute(_HISTORY, arguments).fetchall()]
+
+
+def sessions_of(book: Book, *, after: datetime, until: datetime) -> Sequence[Session]:
+    """The sessions of the run that ended in (after, until], and the one in progress then."""
+    days, opened_at = calendar(), book.generation.opened_at
+    running = days.session_at(until) if until >= opened_at else None
+    return [*days.ended(max(after, opened_at), until), *([running] if running else [])]
+
+
+# One probe of an index for each session, however many snapshots and months of them there are; where a month has none, another
+# one over all before it.
+_BY_SESSION = """
+    WITH found AS MATERIALIZED (
+        SELECT number, coalesce(
+            (SELECT s FROM portfolio_equitysnapshot s WHERE s.book_id = %(book)s AND s.at <= upto
+             AND s.at > upto - interval '1 month' ORDER BY s.at DESC, s.id DESC LIMIT 1),
+            (SELECT s FROM portfolio_equitysnapshot s WHERE s.book_id = %(book)s AND s.at <= upto - interval '1 month'
+             ORDER BY s.at DESC, s.id DESC LIMIT 1)) AS last
+        FROM unnest(%(upto)s::timestamptz[]) WITH ORDINALITY AS sessions(upto, number)
+    )
+    SELECT (last).at, (last).equity, (last).cash, (last).market_value, (last).realized_pl, (last).unrealized_pl,
+           (last).drawdown FROM found ORDER BY number
+"""
+
+
+def session_points(*, book: Book, sessions: Sequence[Session], until: datetime) -> list[HistoryPoint]:
+    """What the book came to at the end of each of these sessions, the last value carried over those without a snapshot.
+
+    One that has not ended by `until` stands under its last snapshot, or under its open where it has none yet.
+    """
+    arguments = {"book": book.pk, "upto": [min(session.close, until) for session in sessions]}
+    with raw_cursor() as cursor:
+        last = [HistoryPoint(*row) for row in cursor.execute(_BY_SESSION, arguments).fetchall()]
+    return [
+        replace(point, timestamp=session.close if session.close <= until else max(session.open, point.timestamp))
+        for session, point in zip(sessions, last, strict=True)
+    ]
 
 
 def equity_at(*, book: Book, at: datetime) -> Decimal | None:

@@ -14,9 +14,8 @@ from papertrade.reports.benchmark import benchmark_line
 from papertrade.reports.executions import settlements_of
 from papertrade.reports.figures import Frame, Line, Mark
 from portfolio.closes import last_instant
-from portfolio.history import TIMEFRAMES, HistoryPoint, history
+from portfolio.history import TIMEFRAMES, HistoryPoint, beginning, history
 from portfolio.models import Book, EquitySnapshot
-from portfolio.money import ZERO_MONEY
 from portfolio.selectors import Summary, summary
 
 # In sessions; None is the whole run.
@@ -122,8 +121,7 @@ def _before(book: Book, start: datetime) -> HistoryPoint:
     """The last snapshot before an instant, or the money that the run began with."""
     row = EquitySnapshot.objects.filter(book=book, at__lt=start).order_by("-at", "-id").first()
     if row is None:
-        cash = book.generation.initial_cash
-        return HistoryPoint(start, cash, cash, ZERO_MONEY, ZERO_MONEY, ZERO_MONEY, ZERO_MONEY)
+        return replace(beginning(book=book), timestamp=start)
     return HistoryPoint(start, row.equity, row.cash, row.market_value, row.realized_pl, row.unrealized_pl, row.drawdown)
 
 

@@ -22,11 +22,13 @@ from papertrade.api.paper.serializers import (
 from papertrade.lib.times import MOMENT, read_instant
 from portfolio import selectors
 from portfolio.audit import verify_ledger
-from portfolio.history import chart_timeframe, history, standing
+from portfolio.closes import last_instant
+from portfolio.history import BY_SESSION, HistoryPoint, beginning, chart_timeframe, history, standing
 from portfolio.models import AccountEvent, Book
 from portfolio.selectors import book_of, with_evidence
 
 # How many sessions back: a calendar's days would be empty at weekends and on Monday before the open.
+WHOLE_RUN = "all"
 SESSIONS_OF_PERIOD = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1A": 252}
 
 
@@ -37,15 +39,17 @@ class HistoryViewSet(AccountMixin, ListViewSet):
     @call("Portfolio history, oldest first", SnapshotSerializer, many=True)
     def list(self, request: Request, account_id: str) -> Response:
         book = book_of(account=self.account, generation=self.query.get("generation"))
-        until = self.query.get("until") or book.closed_at or clock.read().now
-        start = _start(book, self.query.get("period", "all"), until)
+        last = last_instant(book, clock.read().now)
+        until = min(self.query.get("until", last), last)
+        period = self.query.get("period", WHOLE_RUN)
+        start = _start(book, period, until)
         after = self.query.get("after", start)
         length = until - max(after, book.generation.opened_at)
         timeframe = self.query.get("timeframe") or chart_timeframe(length)
         pages = self.paginator
         pages.begin(request)
         # A period begins with what it is measured from, so that it says something while nothing has happened in it.
-        base = standing(book=book, at=start) if after == start and pages.token is None else None
+        base = _base(book, period, timeframe, start) if after == start and pages.token is None else None
         if pages.token is not None:
             after = _cursor_time(pages.token)
         points = history(book=book, timeframe=timeframe, after=after, until=until, limit=pages.limit + 1)
@@ -53,9 +57,16 @@ class HistoryViewSet(AccountMixin, ListViewSet):
         return pages.get_paginated_response(self.get_serializer(rows, many=True).data)
 
 
+def _base(book: Book, period: str, timeframe: str, start: datetime) -> HistoryPoint | None:
+    """What stood just before the period. The whole run has its first snapshot for that, which the days would swallow."""
+    if period == WHOLE_RUN:
+        return beginning(book=book) if timeframe == BY_SESSION else None
+    return standing(book=book, at=start)
+
+
 def _start(book: Book, period: str, until: datetime) -> datetime:
     """Just before the first of the period's sessions, or just before the generation."""
-    if period == "all":
+    if period == WHOLE_RUN:
         return book.generation.opened_at - MOMENT
     sessions = calendar().last(SESSIONS_OF_PERIOD[period], until)
     return (sessions[0].open if sessions else book.generation.opened_at) - MOMENT

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.reports.account_charts import account_charts
+from portfolio.models import Book
 from tests.api.contract import ENTRY, EVIDENCE, SNAPSHOT, count, instant, is_error, is_list, matches, string
 from tests.api_kit import Api
 from tests.market_kit import CALL, MarketKit, steady
@@ -86,6 +89,32 @@ class TestHistory:
         market_kit.advance("14:09:00")
         path = f"{account_id}/portfolio/history/"
         assert api.all(path, timeframe="1Min", limit=3) == is_list(api.get(path, timeframe="1Min"), SNAPSHOT)
+
+    def test_a_day_for_each_session(self, api: Api, account_id: str, market_kit: MarketKit) -> None:
+        """Sold on Monday, then nothing is held: each day has its point, on page, API and in the performance the same."""
+        market_kit.advance("14:02:00")
+        api.sell(account_id, qty="10")
+        market_kit.advance("2013-10-10T14:00:00Z")
+        path = f"{account_id}/portfolio/history/"
+        rows = is_list(api.get(path, timeframe="1D", until="2030-01-01T00:00:00Z"), SNAPSHOT)
+        assert [(row["timestamp"], row["equity"]) for row in rows] == [
+            ("2013-10-07T14:00:30.000000Z", "100000.0000"),
+            ("2013-10-07T20:00:00.000000Z", "100019.0000"),
+            ("2013-10-08T20:00:00.000000Z", "100019.0000"),
+            ("2013-10-09T20:00:00.000000Z", "100019.0000"),
+            ("2013-10-10T13:30:00.000000Z", "100019.0000"),  # in progress
+        ]
+        assert {(row["cash"], row["realized_pl"]) for row in rows[1:]} == {("100019.0000", "19.0000")}
+        assert api.all(path, timeframe="1D", limit=2) == rows
+        days = api.get(f"{account_id}/performance/").json()["daily"]
+        changes = [Decimal(now["equity"]) - Decimal(before["equity"]) for before, now in pairwise(rows)]
+        assert [Decimal(day["pl"]) for day in days] == changes[:3] == [19, 0, 0]
+        book = Book.objects.select_related("generation").get(account_id=account_id)
+        drawn = account_charts(book, timeframe="1D", zone=EXCHANGE_ZONE)
+        curve = drawn.figures["equity"]["data"][0]["y"]
+        assert curve[: len(rows)] == [float(row["equity"]) for row in rows]
+        weekly = is_list(api.get(path, timeframe="1D", period="1W"), SNAPSHOT)
+        assert weekly == rows[1:]
 
     def test_a_bad_cursor(self, api: Api, account_id: str) -> None:
         is_error(api.get(f"{account_id}/portfolio/history/", cursor="zzz"), 400, "invalid_page_token")
