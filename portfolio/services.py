@@ -66,11 +66,15 @@ def write_books(cursor: psycopg.Cursor, books: Iterable[OpenBook]) -> None:
 
 
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.
-_NEXT_HOLDING_BOOKS = """
+_HAS_LATER_SNAPSHOT = (
+    "coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %s LIMIT 1), false)"
+)
+
+_NEXT_HOLDING_BOOKS = f"""
     SELECT b.id FROM portfolio_book b
     WHERE b.id > %s AND b.id <= %s AND b.closed_at IS NULL
       AND (SELECT true FROM portfolio_position p WHERE p.book_id = b.id AND p.qty > 0 LIMIT 1)
-      AND NOT coalesce((SELECT true FROM portfolio_equitysnapshot s WHERE s.book_id = b.id AND s.at > %s LIMIT 1), false)
+      AND NOT {_HAS_LATER_SNAPSHOT}
     ORDER BY b.id LIMIT %s FOR NO KEY UPDATE OF b
 """
 
@@ -79,7 +83,7 @@ _SNAPSHOT_BOOKS = f"""
         SELECT b.id, b.cash, b.realized_pl, b.peak_equity, sum(p.cost_basis) AS cost_basis,
                b.cash + sum(portfolio_round_half_even(p.qty * p.multiplier * {MARK_PRICE}, 4)) AS equity
         FROM portfolio_book b JOIN ({MARKED}) ON p.book_id = b.id AND p.qty > 0
-        WHERE b.id = ANY(%s::bigint[])
+        WHERE b.id = ANY(%s::bigint[]) AND NOT {_HAS_LATER_SNAPSHOT}
         GROUP BY b.id
     ), judged AS (
         SELECT *, greatest(peak_equity, equity) AS peak,
@@ -137,8 +141,9 @@ def ask_for_holding_books(batch: Batch, after: int, last: int, *, at: datetime) 
 
 
 def snapshot(to: Executes, books: list[int], *, at: datetime) -> None:
-    """Snapshot locked books that hold something."""
-    to.execute(_SNAPSHOT_BOOKS, [books, at, at, books])
+    """Snapshot those of the locked books that hold something and have no later snapshot."""
+    if books:
+        to.execute(_SNAPSHOT_BOOKS, [books, at, at, at, books])
 
 
 def keep_audit_report(

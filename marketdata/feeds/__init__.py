@@ -1,7 +1,6 @@
 """Where quotes come from: one file a feed, behind one small protocol."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -21,20 +20,6 @@ def ignore(quote: Quote) -> None:
     """Nobody wants to know."""
 
 
-@dataclass(slots=True)
-class Interest:
-    """The symbols that somebody needs quotes of: held, or with open orders. `version` rises when they change."""
-
-    symbols: tuple[str, ...] = ()
-    version: int = 0
-
-    def change(self, symbols: Iterable[str]) -> None:
-        """These from now on."""
-        wanted = tuple(sorted(set(symbols)))
-        if wanted != self.symbols:
-            self.symbols, self.version = wanted, self.version + 1
-
-
 class FeedCursor(Protocol):
     """A place in a feed that moves forward with exchange time: before an instant, or behind all that was stamped then."""
 
@@ -47,10 +32,10 @@ class FeedCursor(Protocol):
         computes its quotes has none.
         """
 
-    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+    def until(self, to: datetime, symbols: Collection[str]) -> Iterator[Sequence[Quote]]:
         """The quotes after the place and up to `to`: all of one instant together, in order.
 
-        A feed that computes its quotes does so for the symbols of interest only, which may change between two instants.
+        A feed that computes its quotes does so for these symbols only; the others give all that they have.
         """
 
 

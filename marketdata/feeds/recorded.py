@@ -27,7 +27,7 @@ from typing import NamedTuple
 import redis
 import structlog
 
-from marketdata.feeds import FeedError, Interest, Passed, ignore
+from marketdata.feeds import FeedError, Passed, ignore
 from marketdata.feeds.past import PastQuote, PastTrade, QuoteColumns
 from marketdata.feeds.recorded_trades import TRADE_COLUMNS, RecordedTrades, header_of
 from marketdata.instruments import InvalidSymbol, parse_symbol
@@ -228,7 +228,7 @@ class RecordedCursor:
         while (row := self._ahead) is not None and (row.at < through or (whole and row.at == through)):
             passed(self._take(row))
 
-    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+    def until(self, to: datetime, symbols: Collection[str]) -> Iterator[Sequence[Quote]]:
         while (row := self._ahead) is not None and row.at <= to:
             at, quotes = row.at, [self._take(row)]
             while (row := self._ahead) is not None and row.at == at:

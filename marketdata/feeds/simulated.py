@@ -15,7 +15,7 @@ from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 
-from marketdata.feeds import Interest, Passed, ignore
+from marketdata.feeds import Passed, ignore
 from marketdata.feeds.past import PastQuote
 from marketdata.feeds.universe import TICKERS, Ticker
 from marketdata.instruments import Instrument, InvalidSymbol, OptionRight, parse_symbol
@@ -206,23 +206,20 @@ class SimulatedFeed:
     def spot(self, symbol: str, stamp: datetime, session: Session) -> float:
         """The stock's fair price at an instant, USD."""
         ticker = TICKERS[symbol]
-        seconds = _trading_seconds(stamp, session)
-        swing = sum(
-            weight * self._layer(symbol, number, seconds / period) for number, (period, weight) in enumerate(LAYERS)
-        )
+        seconds, swing = _trading_seconds(stamp, session), 0.0
+        for number, (period, weight) in enumerate(LAYERS):  # not by `sum`, which rounds as the version of Python does
+            place = seconds / period
+            left = math.floor(place)
+            share = place - left
+            first, rise = self._slope(symbol, number, left)
+            swing += weight * (first + rise * (share * share * (3.0 - 2.0 * share)))
         return max(1.0, ticker.price * math.exp(ticker.volatility * swing))
 
-    def _layer(self, symbol: str, number: int, place: float) -> float:
-        """Smooth noise between seeded values at whole numbers, about -1 to 1."""
-        left = math.floor(place)
-        share = place - left
-        blend = share * share * (3.0 - 2.0 * share)
-        first, second = self._knot(symbol, number, left), self._knot(symbol, number, left + 1)
-        return first + (second - first) * blend
-
     @lru_cache(maxsize=200_000)  # noqa: B019 - a feed lives as long as its process
-    def _knot(self, symbol: str, number: int, place: int) -> float:
-        return self._hash(symbol, number, place) / (MASK / 2.0) - 1.0
+    def _slope(self, symbol: str, number: int, left: int) -> tuple[float, float]:
+        """Of a layer of smooth noise: the seeded value at a whole number, about -1 to 1, and how far above it the next is."""
+        first, second = (self._hash(symbol, number, place) / (MASK / 2.0) - 1.0 for place in (left, left + 1))
+        return first, second - first
 
     @lru_cache(maxsize=10_000)  # noqa: B019 - a feed lives as long as its process
     def _phase(self, symbol: str) -> timedelta:
@@ -244,16 +241,12 @@ class SimulatedCursor:
     def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
         self._at = through if whole else through - INSTANT
 
-    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
-        seen = None
-        while seen != interest.version:
-            seen, after = interest.version, self._at
-            ticks = heapq.merge(*(self.feed.ticks(name, after, to) for name in interest.symbols))
-            for stamp, together in groupby(ticks, key=itemgetter(0)):
-                self._at = stamp
-                yield [self.feed._quote(symbol, stamp, session) for _, symbol, session in together]
-                if interest.version != seen:
-                    break  # what has been bought at this instant ticks from here on
+    def until(self, to: datetime, symbols: Collection[str]) -> Iterator[Sequence[Quote]]:
+        ticks = heapq.merge(*(self.feed.ticks(name, self._at, to) for name in symbols))
+        for stamp, together in groupby(ticks, key=itemgetter(0)):
+            self._at = stamp
+            yield [self.feed._quote(symbol, stamp, session) for _, symbol, session in together]
+        self._at = to
 
 
 def _tick_before(stamp: datetime, session: Session, first: datetime) -> datetime:

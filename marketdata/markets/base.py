@@ -86,8 +86,8 @@ class Market:
         listed = map(parse_symbol, quote_book.symbols())
         return [item.symbol for item in listed if item.is_option and item.underlying == underlying]
 
-    def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
-        """What the cursor has kept back of symbols that were not in use: here nothing, it yields every quote."""
+    def unseen(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+        """The latest quotes at `at` of symbols that the cursor was not asked for: here none, as it yields every quote."""
         return {}
 
     def publish(self, cursor: FeedCursor, *, through: str) -> None:

@@ -38,7 +38,7 @@ class SimulatedMarket(Market):
     def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)
 
-    def newly_in_use(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
+    def unseen(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)
 
     def publish(self, cursor: FeedCursor, *, through: str) -> None:

@@ -4,8 +4,8 @@ At one instant, in this order (trading-rules.md section 2): quotes stamped then,
 requests. The feed process and the clock endpoint run the same `Mover`; in the recorded and simulated markets it keeps
 everyone else at the gate while it works, so that one step or many give the same books.
 
-What a quote does to the books and the clock's position are committed in one transaction; at the boundaries the work is
-idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
+What a quote does to the books and the clock's position are committed in one transaction, and so are minutes and the position
+behind them; at an open and a close the work is idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
 """
 
 import math
@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 
 from django.db import transaction
 
 from marketdata import clock
-from marketdata.feeds import Interest
 from marketdata.instruments import parse_symbol
 from marketdata.markets.base import Market
 from marketdata.markets.current import current_market
@@ -33,6 +33,7 @@ from portfolio.marks import Mark, held_symbols, keep_marks, mark_of, stored_quot
 from portfolio.services import LAST_BOOK, SNAPSHOT_CHUNK_BOOKS, ask_for_holding_books, snapshot, snapshot_books
 
 SNAPSHOT_EVERY = timedelta(minutes=1)
+MINUTES_TOGETHER = 60  # that wait for one transaction, where nothing else happens meanwhile
 
 
 _movers: dict[int, "Mover"] = {}
@@ -61,18 +62,26 @@ class Batch:
     after_book: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A minute whose snapshot waits, and what the marks of all that is held were then, as far as they have changed."""
+
+    at: datetime
+    marks: dict[str, Mark]
+
+
 class Mover:
     """Moves one market. Hold `moving()` around every call."""
 
     def __init__(self, current: Market) -> None:
         self.market = current
         self.cursor = current.feed.cursor()
-        self.interest = Interest()  # what is held, or has open orders
         self.held_symbols: list[str] = []
-        self.order_symbols: list[str] = []  # with open orders
+        self.order_symbols: list[str] = []  # with open orders: every quote of these is put to them
         self.marking_quotes: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
         self.stored_marks: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
         self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
+        self._minutes: list[Minute] = []  # that wait to be written; nothing else is before they are
         self._unfinished: Batch | None = None  # what a step whose time was up has left to the next
         self._invited: int | None = None  # the sweep that the workers were last asked to share
 
@@ -97,7 +106,7 @@ class Mover:
     def _seek(self) -> clock.ClockReading:
         """Go where the clock stands: another process may have moved it, or this one has crashed half way."""
         reading = clock.read()
-        rest = self._unfinished
+        rest, self._minutes = self._unfinished, []
         if (
             rest is None
             or not reading.half_done
@@ -119,6 +128,10 @@ class Mover:
             is_due = self.held_symbols or instant == to or not _within_session(instant)
             if is_due and not self._do_due(instant, deadline):
                 return False
+            if self._minutes and (instant == to or deadline.is_set or len(self._minutes) >= MINUTES_TOGETHER):
+                self._write_minutes()
+                if deadline.is_over and instant != to:
+                    return False
         return True
 
     def _batches(self, to: datetime, reading: clock.ClockReading) -> Iterator[Batch]:
@@ -126,7 +139,7 @@ class Mover:
         if self._unfinished is not None:
             rest, self._unfinished = self._unfinished, None
             yield rest
-        for quotes in self.cursor.until(to, self.interest):
+        for quotes in self.cursor.until(to, self.order_symbols):
             at = quotes[0].at
             left_over = reading.half_done and at == reading.through
             yield Batch(at, quotes, (reading.through_book or 0) if left_over else 0)
@@ -146,9 +159,12 @@ class Mover:
 
     def _put(self, batch: Batch, symbols: Collection[str], session: Session, deadline: "Deadline") -> bool:
         """Chunk by chunk of books; each is one transaction with the clock's position, so that a crash repeats nothing."""
-        self._keep_marks()  # a fill is followed by a snapshot of all that its book holds
+        self._write_minutes()
+        self._keep_marks(batch.at - clock.JUST_BEFORE)  # a fill is followed by a snapshot of all that its book holds
         held = set(self.held_symbols)
         quotes = [quote for quote in batch.quotes if quote.symbol in symbols or quote.symbol in held]
+        if unseen := [quote for quote in self._unseen(batch.at) if quote.at == batch.at]:
+            quotes = sorted([*quotes, *unseen], key=attrgetter("symbol"))
         resumed = batch.after_book > 0
         while True:
             with transaction.atomic(), raw_cursor() as cursor:
@@ -171,9 +187,10 @@ class Mover:
         """
         boundary, session = sweeping.boundary_at(instant), calendar().session_at(instant)
         if boundary is None and session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0):
-            self._do_minute(instant)
+            self._minutes.append(Minute(instant, self._fresh_marks(instant)))
             return True
-        self._keep_marks()
+        self._write_minutes()
+        self._keep_marks(instant)
         if boundary is not None:
             if not self._sweep(*boundary, instant, deadline):
                 return False
@@ -182,26 +199,28 @@ class Mover:
         clock.commit_position(instant, None)
         return True
 
-    def _do_minute(self, instant: datetime) -> None:
-        """Marks, snapshot and position; in one transaction where the books are one chunk, as an advance does many minutes."""
-        marks = self._fresh_marks()
-        with transaction.atomic(), raw_cursor() as cursor:
-            with Statements(cursor.connection) as first:
-                keep_marks(first, marks)
-                holding = ask_for_holding_books(first, 0, LAST_BOOK, at=instant)
-            books = holding()
-            if are_all := len(books) < SNAPSHOT_CHUNK_BOOKS:
+    def _write_minutes(self) -> None:
+        """Marks, snapshots and position of the minutes that wait: as many in one transaction as are a chunk of snapshots."""
+        while self._minutes:
+            with transaction.atomic(), raw_cursor() as cursor:
+                with Statements(cursor.connection) as first:
+                    holding = ask_for_holding_books(first, 0, LAST_BOOK, at=self._minutes[-1].at)
+                books = holding()
+                are_all = len(books) < SNAPSHOT_CHUNK_BOOKS
+                minutes = self._minutes[: max(1, SNAPSHOT_CHUNK_BOOKS // max(1, len(books)))]
+                last = minutes[-1]
                 with Statements(cursor.connection) as rest:
-                    snapshot(rest, books, at=instant)
-                    refuse_if_lost = clock.ask_to_commit_position(rest, instant, None)
+                    for minute in minutes:
+                        keep_marks(rest, minute.marks)
+                        snapshot(rest, books, at=minute.at)
+                    done = None if are_all else clock.ALL_BOOKS
+                    refuse_if_lost = clock.ask_to_commit_position(rest, last.at, done)
                 refuse_if_lost()
-            else:
-                clock.commit_position(instant, clock.ALL_BOOKS)
-                snapshot(cursor, books, at=instant)
-        self._remember_stored(marks)
-        if not are_all:
-            snapshot_books(at=instant, after=books[-1])
-            clock.commit_position(instant, None)
+            self._remember_stored(last.marks)
+            del self._minutes[: len(minutes)]
+            if not are_all:
+                snapshot_books(at=last.at, after=books[-1])
+                clock.commit_position(last.at, None)
 
     def _sweep(self, kind: str, session: Session, at: datetime, deadline: "Deadline") -> bool:
         """Until nothing is due: a sweep that a crash left behind may not know the orders that were sent since."""
@@ -232,14 +251,16 @@ class Mover:
         if mark_of(quote) is not None:
             self.marking_quotes[quote.symbol] = quote
 
-    def _keep_marks(self) -> None:
-        """Store the marks of what is held, where they have changed."""
-        marks = self._fresh_marks()
+    def _keep_marks(self, at: datetime) -> None:
+        """Store the marks of what is held at an instant, where they have changed."""
+        marks = self._fresh_marks(at)
         with raw_cursor() as cursor:
             keep_marks(cursor, marks)
         self._remember_stored(marks)
 
-    def _fresh_marks(self) -> dict[str, Mark]:
+    def _fresh_marks(self, at: datetime) -> dict[str, Mark]:
+        for latest in self._unseen(at):
+            self._remember_mark(latest)
         return {
             symbol: Mark(mark, quote)
             for symbol in self.held_symbols
@@ -247,6 +268,10 @@ class Mover:
             and quote is not self.stored_marks.get(symbol)
             and (mark := mark_of(quote)) is not None
         }
+
+    def _unseen(self, at: datetime) -> Collection[Quote]:
+        """The latest quotes of what is held and has no open orders, where the market gives those that are asked for only."""
+        return self.market.unseen(self.cursor, set(self.held_symbols) - set(self.order_symbols), at).values()
 
     def _remember_stored(self, marks: dict[str, Mark]) -> None:
         self.stored_marks |= {symbol: mark.quote for symbol, mark in marks.items()}
@@ -256,18 +281,16 @@ class Mover:
         self._reaches = None
         self._reload_held(at)
         self.order_symbols = working.symbols_with_open_orders()
-        self.interest.change([*self.held_symbols, *self.order_symbols])
 
     def _reload_interest_in(self, symbols: Collection[str], at: datetime) -> None:
         """Fills change the orders of their own symbols only, and nobody sends others while the gate is closed."""
         self._reaches = {**(self._reaches or {}), **working.reaches(symbols)}
         self._reload_held(at)
-        self.interest.change([*self.held_symbols, *self.interest.symbols])
 
     def _reload_held(self, at: datetime) -> None:
         before, self.held_symbols = self.held_symbols, held_symbols()
         new = set(self.held_symbols) - set(before)
-        for quote in self.market.newly_in_use(self.cursor, new, at).values():
+        for quote in self.market.unseen(self.cursor, new, at).values():
             self._remember_mark(quote)
 
     def _reach(self, symbol: str) -> working.Reach:

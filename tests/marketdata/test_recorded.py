@@ -14,7 +14,6 @@ import pytest
 from django.core.management import call_command
 from structlog.testing import capture_logs
 
-from marketdata.feeds import Interest
 from marketdata.feeds.recorded import (
     COLUMNS,
     COLUMNS_TAKEN,
@@ -28,7 +27,7 @@ from marketdata.feeds.recorded import (
 from marketdata.quotes import Quote
 from papertrade.lib.valkey import client
 
-NOTHING = Interest()
+NOTHING: tuple[str, ...] = ()
 GOOD = "2013-10-07T14:00:00.000Z,IBM,183.10,183.20,200,100,test"
 
 

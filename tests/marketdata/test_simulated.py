@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from marketdata.feeds import Interest
 from marketdata.feeds.simulated import BEFORE_OPEN, TICK, SimulatedFeed
 from marketdata.feeds.universe import EXCHANGES, TICKERS
 from marketdata.instruments import OptionRight, option_symbol
@@ -28,7 +27,7 @@ def stepped(seconds: float, symbols: list[str], *, start: datetime, end: datetim
     cursor.seek(at, whole=True)
     while at < end:
         at = min(end, at + timedelta(seconds=seconds))
-        quotes += chain.from_iterable(cursor.until(at, Interest(tuple(symbols))))
+        quotes += chain.from_iterable(cursor.until(at, symbols))
         cursor.seek(at, whole=True)
     return quotes
 

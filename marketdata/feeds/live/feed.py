@@ -5,7 +5,7 @@ recording is the market's memory: what a leader recorded and died before doing, 
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from marketdata.feeds import Interest, Passed, Supplies, ignore
+from marketdata.feeds import Passed, Supplies, ignore
 from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
 from marketdata.feeds.live.io_thread import Build, IoThread
 from marketdata.feeds.live.protocol import Count, RawQuote
@@ -103,7 +103,7 @@ class LiveCursor:
                 passed(self._follow(row))
         self._at = max(self._at or through, through)
 
-    def until(self, to: datetime, interest: Interest) -> Iterator[Sequence[Quote]]:
+    def until(self, to: datetime, symbols: Collection[str]) -> Iterator[Sequence[Quote]]:
         while self._taken and self._taken[0][0] <= to:
             self._at, rows = self._taken.popleft()
             yield [self._follow(row) for row in rows]
