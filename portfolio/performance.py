@@ -6,13 +6,15 @@ Sharpe (1994) and Lo (2002) for the ratio and its error, Sortino and Price (1994
 Young (1991) for Calmar.
 """
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import prod, sqrt
 
 SESSIONS_PER_YEAR = 252
+MICROSECOND = timedelta(microseconds=1)
 LEAST_DAYS_FOR_RATIOS = 20  # below, a ratio says more about chance than about the strategy
 
 
@@ -196,29 +198,55 @@ def turnover(*, bought: Decimal, sold: Decimal, mean_equity: Decimal, days: int)
     return float(bought + sold) / 2 / float(mean_equity) * SESSIONS_PER_YEAR / days
 
 
-def trade_figures(results: Sequence[tuple[Decimal, timedelta]]) -> TradeFigures:
+class TradeTally:
+    """Closed trades, counted as they come. Of each eight bytes are kept, for the median of how long they were held."""
+
+    def __init__(self) -> None:
+        self.closed, self._wins, self._losses = 0, 0, 0
+        self._won = self._lost = Decimal(0)
+        self._best: Decimal | None = None
+        self._worst: Decimal | None = None
+        self._held = array("q")  # microseconds
+
+    def add(self, result: Decimal, held: timedelta) -> None:
+        """One that came to so many USD, held for so long in session time."""
+        self.closed += 1
+        if result > 0:
+            self._wins, self._won = self._wins + 1, self._won + result
+        elif result < 0:
+            self._losses, self._lost = self._losses + 1, self._lost + result
+        self._best = result if self._best is None else max(self._best, result)
+        self._worst = result if self._worst is None else min(self._worst, result)
+        self._held.append(held // MICROSECOND)
+
+    def figures(self) -> TradeFigures:
+        """What they came to."""
+        closed, won, lost = self.closed, self._won, self._lost
+        average_win = won / self._wins if self._wins else None
+        average_loss = lost / self._losses if self._losses else None
+        return TradeFigures(
+            closed=closed,
+            won=self._wins,
+            lost=self._losses,
+            win_rate=self._wins / closed if closed else None,
+            profit_factor=float(won / -lost) if self._losses else None,
+            payoff=float(average_win / -average_loss) if average_win is not None and average_loss is not None else None,
+            expectancy=(won + lost) / closed if closed else None,
+            average_win=average_win,
+            average_loss=average_loss,
+            best=self._best,
+            worst=self._worst,
+            median_held=_median(sorted(self._held)),
+            mean_held=sum(self._held) * MICROSECOND / closed if closed else None,
+        )
+
+
+def trade_figures(results: Iterable[tuple[Decimal, timedelta]]) -> TradeFigures:
     """What closed trades came to, each given as its result in USD and the session time that it was held."""
-    gains = [result for result, _ in results]
-    wins, losses = [gain for gain in gains if gain > 0], [gain for gain in gains if gain < 0]
-    held = sorted(time for _, time in results)
-    won, lost = sum(wins, Decimal(0)), sum(losses, Decimal(0))
-    average_win = won / len(wins) if wins else None
-    average_loss = lost / len(losses) if losses else None
-    return TradeFigures(
-        closed=len(gains),
-        won=len(wins),
-        lost=len(losses),
-        win_rate=len(wins) / len(gains) if gains else None,
-        profit_factor=float(won / -lost) if losses else None,
-        payoff=float(average_win / -average_loss) if average_win is not None and average_loss is not None else None,
-        expectancy=(won + lost) / len(gains) if gains else None,
-        average_win=average_win,
-        average_loss=average_loss,
-        best=max(gains, default=None),
-        worst=min(gains, default=None),
-        median_held=_median(held),
-        mean_held=sum(held, timedelta()) / len(held) if held else None,
-    )
+    tally = TradeTally()
+    for result, held in results:
+        tally.add(result, held)
+    return tally.figures()
 
 
 def _daily_sharpe(returns: Sequence[float], riskless: float) -> float | None:
@@ -237,8 +265,9 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _median(ordered: Sequence[timedelta]) -> timedelta | None:
+def _median(ordered: Sequence[int]) -> timedelta | None:
+    """Of microseconds."""
     if not ordered:
         return None
     middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return (ordered[middle] + ordered[~middle]) * MICROSECOND / 2

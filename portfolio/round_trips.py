@@ -4,10 +4,13 @@ Two ways of counting. `flat_to_flat`: a trade begins when a symbol is bought fro
 left; its result is what the books realized meanwhile, so that the results of a run add up to its realized P/L. `fifo`: each
 purchase is a lot of its own and sales take the oldest first; whenever a symbol is flat both come to the same sum. An option
 that settles is sold to nobody at what it settled for.
+
+Both give a trade when it ends and keep nothing of it afterwards: what they remember is what is held, however long the run.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -42,8 +45,9 @@ class Execution:
 class RoundTrip:
     """One trade. `closed_at` and `exit_price` are None while some of it is held; `qty` is what was bought in all.
 
-    `cost` and `proceeds` are of all that was bought and sold, `realized_pl` of what was sold. `spread_cost` is None where
-    it is unknown of one of its executions.
+    `cost` and `proceeds` are of all that was bought and sold, `realized_pl` of what was sold. `spread_paid` is USD beyond the
+    mids, of the executions of which it is known; `spread_cost` the same, and None where it is unknown of one. `entries` and
+    `exits` are what it is made of, where that was asked for.
     """
 
     symbol: str
@@ -56,6 +60,7 @@ class RoundTrip:
     cost: Decimal
     proceeds: Decimal
     realized_pl: Decimal
+    spread_paid: Decimal
     spread_cost: Decimal | None
     settled: bool
     entries: tuple[Execution, ...]
@@ -71,84 +76,144 @@ class RoundTrip:
         return tuple(dict.fromkeys(tag for entry in self.entries for tag in entry.tags))
 
     @property
-    def spread_paid(self) -> Decimal:
-        """USD beyond the mids, of the executions of which it is known."""
-        costs = (part.spread_cost for part in (*self.entries, *self.exits))
-        return sum((cost for cost in costs if cost is not None), ZERO_MONEY)
-
-    @property
     def result_share(self) -> Decimal | None:
         """The result as a fraction of what was paid, None while some of it is held."""
         return self.realized_pl / self.cost if self.closed_at is not None and self.cost else None
 
 
-def flat_to_flat(executions: Iterable[Execution]) -> list[RoundTrip]:
-    """The trades of a run in the order in which they began; executions come in the order of the books."""
-    found: list[RoundTrip] = []
-    running: dict[str, list[Execution]] = {}
-    held: dict[str, Decimal] = {}
-    for execution in executions:
-        symbol = execution.symbol
-        running.setdefault(symbol, []).append(execution)
-        held[symbol] = held.get(symbol, ZERO) + (execution.qty if execution.is_buy else -execution.qty)
-        if held[symbol] == 0:
-            found.append(_trip(running.pop(symbol), closed=True))
-    return sorted([*found, *(_trip(parts, closed=False) for parts in running.values())], key=_by_start)
+def round_trips(executions: Iterable[Execution], method: str) -> list[RoundTrip]:
+    """The trades of a run in the order in which they began, with what each is made of."""
+    return sorted(METHODS[method](executions, parts=True), key=lambda trip: (trip.opened_at, trip.symbol))
 
 
-def fifo(executions: Iterable[Execution]) -> list[RoundTrip]:
-    """Each lot that was sold, oldest first, and what is left of lots that are held."""
-    found: list[RoundTrip] = []
-    lots: dict[str, list[Execution]] = {}
+def flat_to_flat(executions: Iterable[Execution], *, parts: bool = False) -> Iterator[RoundTrip]:
+    """Each trade as it ends, then those that are still open. Executions come in the order of the books.
+
+    `parts`: with what it is made of, which is kept until it ends.
+    """
+    running: dict[str, _Trade] = {}
     for execution in executions:
-        queue = lots.setdefault(execution.symbol, [])
+        trade = running.get(execution.symbol)
+        if trade is None:
+            trade = running[execution.symbol] = _Trade.of(execution, parts)
+        trade.add(execution)
+        if trade.held == 0:
+            yield running.pop(execution.symbol).trip(closed_at=execution.at)
+    for trade in running.values():
+        yield trade.trip()
+
+
+def fifo(executions: Iterable[Execution], *, parts: bool = False) -> Iterator[RoundTrip]:
+    """Each lot as it is sold, oldest first, then what is left of lots that are held."""
+    lots: dict[str, deque[Execution]] = {}
+    for execution in executions:
+        queue = lots.setdefault(execution.symbol, deque())
         if execution.is_buy:
             queue.append(execution)
             continue
         rest = execution
         while rest.qty > 0:
             qty = min(queue[0].qty, rest.qty)
-            bought, left = _split(queue.pop(0), qty)
+            bought, left = _split(queue.popleft(), qty)
             sold, rest = _split(rest, qty)
             if left.qty:
-                queue.insert(0, left)
-            found.append(_lot(bought, sold))
-    return sorted([*found, *(_trip([lot], closed=False) for queue in lots.values() for lot in queue)], key=_by_start)
+                queue.appendleft(left)
+            yield _lot(bought, sold, parts)
+    for queue in lots.values():
+        for lot in queue:
+            yield _trade_of([lot], parts).trip()
 
 
-METHODS: dict[str, Callable[[Iterable[Execution]], list[RoundTrip]]] = {"flat": flat_to_flat, "fifo": fifo}
+METHODS: dict[str, Callable[..., Iterator[RoundTrip]]] = {"flat": flat_to_flat, "fifo": fifo}
 
 
-def _by_start(trip: RoundTrip) -> tuple[datetime, str]:
-    return trip.opened_at, trip.symbol
+@dataclass(slots=True)
+class _Side:
+    """What was bought, or sold, of a trade."""
+
+    qty: Decimal = ZERO
+    value: Decimal = ZERO  # quantity times price
+    amount: Decimal = ZERO_MONEY
+    parts: list[Execution] = field(default_factory=list)
+
+    @property
+    def price(self) -> Decimal | None:
+        """The mean price by quantity."""
+        return self.value / self.qty if self.qty else None
 
 
-def _trip(parts: list[Execution], *, closed: bool) -> RoundTrip:
-    entries = tuple(part for part in parts if part.is_buy)
-    exits = tuple(part for part in parts if not part.is_buy)
-    costs = [part.spread_cost for part in parts]
-    return RoundTrip(
-        symbol=parts[0].symbol,
-        multiplier=parts[0].multiplier,
-        opened_at=parts[0].at,
-        closed_at=parts[-1].at if closed else None,
-        qty=_total(part.qty for part in entries),
-        entry_price=_average(entries) or ZERO,
-        exit_price=_average(exits),
-        cost=_total((part.amount for part in entries), ZERO_MONEY),
-        proceeds=_total((part.amount for part in exits), ZERO_MONEY),
-        realized_pl=_total((part.realized_pl for part in exits), ZERO_MONEY),
-        spread_cost=_total((cost for cost in costs if cost is not None), ZERO_MONEY) if None not in costs else None,
-        settled=any(part.kind == "settlement" for part in exits),
-        entries=entries,
-        exits=exits,
-    )
+@dataclass(slots=True)
+class _Trade:
+    """A trade as far as it has come."""
+
+    symbol: str
+    multiplier: int
+    opened_at: datetime
+    keeps_parts: bool
+    bought: _Side = field(default_factory=_Side)
+    sold: _Side = field(default_factory=_Side)
+    realized_pl: Decimal = ZERO_MONEY
+    spread_paid: Decimal = ZERO_MONEY
+    knows_spreads: bool = True
+    settled: bool = False
+
+    @classmethod
+    def of(cls, first: Execution, keeps_parts: bool) -> "_Trade":
+        """One that begins with this execution, which is still to be added."""
+        return cls(first.symbol, first.multiplier, first.at, keeps_parts)
+
+    @property
+    def held(self) -> Decimal:
+        return self.bought.qty - self.sold.qty
+
+    def add(self, part: Execution) -> None:
+        """The next of its executions."""
+        side = self.bought if part.is_buy else self.sold
+        side.qty += part.qty
+        side.value += part.qty * part.price
+        side.amount += part.amount
+        if not part.is_buy:
+            self.realized_pl += part.realized_pl
+            self.settled |= part.kind == "settlement"
+        if part.spread_cost is None:
+            self.knows_spreads = False
+        else:
+            self.spread_paid += part.spread_cost
+        if self.keeps_parts:
+            side.parts.append(part)
+
+    def trip(self, *, closed_at: datetime | None = None) -> RoundTrip:
+        """As it stands."""
+        return RoundTrip(
+            symbol=self.symbol,
+            multiplier=self.multiplier,
+            opened_at=self.opened_at,
+            closed_at=closed_at,
+            qty=self.bought.qty,
+            entry_price=self.bought.price or ZERO,
+            exit_price=self.sold.price,
+            cost=self.bought.amount,
+            proceeds=self.sold.amount,
+            realized_pl=self.realized_pl,
+            spread_paid=self.spread_paid,
+            spread_cost=self.spread_paid if self.knows_spreads else None,
+            settled=self.settled,
+            entries=tuple(self.bought.parts),
+            exits=tuple(self.sold.parts),
+        )
 
 
-def _lot(bought: Execution, sold: Execution) -> RoundTrip:
+def _trade_of(executions: list[Execution], parts: bool) -> _Trade:
+    trade = _Trade.of(executions[0], parts)
+    for execution in executions:
+        trade.add(execution)
+    return trade
+
+
+def _lot(bought: Execution, sold: Execution, parts: bool) -> RoundTrip:
     """A lot, or part of one, with its own sale: the result is of these two alone, not the average cost's."""
     own = replace(sold, realized_pl=sold.amount - bought.amount)
-    return _trip([bought, own], closed=True)
+    return _trade_of([bought, own], parts).trip(closed_at=sold.at)
 
 
 def _split(whole: Execution, qty: Decimal) -> tuple[Execution, Execution]:
@@ -160,13 +225,3 @@ def _split(whole: Execution, qty: Decimal) -> tuple[Execution, Execution]:
     part = replace(whole, qty=qty, amount=amount, spread_cost=cost)
     left = None if whole.spread_cost is None or cost is None else whole.spread_cost - cost
     return part, replace(whole, qty=whole.qty - qty, amount=whole.amount - amount, spread_cost=left)
-
-
-def _total(values: Iterable[Decimal], start: Decimal = ZERO) -> Decimal:
-    return sum(values, start)
-
-
-def _average(parts: tuple[Execution, ...]) -> Decimal | None:
-    """The mean price by quantity."""
-    qty = _total(part.qty for part in parts)
-    return _total(part.qty * part.price for part in parts) / qty if qty else None

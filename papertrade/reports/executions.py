@@ -1,7 +1,14 @@
-"""The executions of a book in the order of the books: its fills, and the settlements of its options."""
+"""The executions of a book in the order of the books: its fills, and the settlements of its options.
 
+They are read a page at a time, so that a run of any length takes the memory of a page. Read them in one transaction of one
+instant, where all of it must be of one.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from heapq import merge
+from operator import attrgetter
 
 from marketdata.instruments import parse_symbol
 from orders.models import Fill
@@ -10,23 +17,39 @@ from portfolio.models import Book, LedgerTransaction
 from portfolio.money import ZERO_MONEY, round_money
 from portfolio.round_trips import Execution
 
+PAGE_ROWS = 2000
+
 _FILL = (
     "id", "created_at", "symbol", "side", "qty", "price", "gross_amount", "realized_pl", "order_id",
     "order__client_order_id", "order__tags", "order__multiplier", "quote__bid", "quote__ask", "seq",
 )  # fmt: skip
 
 
-def executions_of(book: Book) -> list[Execution]:
+def executions_of(book: Book) -> Iterator[Execution]:
     """Every fill and settlement, oldest first."""
-    fills = [_fill(*row) for row in Fill.objects.filter(book=book).order_by("seq").values_list(*_FILL)]
     # Of one instant fills come first: options settle at the close, when nothing fills any more.
-    return sorted([*fills, *settlements_of(book)], key=lambda execution: execution.at)
+    return merge(_fills_of(book), settlements_of(book), key=attrgetter("at"))
 
 
-def settlements_of(book: Book) -> list[Execution]:
+def _fills_of(book: Book) -> Iterator[Execution]:
+    """By their numbers, which are in the order of time."""
+    rows, last = Fill.objects.filter(book=book).order_by("seq").values_list(*_FILL), 0
+    while page := list(rows.filter(seq__gt=last)[:PAGE_ROWS]):
+        yield from (_fill(*row) for row in page)
+        if len(page) < PAGE_ROWS:
+            return
+        last = page[-1][-1]
+
+
+def settlements_of(book: Book) -> Iterator[Execution]:
     """What options were settled for, oldest first."""
-    rows = LedgerTransaction.objects.filter(book=book, kind=LedgerKind.SETTLEMENT).prefetch_related("entries")
-    return [_settlement(row) for row in rows.order_by("sequence")]
+    settled = LedgerTransaction.objects.filter(book=book, kind=LedgerKind.SETTLEMENT)
+    rows, last = settled.order_by("sequence").prefetch_related("entries"), 0
+    while page := list(rows.filter(sequence__gt=last)[:PAGE_ROWS]):
+        yield from map(_settlement, page)
+        if len(page) < PAGE_ROWS:
+            return
+        last = page[-1].sequence
 
 
 def _settlement(row: LedgerTransaction) -> Execution:

@@ -1,6 +1,6 @@
 """The performance of one run, with what keeps it honest: how long it ran, and how many runs there were before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,13 +9,14 @@ from typing import NamedTuple
 from accounts.models import Generation
 from marketdata import clock
 from marketdata.sessions import calendar
+from papertrade.lib.postgres import one_instant
 from papertrade.reports.executions import executions_of
 from portfolio import performance
 from portfolio.closes import deepest_drawdowns, last_instant, session_closes
 from portfolio.models import Book
 from portfolio.money import ZERO_MONEY
-from portfolio.performance import Day, Drawdown, Risk, TradeFigures
-from portfolio.round_trips import METHODS, Execution, RoundTrip
+from portfolio.performance import Day, Drawdown, Risk, TradeFigures, TradeTally
+from portfolio.round_trips import METHODS, Execution, RoundTrip, round_trips
 from portfolio.selectors import Summary, summary
 from portfolio.valuation import ratio
 
@@ -88,16 +89,22 @@ class Performance:
 
 
 def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
-    """The statistics of a book's run up to now, or to its end."""
+    """The statistics of a book's run up to now, or to its end, as of one instant.
+
+    Its executions go by once and are not kept, so a run of a million takes the memory of what it holds.
+    """
+    with one_instant():
+        return _performance_of(book, method)
+
+
+def _performance_of(book: Book, method: str) -> Performance:
     until = last_instant(book, clock.read().now)
     figures = summary(book=book)
     closes = session_closes(book, until=until)
     days = performance.days_of(book.generation.initial_cash, closes)
-    executions = executions_of(book)
-    trades = trades_of(executions, method=method, until=until)
-    closed = [(trade.trip.realized_pl, trade.held) for trade in trades if not trade.trip.is_open]
-    bought = sum((part.amount for part in executions if part.is_buy), ZERO_MONEY)
-    sold = sum((part.amount for part in executions if not part.is_buy), ZERO_MONEY)
+    seen, results = _Totals(book.generation.opened_at), _Results(until)
+    for trip in METHODS[method](seen.passing(executions_of(book))):
+        results.add(trip)
     equities = [close.equity for close in closes]
     return Performance(
         book=book,
@@ -109,67 +116,97 @@ def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
         months=[MonthReturn(f"{year}-{month:02d}", share) for (year, month), share in performance.months(days).items()],
         risk=performance.risk(days, max_drawdown=float(figures.max_drawdown)),
         drawdowns=deepest_drawdowns(book, most=DRAWDOWNS_SHOWN),
-        trades=performance.trade_figures(closed),
-        exposure=_exposure(executions, book.generation.opened_at, until),
+        trades=results.closed.figures(),
+        exposure=seen.exposure(until),
         turnover=performance.turnover(
-            bought=bought,
-            sold=sold,
+            bought=seen.bought,
+            sold=seen.sold,
             mean_equity=sum(equities, ZERO_MONEY) / len(equities) if equities else ZERO_MONEY,
             days=len(days),
         ),
-        bought=bought,
-        sold=sold,
-        spread_paid=sum((part.spread_cost for part in executions if part.spread_cost is not None), ZERO_MONEY),
-        honesty=_honesty(book, days=len(days), trades=len(closed)),
-        by_symbol=_by_symbol(trades),
+        bought=seen.bought,
+        sold=seen.sold,
+        spread_paid=seen.spread_paid,
+        honesty=_honesty(book, days=len(days), trades=results.closed.closed),
+        by_symbol=results.by_symbol(),
     )
 
 
-def _by_symbol(trades: Sequence[Trade]) -> list[SymbolResult]:
-    """The best first."""
-    groups: dict[str, list[RoundTrip]] = {}
-    for trade in trades:
-        groups.setdefault(trade.trip.symbol, []).append(trade.trip)
-    found = [
-        SymbolResult(
-            symbol=symbol,
-            closed=sum(not trip.is_open for trip in trips),
-            realized_pl=sum((trip.realized_pl for trip in trips), ZERO_MONEY),
-            spread_paid=sum((trip.spread_paid for trip in trips), ZERO_MONEY),
-        )
-        for symbol, trips in groups.items()
-    ]
-    return sorted(found, key=lambda row: -row.realized_pl)
+class _Totals:
+    """What executions come to as they go by: what was bought, sold and paid, and for how long anything was held."""
 
+    def __init__(self, began_at: datetime) -> None:
+        self.bought = self.sold = self.spread_paid = ZERO_MONEY
+        self._began_at = self._since = began_at
+        self._time = timedelta()  # in which anything was held, until `_since`
+        self._held: dict[str, Decimal] = {}
 
-def trades_of(executions: Sequence[Execution], *, method: str, until: datetime) -> list[Trade]:
-    """The round trips of these executions by one of the two methods, oldest first."""
-    days = calendar()
-    return [
-        Trade(number, trip, days.trading_time(trip.opened_at, trip.closed_at or until))
-        for number, trip in enumerate(METHODS[method](executions), start=1)
-    ]
+    def passing(self, executions: Iterable[Execution]) -> Iterator[Execution]:
+        """The same executions, each seen before it is passed on."""
+        for part in executions:
+            self._add(part)
+            yield part
 
-
-def _exposure(executions: Sequence[Execution], began_at: datetime, until: datetime) -> float | None:
-    """The share of trading time in which anything was held; None before there was any."""
-    days = calendar()
-    whole = days.trading_time(began_at, until)
-    if not whole:
-        return None
-    held: dict[str, Decimal] = {}
-    time, since = timedelta(), began_at
-    for part in executions:
-        if held:
-            time += days.trading_time(since, part.at)
-        since = part.at
-        left = held.get(part.symbol, Decimal(0)) + (part.qty if part.is_buy else -part.qty)
-        held.pop(part.symbol, None)
+    def _add(self, part: Execution) -> None:
+        if part.is_buy:
+            self.bought += part.amount
+        else:
+            self.sold += part.amount
+        if part.spread_cost is not None:
+            self.spread_paid += part.spread_cost
+        if self._held:
+            self._time += calendar().trading_time(self._since, part.at)
+        self._since = part.at
+        left = self._held.pop(part.symbol, Decimal(0)) + (part.qty if part.is_buy else -part.qty)
         if left:
-            held[part.symbol] = left
-    if held:
-        time += days.trading_time(since, until)
-    return time / whole
+            self._held[part.symbol] = left
+
+    def exposure(self, until: datetime) -> float | None:
+        """The share of trading time in which anything was held; None before there was any."""
+        whole = calendar().trading_time(self._began_at, until)
+        if not whole:
+            return None
+        open_time = calendar().trading_time(self._since, until) if self._held else timedelta()
+        return (self._time + open_time) / whole
+
+
+class _Results:
+    """What round trips come to, in all and by symbol."""
+
+    def __init__(self, until: datetime) -> None:
+        self.closed = TradeTally()
+        self._until = until
+        self._symbols: dict[str, SymbolResult] = {}
+        self._began: dict[str, datetime] = {}
+
+    def add(self, trip: RoundTrip) -> None:
+        """The next one, in any order."""
+        if not trip.is_open:
+            self.closed.add(trip.realized_pl, held_for(trip, self._until))
+        known = self._symbols.get(trip.symbol) or SymbolResult(trip.symbol, 0, ZERO_MONEY, ZERO_MONEY)
+        self._symbols[trip.symbol] = SymbolResult(
+            symbol=trip.symbol,
+            closed=known.closed + (not trip.is_open),
+            realized_pl=known.realized_pl + trip.realized_pl,
+            spread_paid=known.spread_paid + trip.spread_paid,
+        )
+        self._began[trip.symbol] = min(trip.opened_at, self._began.get(trip.symbol, trip.opened_at))
+
+    def by_symbol(self) -> list[SymbolResult]:
+        """The best first; of equal ones the one that was traded first."""
+        rows = self._symbols.values()
+        return sorted(rows, key=lambda row: (-row.realized_pl, self._began[row.symbol], row.symbol))
+
+
+def held_for(trip: RoundTrip, until: datetime) -> timedelta:
+    """For how long it was held in trading time, so far where it is open."""
+    return calendar().trading_time(trip.opened_at, trip.closed_at or until)
+
+
+def trades_of(executions: Iterable[Execution], *, method: str, until: datetime) -> list[Trade]:
+    """The round trips of these executions by one of the two methods, oldest first."""
+    trips = enumerate(round_trips(executions, method), start=1)
+    return [Trade(number, trip, held_for(trip, until)) for number, trip in trips]
 
 
 def _honesty(book: Book, *, days: int, trades: int) -> Honesty:

@@ -1,6 +1,7 @@
 """Round trips by worked examples, and what must hold of any run: results add up to what the books realized."""
 
-from collections.abc import Iterable
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from portfolio.booking import FLAT, Holding, book_buy, book_sell
 from portfolio.money import round_money
-from portfolio.round_trips import METHODS, Execution, RoundTrip, fifo, flat_to_flat
+from portfolio.round_trips import METHODS, Execution, RoundTrip, fifo, flat_to_flat, round_trips
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
@@ -93,8 +94,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_worked_examples(case: str) -> None:
     lines, flat, lots = CASES[case]
-    assert told(flat_to_flat(run(*lines))) == flat
-    assert told(fifo(run(*lines))) == lots
+    assert told(round_trips(run(*lines), "flat")) == flat
+    assert told(round_trips(run(*lines), "fifo")) == lots
 
 
 def test_a_settlement_shows_and_costs_add_up() -> None:
@@ -106,7 +107,7 @@ def test_a_settlement_shows_and_costs_add_up() -> None:
 
 def test_parts_of_a_lot_share_its_money_to_the_last_decimal() -> None:
     """Three thirds of 10.00, each cut from what the ones before left."""
-    trips = fifo(run("buy 3 A 3.333333 @0.1", "sell 1 A 4 @0", "sell 1 A 4 @0", "sell 1 A 4 @0"))
+    trips = list(fifo(run("buy 3 A 3.333333 @0.1", "sell 1 A 4 @0", "sell 1 A 4 @0", "sell 1 A 4 @0")))
     assert [str(trip.cost) for trip in trips] == ["3.3333", "3.3334", "3.3333"]
     assert sum(trip.cost for trip in trips) == Decimal("10.0000")
     assert sum(trip.spread_cost for trip in trips) == Decimal("0.1")
@@ -137,13 +138,45 @@ def test_results_add_up_to_what_the_books_realized(lines: list[str]) -> None:
     for symbol in "AB":
         mine = [part for part in executions if part.symbol == symbol]
         realized = sum(part.realized_pl for part in mine)
-        flat, lots = ([trip for trip in count(executions) if trip.symbol == symbol] for count in METHODS.values())
+        flat, lots = ([trip for trip in round_trips(executions, way) if trip.symbol == symbol] for way in METHODS)
         assert sum(trip.realized_pl for trip in flat) == realized
         for trips in (flat, lots):
             assert sum(trip.cost for trip in trips) == sum(part.amount for part in mine if part.is_buy)
             assert sum(trip.proceeds for trip in trips) == sum(part.amount for part in mine if not part.is_buy)
             assert sum(trip.qty for trip in trips) == sum(part.qty for part in mine if part.is_buy)
             assert sum(trip.spread_cost for trip in trips) == sum(part.spread_cost for part in mine)
+            assert all(trip.spread_cost == trip.spread_paid for trip in trips)
+            assert sum(len(trip.entries) for trip in flat) == sum(part.is_buy for part in mine)
         if not any(trip.is_open for trip in flat):
             assert not any(trip.is_open for trip in lots)
             assert sum(trip.realized_pl for trip in lots) == realized
+
+
+def never_flat(count: int) -> Iterator[Execution]:
+    """Ten shares that are held all the time, and one more that is bought and sold again and again."""
+    for number in range(count):
+        buys = number % 2 == 0
+        yield Execution(
+            at=START + timedelta(seconds=number),
+            symbol="A",
+            multiplier=1,
+            is_buy=buys,
+            qty=Decimal(10 if not number else 1),
+            price=Decimal(5),
+            amount=Decimal(5),
+            realized_pl=Decimal(0),
+            spread_cost=Decimal("0.01"),
+        )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_long_run_takes_the_memory_of_what_is_held(method: str) -> None:
+    list(METHODS[method](never_flat(100)))
+    tracemalloc.start()
+    try:
+        ended = sum(not trip.is_open for trip in METHODS[method](never_flat(10_001)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert ended == (0 if method == "flat" else 5000)
+    assert peak < 100_000, "bytes; an execution has a few hundred"

@@ -4,7 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from papertrade.reports import executions as reading
+from papertrade.reports import performance as reports
 from papertrade.reports.executions import executions_of
 from papertrade.reports.performance import performance_of, trades_of
 from portfolio.closes import deepest_drawdowns, session_closes
@@ -50,7 +54,7 @@ def traded(market_kit: MarketKit, trader: object) -> Book:
 
 def test_sums_equal_the_books(traded: Book) -> None:
     """Round trips by both ways, the days, and the executions: one realized P/L, one change of equity."""
-    executions = executions_of(traded)
+    executions = list(executions_of(traded))
     found = performance_of(traded)
     assert sum(part.realized_pl for part in executions) == traded.realized_pl
     trades = trades_of(executions, method="flat", until=found.until)
@@ -127,3 +131,40 @@ def test_nothing_traded(desk: Desk, method: str) -> None:
         None,
         None,
     )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_executions_are_read_a_page_at_a_time_and_not_kept(
+    traded: Book, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = performance_of(traded, method=method)
+    told: list[str] = []
+    read, add = reading._fill, reports._Results.add
+    monkeypatch.setattr(reading, "PAGE_ROWS", 2)
+    monkeypatch.setattr(reading, "_fill", lambda *row: told.append("fill") or read(*row))
+    monkeypatch.setattr(reports._Results, "add", lambda results, trip: told.append("trip") or add(results, trip))
+    with CaptureQueriesContext(connection) as asked:
+        assert performance_of(traded, method=method) == whole
+    pages = [query["sql"] for query in asked.captured_queries if 'FROM "orders_fill"' in query["sql"]]
+    assert len(pages) == 4, "of the six fills, and one that is empty"
+    assert all("LIMIT 2" in page for page in pages)
+    assert told.count("fill") == 6 and told.index("trip") < 4, "a trade is counted when it ends"
+
+
+def test_equal_symbols_come_in_the_order_in_which_they_were_traded(market_kit: MarketKit, trader: object) -> None:
+    """Neither by name nor by when they ended."""
+    market_kit.play(
+        "14:00:00 IBM 100.00 100.10", "14:00:00 BAC 50.00 50.10", "14:00:00 AIG 40.00 40.10", start="14:00:00"
+    )
+    desk = Desk(trader)
+    for symbol in ("IBM", "BAC", "AIG"):
+        desk.buy("1", symbol=symbol)
+        market_kit.advance(market_kit.now() + timedelta(seconds=1))
+    for symbol in ("AIG", "IBM", "BAC"):
+        desk.sell("1", symbol=symbol)
+    book = Book.objects.select_related("generation").get(account=desk.account)
+    for method in METHODS:
+        found = performance_of(book, method=method).by_symbol
+        assert [(row.symbol, row.realized_pl) for row in found] == [
+            (name, Decimal("-0.1")) for name in ("IBM", "BAC", "AIG")
+        ]

@@ -87,7 +87,9 @@ def test_a_book_that_a_request_has_taken_further_goes_on_from_there(market_kit: 
         | {"at": ahead}
     )
     market_kit.advance("14:04:00")
-    later = EquitySnapshot.objects.filter(book=desk.book, at__gt=at("14:00:00")).order_by("at").values_list("at", flat=True)
+    later = (
+        EquitySnapshot.objects.filter(book=desk.book, at__gt=at("14:00:00")).order_by("at").values_list("at", flat=True)
+    )
     assert list(later) == [ahead, at("14:02:00"), at("14:03:00"), at("14:04:00")]
 
 
@@ -100,7 +102,9 @@ def test_a_step_whose_time_is_up_ends_after_a_minute_and_loses_none(market_kit: 
         while not the_mover().step(at("14:05:30"), seconds=0):
             steps += 1
     assert steps == 6
-    later = EquitySnapshot.objects.filter(book=desk.book, at__gt=at("14:00:00")).order_by("at").values_list("at", flat=True)
+    later = (
+        EquitySnapshot.objects.filter(book=desk.book, at__gt=at("14:00:00")).order_by("at").values_list("at", flat=True)
+    )
     assert list(later) == [at("14:00:00") + number * MINUTE for number in range(1, 6)]
 
 
