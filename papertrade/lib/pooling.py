@@ -2,6 +2,10 @@
 
 Behind one, two statements may run in two sessions of the server. What must not be there says so (`SessionNotOwn`); statements
 are prepared only where the pooler keeps them.
+
+A pooler in session mode is refused like any other. From one in transaction mode it differs in what *another* client gets, which
+no statement shows for certain: that a session stays mine may mean a pool with room, or a turn that has not come. Its mode is in
+its console, where this role has no right to be, and a reload changes it while locks are held.
 """
 
 import secrets
@@ -20,8 +24,8 @@ class SessionNotOwn(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "This work holds locks of a database session, and DATABASE_URL goes through a pooler (PgBouncer or the like), "
-            "which gives a session to others. Let the DATABASE_URL of feed, workers, commands and any web process whose "
-            "clock endpoint is used name PostgreSQL itself."
+            "which may give a session to others and does not say whether it does, whatever its mode. Let the DATABASE_URL of "
+            "feed, workers, commands and any web process whose clock endpoint is used name PostgreSQL itself."
         )
 
 

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode in front of the tests' PostgreSQL, where Debian's package is."""
+"""PgBouncer in front of the tests' PostgreSQL, where Debian's package is."""
 
 import os
 import pwd
@@ -31,7 +31,7 @@ def version() -> tuple[int, ...]:
 class Pooler:
     """It runs until `stop`; `url` is the tests' database through it."""
 
-    def __init__(self, folder: Path, *, to_url: str = "", statements_kept: int = 0) -> None:
+    def __init__(self, folder: Path, *, to_url: str = "", statements_kept: int = 0, mode: str = "transaction") -> None:
         to, self.port = urlsplit(to_url or os.environ["DATABASE_URL"]), free_port()
         self.user = to.username
         kept = f"max_prepared_statements = {statements_kept}\n" if version() >= KEEPS_STATEMENTS_FROM else ""
@@ -39,7 +39,7 @@ class Pooler:
         config.write_text(
             f"[databases]\n* = host=127.0.0.1 port={to.port} user={to.username} password={unquote(to.password or '')}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\nauth_type = any\n"
-            f"pool_mode = transaction\ndefault_pool_size = {SESSIONS}\nserver_round_robin = 1\n"
+            f"pool_mode = {mode}\ndefault_pool_size = {SESSIONS}\nserver_round_robin = 1\n"
             f"ignore_startup_parameters = options\n{kept}"
         )
         command: list[str] = [str(PROGRAM), "--quiet", str(config)]

@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode: trading goes on, and nobody takes a lock of a session that is not his own."""
+"""Behind PgBouncer: trading goes on, and nobody takes a lock of a session that may not be his own."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
-from tests.operations.pooler import Pooler, pooler
+from tests.operations.pooler import PROGRAM, Pooler, pooler
 from tests.stack.server import PROJECT
 
 __all__ = ["pooler"]
@@ -54,6 +55,20 @@ def test_no_lock_of_a_session_is_taken(committed: None, pooler: Pooler, work: Ca
             cursor.execute(ADVISORY_LOCKS)
             assert cursor.fetchone() == (0,)
     require_own_session()
+
+
+def test_session_mode_is_refused_too(committed: None, open_market: MarketKit, tmp_path: Path) -> None:
+    """Nothing tells it from the other for certain."""
+    if PROGRAM is None:
+        pytest.skip("PgBouncer is not installed (Debian's package pgbouncer)")
+    running = Pooler(tmp_path, mode="session")
+    try:
+        with running.between():
+            with pytest.raises(SessionNotOwn, match="whatever its mode"):
+                move()
+            assert Desk(UserFactory()).buy("2").status == "filled"
+    finally:
+        running.stop()
 
 
 def test_orders_are_sent_by_many(committed: None, open_market: MarketKit, pooler: Pooler) -> None:
