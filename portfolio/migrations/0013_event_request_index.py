@@ -1,8 +1,9 @@
 """Events by the request that they happened in. The index is made beside those who write; a try that was cut off is repeated."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
+
+from papertrade.lib.migrations import AddIndexBesideWriters
 
 REQUESTED = [
     "account_archived",
@@ -21,8 +22,7 @@ class Migration(migrations.Migration):
     dependencies = [("portfolio", "0012_event_request")]
 
     operations = [
-        migrations.RunSQL("DROP INDEX CONCURRENTLY IF EXISTS event_request", migrations.RunSQL.noop),
-        AddIndexConcurrently(
+        AddIndexBesideWriters(
             "accountevent",
             models.Index(
                 fields=["request_id"],

@@ -10,10 +10,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
+from papertrade.lib import env
+from papertrade.lib.postgres import as_owner
+from papertrade.operations import backup
+from tests.operations.test_documented_sql import HASHES, SPLIT
 from tests.stack.server import PROJECT
 
 RELEASES = sorted((PROJECT / "tests" / "releases").iterdir())
@@ -70,3 +78,42 @@ def test_its_backup_is_migrated_and_proven(empty_database: str, release: Path) -
     ]
     assert all(orders and fills and snapshots and events for *_, orders, fills, snapshots, events in found)
     assert sweeps is not None and sweeps[0] > 0
+
+
+DIVIDED = "SELECT relname, relkind FROM pg_class WHERE relname = ANY(%s) ORDER BY 1"
+# Of the tables and of all of their parts.
+NOT_VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+UNINDEXED_PARTS = """
+    SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid AND c.relkind = 'I'
+    WHERE (SELECT count(*) FROM pg_inherits WHERE inhparent = i.indexrelid)
+       <> (SELECT count(*) FROM pg_inherits WHERE inhparent = i.indrelid)
+"""
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+def test_one_whose_evidence_was_split_by_hash_is_migrated_too(
+    empty_database: str, release: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
+) -> None:
+    """As docs/operations.md says for large ones, of that release already."""
+    monkeypatch.setenv(env.OWNER, empty_database)
+    tables = sorted(model._meta.db_table for model in SPLIT)
+    with django_db_blocker.unblock(), as_owner():
+        for _ in backup.restore(path=release / "backup"):
+            pass
+        with connection.cursor() as cursor:
+            cursor.execute(HASHES)
+            before = [_count(cursor, table) for table in tables]
+            executor = MigrationExecutor(connection)
+            executor.migrate(executor.loader.graph.leaf_nodes())
+            cursor.execute(DIVIDED, [tables])
+            assert cursor.fetchall() == [(table, "p") for table in tables]
+            assert [_count(cursor, table) for table in tables] == before and all(before)
+            for wrong in (NOT_VALID, UNINDEXED_PARTS):
+                cursor.execute(wrong)
+                assert cursor.fetchall() == []
+    ContentType.objects.clear_cache()
+
+
+def _count(cursor: Any, table: str) -> int:
+    cursor.execute(f"SELECT count(*) FROM {table}")
+    return cursor.fetchone()[0]
