@@ -1,24 +1,25 @@
 """The audit of everything: every row of an account beside what it is recomputed from.
 
 Ledgers are followed row by row (`portfolio.audit`); all else is one statement a comparison over some books. Books that an
-audit has sealed (`portfolio.seals`) are read from there on, and those that are as they were then not at all.
+audit has sealed (`portfolio.seals`) are read from there on: of those that stand as they stood then the newer snapshots, if any,
+and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from django.db.models import QuerySet
 
-from orders.comparisons import IN_THE_ORDERS, OPEN_NUMBERS, TOUCHED
+from orders.comparisons import IN_THE_ORDERS, OPEN_NUMBERS, STANDING_ORDERS, TOUCHED
 from orders.position_comparisons import OF_THE_POSITIONS
 from papertrade.lib.postgres import one_instant, raw_cursor
 from portfolio import seals
 from portfolio.audit import Difference, closed_books, verify_ledgers
-from portfolio.comparisons import IN_THE_BOOKS
+from portfolio.comparisons import BY_THE_MINUTE, IN_THE_BOOKS, NOT_BY_THE_MINUTE
 from portfolio.models import Book
-from portfolio.seals import Seal, Standing
+from portfolio.seals import Seal
 
 COMPARISONS = (*IN_THE_BOOKS, *IN_THE_ORDERS, *OF_THE_POSITIONS)
 CHUNK_EVENTS = (
@@ -70,39 +71,58 @@ def audit_chunk(
     `between` is called between two statements, and now and then within a long ledger: it may raise, and nothing is done.
     """
     with one_instant():
-        standing = seals.standing(book_ids)
+        standing = _standing(book_ids)
         sealed = {
             book_id: seal
             for book_id, seal in (sealed or {}).items()
-            if book_id not in standing or seal["frame"] == standing[book_id].frame
+            if book_id not in standing or seal["frame"] == standing[book_id]["frame"]
         }
-        kept = {
-            book_id: seal
-            for book_id, seal in sealed.items()
-            if book_id in standing and seal["state"] == standing[book_id].state
+        still = {
+            book_id for book_id, seal in sealed.items() if _is_as(seal, standing.get(book_id), "state", "orders_state")
         }
+        kept = {book_id: sealed[book_id] for book_id in still if _is_as(sealed[book_id], standing[book_id], "worth")}
         found = [Difference(f"book {book_id}", problem) for book_id, problem in seals.still_there(sealed.values())]
         read = [book_id for book_id in book_ids if book_id not in kept]
         books = list(Book.objects.select_related("generation").filter(pk__in=read).order_by("pk"))
         lost = sorted(set(read) - {book.pk for book in books})
         found += [Difference(f"book {book_id}", "has no generation, or is gone") for book_id in lost]
         if books:
-            found += _differences(books, sealed, between)
+            found += _differences(books, sealed, still, between)
         return Verified(found, {} if found else kept | _sealed([book.pk for book in books], standing))
 
 
+def _standing(book_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """How books stand now, with their orders, in the words of their seals; of those that exist."""
+    with raw_cursor() as cursor:
+        orders: dict[int, str] = dict(cursor.execute(STANDING_ORDERS, {"books": list(book_ids)}).fetchall())
+    return {
+        book_id: {**stands._asdict(), "orders_state": orders[book_id]}
+        for book_id, stands in seals.standing(book_ids).items()
+    }
+
+
+def _is_as(seal: Seal, stands: Mapping[str, str] | None, *names: str) -> bool:
+    return stands is not None and all(seal[name] == stands[name] for name in names)
+
+
 def _differences(
-    books: Sequence[Book], sealed: Mapping[int, Seal], between: Callable[[], None]
+    books: Sequence[Book], sealed: Mapping[int, Seal], still: Collection[int], between: Callable[[], None]
 ) -> Iterator[Difference]:
-    ledgers = verify_ledgers(books, sealed=sealed, between=between)
+    """Of books that `still` stand as they did, only what the minutes bring is compared."""
+    changed = [book for book in books if book.pk not in still]
+    ledgers = verify_ledgers(changed, sealed=sealed, between=between)
     yield from chain.from_iterable(ledger.differences for ledger in ledgers.values())
     yield from closed_books(books)
+    by_the_minute = seals.scope(books, sealed, without=NOT_BY_THE_MINUTE)
     with raw_cursor() as cursor:
-        scope = seals.scope(books, sealed)
-        touched = [id for (id,) in cursor.execute(TOUCHED, scope | _open_at_seals(books, sealed)).fetchall()]
-        for comparison in COMPARISONS:
+        scope = seals.scope(changed, sealed)
+        touched = cursor.execute(TOUCHED, scope | _open_at_seals(changed, sealed)).fetchall() if changed else []
+        scope["touched"] = [order_id for (order_id,) in touched]
+        for comparison in COMPARISONS if changed else BY_THE_MINUTE:
             between()
-            rows = cursor.execute(comparison.statement, scope | {"touched": touched}).fetchall()
+            rows = cursor.execute(
+                comparison.statement, by_the_minute if comparison in BY_THE_MINUTE else scope
+            ).fetchall()
             yield from (Difference(*row) for row in rows)
 
 
@@ -112,11 +132,11 @@ def _open_at_seals(books: Sequence[Book], sealed: Mapping[int, Seal]) -> dict[st
     return {"open_books": [book_id for book_id, _ in pairs], "open_numbers": [number for _, number in pairs]}
 
 
-def _sealed(book_ids: Sequence[int], standing: Mapping[int, Standing]) -> dict[int, Seal]:
+def _sealed(book_ids: Sequence[int], standing: Mapping[int, Mapping[str, str]]) -> dict[int, Seal]:
     """Seals of books that were just found right."""
     with raw_cursor() as cursor:
         numbers: dict[int, Any] = dict(cursor.execute(OPEN_NUMBERS, {"books": list(book_ids)}).fetchall())
     return {
-        book_id: {**seal, **standing[book_id]._asdict(), "open": numbers.get(book_id, [])}
+        book_id: {**seal, **standing[book_id], "open": numbers.get(book_id, [])}
         for book_id, seal in seals.seals(book_ids).items()
     }

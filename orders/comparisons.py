@@ -25,6 +25,17 @@ OPEN_NUMBERS = f"""
     WHERE book_id = ANY(%(books)s) AND status IN ({OPEN_STATES}) GROUP BY 1
 """
 
+# What stands of a book's orders: those that are open, and how far orders and fills reach.
+STANDING_ORDERS = f"""
+    SELECT b.id, encode(sha256(convert_to(jsonb_build_array(
+        (SELECT jsonb_agg(to_jsonb(o) ORDER BY o.number) FROM orders_order o
+         WHERE o.book_id = b.id AND o.status IN ({OPEN_STATES})),
+        (SELECT o.number FROM orders_order o WHERE o.book_id = b.id ORDER BY o.number DESC LIMIT 1),
+        (SELECT f.seq FROM orders_fill f WHERE f.book_id = b.id ORDER BY f.seq DESC LIMIT 1)
+        )::text, 'UTF8')), 'hex')
+    FROM unnest(%(books)s::bigint[]) AS b (id)
+"""
+
 NEWER_FILLS = """fills AS (
     SELECT f.* FROM since s CROSS JOIN LATERAL (
         SELECT * FROM orders_fill f WHERE f.book_id = s.book_id AND f.seq > s.events OFFSET 0

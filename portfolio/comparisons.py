@@ -282,3 +282,5 @@ SNAPSHOTS = Comparison(
 )
 
 IN_THE_BOOKS = (GENERATIONS, ACCOUNTS, BOOKS, EVENTS, SNAPSHOTS_IN_LEDGER, SNAPSHOTS)
+BY_THE_MINUTE = (BOOKS, SNAPSHOTS_IN_LEDGER, SNAPSHOTS)  # what may differ where nothing but snapshots was added
+NOT_BY_THE_MINUTE = ("account", "positions")  # of a seal

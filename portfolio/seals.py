@@ -14,7 +14,7 @@ from papertrade.lib.postgres import raw_cursor
 from portfolio.models import Book
 
 Seal = dict[str, Any]
-FORM = 1  # of a seal; one of another form is not used, and the book is read from its beginning
+FORM = 2  # of a seal; one of another form is not used, and the book is read from its beginning
 
 # `since` has a row for each book that is read, `events` to `snapshots` the rows of those that are newer. The laterals keep the
 # planner at probing book by book (OFFSET 0): nothing tells it how few rows of these large tables are asked for.
@@ -56,12 +56,17 @@ _FRAME = """
         u.username)::text, 'UTF8')), 'hex')
 """
 
-# All that stands of a book beside the rows that only grow: where none of it changed and nothing was added, nothing is new.
+# All that stands of a book beside the rows that only grow, with how far those of its ledger and events reach; and what the
+# minutes alone change, without anybody trading. An event after the last of an account is one of its latest book's.
 _STATES = f"""
     SELECT b.id, {_FRAME}, encode(sha256(convert_to(jsonb_build_array(
-        to_jsonb(b), to_jsonb(g), to_jsonb(a), u.username, last.id,
-        (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.symbol, p.id) FROM portfolio_position p WHERE p.book_id = b.id)
-        )::text, 'UTF8')), 'hex')
+        to_jsonb(b) - ARRAY['peak_equity', 'max_drawdown'], to_jsonb(g), to_jsonb(a), u.username,
+        (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.symbol, p.id) FROM portfolio_position p WHERE p.book_id = b.id),
+        (SELECT t.sequence FROM portfolio_ledgertransaction t WHERE t.book_id = b.id ORDER BY t.sequence DESC LIMIT 1),
+        CASE WHEN NOT EXISTS (
+            SELECT FROM portfolio_book x WHERE x.account_id = b.account_id AND x.generation_number > b.generation_number
+        ) THEN (SELECT e.seq FROM portfolio_accountevent e WHERE e.account_id = b.account_id ORDER BY e.seq DESC LIMIT 1) END
+        )::text, 'UTF8')), 'hex'), jsonb_build_array(b.peak_equity, b.max_drawdown, last.id)::text
     FROM portfolio_book b
     LEFT JOIN accounts_generation g ON g.id = b.generation_id
     LEFT JOIN accounts_paperaccount a ON a.id = b.account_id
@@ -103,17 +108,19 @@ _SEALS = """
 
 
 class Standing(NamedTuple):
-    """Two hashes: over what the run of a book is carried on under, and over all of it that may change."""
+    """How a book stands: hashes over what its run is carried on under, and over all of it that trading may change; its
+    highest equity, deepest drawdown and last snapshot, which change by the minute."""
 
     frame: str
     state: str
+    worth: str
 
 
 def standing(book_ids: Sequence[int]) -> dict[int, Standing]:
     """How books stand now, by id; of those that exist."""
     with raw_cursor() as cursor:
         rows = cursor.execute(_STATES, {"books": list(book_ids)}).fetchall()
-    return {book_id: Standing(*hashes) for book_id, *hashes in rows}
+    return {book_id: Standing(*said) for book_id, *said in rows}
 
 
 def seals(book_ids: Sequence[int]) -> dict[int, Seal]:
@@ -124,9 +131,11 @@ def seals(book_ids: Sequence[int]) -> dict[int, Seal]:
     return {book_id: json.loads(seal, parse_float=str) for book_id, seal in rows}
 
 
-def scope(books: Iterable[Book], sealed: Mapping[int, Seal]) -> dict[str, Any]:
-    """The parameters of `NEWER`: which books are read, and from where on."""
+def scope(books: Iterable[Book], sealed: Mapping[int, Seal], *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The parameters of `NEWER`: which books are read, and from where on. `without` names what no statement asks for."""
     rows = [sealed.get(book.pk) or _unsealed(book) for book in books]
+    if without:
+        rows = [{name: value for name, value in row.items() if name not in without} for row in rows]
     return {
         "books": [row["book_id"] for row in rows],
         "accounts": sorted({UUID(row["account_id"]) for row in rows}),

@@ -37,11 +37,6 @@ def make_parts(audit: Audit, books: "QuerySet[Book]") -> None:
         (AuditPart(audit=audit, number=number, books=chunk, form=seals.FORM) for number, chunk in enumerate(parts, 1)),
         batch_size=BATCH_PARTS,
     )
-    if audit.base and audit.base.report and sealed_of(audit.base) != audit.base.report.sealed:
-        problem = "the seals that its audit left are not those that it commits to"
-        AuditPart.objects.filter(audit=audit, number=1).update(
-            differences=[[f"audit report {audit.base.report.pk}", problem]]
-        )
 
 
 def _parts_of_base(audit: Audit) -> list[list[int]]:
@@ -57,6 +52,11 @@ def _parts_of_base(audit: Audit) -> list[list[int]]:
             parts[of_account[account_id]].append(book_id)
     alone = [book_id for book_id, account_id in new.items() if account_id not in of_account]
     return [*parts, *chunks(Book.objects.filter(pk__in=alone))]
+
+
+def note(audit: Audit, row: str, problem: str) -> None:
+    """A difference that was found before any of its parts was worked on."""
+    AuditPart.objects.filter(audit=audit, number=1).update(differences=[[row, problem]])
 
 
 def sealed_of(audit: Audit) -> str:

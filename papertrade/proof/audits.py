@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from marketdata import clock
 from papertrade.lib.times import EXCHANGE_ZONE
-from papertrade.proof.audit_parts import make_parts, sealed_of, work
+from papertrade.proof.audit_parts import make_parts, note, sealed_of, work
 from portfolio.audit import Difference
 from portfolio.models import Audit, AuditPart, AuditReport, Book
 from portfolio.services import keep_audit_report
@@ -77,7 +77,8 @@ def _full_is_due(*, at: datetime) -> bool:
 def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, extent: str = FULL) -> Audit:
     """An audit to be worked on: of all books, or of those given, which `scope` names; the one that is at it already, if any.
 
-    A full one takes the place of an increment. An increment without an audit to begin at is a full one.
+    A full one takes the place of an increment. An increment without an audit to begin at is a full one, and so is one whose
+    seals are not those that the report commits to: who changed them may have moved them past what he did.
     """
     with transaction.atomic():
         running = _unfinished().select_for_update().filter(scope=scope).first()
@@ -87,9 +88,16 @@ def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, exte
             Audit.objects.filter(pk=running.pk).update(canceled_at=Now(), canceled_by=f"{by}, for a full one")
         try:
             with transaction.atomic():
-                base = _base() if extent == INCREMENT and not scope else None
+                last = _base() if extent == INCREMENT and not scope else None
+                base = last if last and _left_its_seals(last) else None
                 audit = Audit.objects.create(by=by, scope=scope, extent=INCREMENT if base else FULL, base=base)
                 make_parts(audit, Book.objects.all() if books is None else books)
+                if last and not base:
+                    note(
+                        audit,
+                        f"audit report {last.report_id}",
+                        "the seals that it left are not those that it commits to",
+                    )
         except IntegrityError:  # another process asked for the same first
             return ask(by=by, scope=scope, books=books, extent=extent)
     return audit
@@ -97,7 +105,13 @@ def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, exte
 
 def _base() -> Audit | None:
     """The last finished audit of all books that an increment can begin at."""
-    return Audit.objects.filter(scope="", finished_at__isnull=False, parts__isnull=False).order_by("-pk").first()
+    finished = Audit.objects.filter(scope="", report__isnull=False, parts__isnull=False)
+    return finished.select_related("report").order_by("-pk").first()
+
+
+def _left_its_seals(audit: Audit) -> bool:
+    """Whether its seals are those that its report commits to."""
+    return audit.report is not None and sealed_of(audit) == audit.report.sealed
 
 
 def cancel(audit: Audit, *, by: str) -> bool:

@@ -41,6 +41,7 @@ class History:
     folder: Path
     lines: list[str]
     seals: dict[int, Any]
+    last_seals: dict[int, Any]
 
     @classmethod
     def build(cls, kit: MarketKit, folder: Path) -> "History":
@@ -69,7 +70,8 @@ class History:
         kit.advance("20:00:01")
         desk.buy("2")  # waits for the next open
         carry_out(ask(by="test"))
-        return cls(desk, other, folder, list(heads.export()), seals)
+        last_seals = audit_chunk(list(Book.objects.values_list("pk", flat=True))).seals
+        return cls(desk, other, folder, list(heads.export()), seals, last_seals)
 
     def found(self) -> dict[str, list[str]]:
         """What each means finds now; those that find nothing are left out."""
@@ -84,9 +86,10 @@ class History:
     def by_audit(self) -> list[str]:
         return [f"{found.row}: {found.problem}" for found in audit_books()]
 
-    def by_increment(self) -> list[str]:
-        """What an audit finds that goes on from the first one's seals."""
-        found = audit_chunk(list(Book.objects.values_list("pk", flat=True)), sealed=self.seals).differences
+    def by_increment(self, *, from_last: bool = False) -> list[str]:
+        """What an audit finds that goes on from the first one's seals, or from the last one's: nothing happened since."""
+        sealed = self.last_seals if from_last else self.seals
+        found = audit_chunk(list(Book.objects.values_list("pk", flat=True)), sealed=sealed).differences
         return [f"{difference.row}: {difference.problem}" for difference in found]
 
     def by_heads(self) -> list[str]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.test import override_settings
 
+from orders import audit
 from tests.market_kit import MarketKit
 from tests.proof.history import History
 from tests.proof.places import placed
@@ -100,6 +101,34 @@ OLD_ROWS = [
 ]
 
 
+def after_the_last(table: str, order: str, **changed: str) -> str:
+    """One row more: the last one again, with other values in SQL of it."""
+    pairs = ", ".join(f"'{column}', {value}" for column, value in changed.items())
+    return (
+        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(r, jsonb_build_object({pairs}))).*"
+        f" FROM {table} r ORDER BY {order} DESC LIMIT 1"
+    )
+
+
+ANOTHER_ID, LATER_ID = "gen_random_uuid()", "r.id + 1000"
+A_MINUTE_LATER = {"id": LATER_ID, "at": "r.at + interval '1 minute'"}
+# What may be done to a book that has stood still since its seal: its rows are compared by their hash, and how far they reach.
+OF_A_BOOK_THAT_STANDS = [
+    "UPDATE orders_order SET limit_price = limit_price + 1 WHERE number = 10",
+    "UPDATE portfolio_position SET held_qty = held_qty + 1 WHERE held_qty > 0",
+    "UPDATE portfolio_book SET peak_equity = peak_equity + 1 WHERE closed_at IS NULL",
+    "UPDATE portfolio_book SET max_drawdown = max_drawdown + 0.1 WHERE closed_at IS NULL",
+    after_the_last("portfolio_accountevent", "seq", id=LATER_ID, seq="r.seq + 1"),
+    after_the_last("portfolio_ledgertransaction", "book_id, sequence", id=ANOTHER_ID, sequence="r.sequence + 1"),
+    after_the_last("orders_order", "number", id=ANOTHER_ID, number="r.number + 1", client_order_id="'another'"),
+    after_the_last("orders_fill", "seq", id=ANOTHER_ID, seq="r.seq + 1000", ledger_transaction_id="NULL"),
+    after_the_last(
+        "portfolio_equitysnapshot", "id", **A_MINUTE_LATER, cash="r.cash + 1", market_value="r.market_value - 1"
+    ),
+    after_the_last("portfolio_equitysnapshot", "id", **A_MINUTE_LATER, drawdown="r.drawdown + 0.1"),
+]
+
+
 @pytest.fixture(scope="module")
 def history(
     django_db_setup: None, django_db_blocker: object, tmp_path_factory: pytest.TempPathFactory
@@ -151,6 +180,23 @@ def test_what_stands_behind_the_seal_is_found_by_a_full_audit_alone(history: His
     with tampered(change):
         assert history.by_increment() == []
         assert history.by_audit() != []
+
+
+@pytest.mark.parametrize("change", OF_A_BOOK_THAT_STANDS)
+def test_what_is_done_to_a_book_that_stands_is_found_by_an_increment(history: History, change: str) -> None:
+    with tampered(change):
+        assert history.by_increment(from_last=True) != []
+
+
+def test_of_a_book_that_stands_a_minute_more_is_read_and_nothing_else(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(audit, "verify_ledgers", lambda books, **_: read.extend(book.pk for book in books) or {})
+    with tampered(after_the_last("portfolio_equitysnapshot", "id", **A_MINUTE_LATER)):
+        assert history.by_increment(from_last=True) == [] == read
+        history.by_increment()
+        assert read
 
 
 def test_what_is_not_claimed_is_not_found(history: History) -> None:
