@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from marketdata.feeds.recorded import COLUMNS
+from marketdata.feeds.recording_rows import COLUMNS
 from papertrade.lib.files import private_part
 
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"

@@ -13,7 +13,7 @@ from marketdata.feeds.live.protocol import BadOptions, ProviderOptions
 from marketdata.feeds.recorded import RecordedFeed
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.markets.base import Market, MarketError
-from marketdata.markets.live import LiveMarket, known_quotes
+from marketdata.markets.live import LiveMarket, known_quotes, number_of_leader
 from marketdata.markets.simulated import SimulatedMarket
 
 # Each has `check(options)` and `provider(options, listener)`. Loaded where one is chosen: their clients are not needed else.
@@ -59,7 +59,7 @@ def _live_feed(provider: str) -> LiveFeed:
         raise MarketError(str(problem)) from None
     folder = None if settings.PAPERTRADE_RECORD == NOT_RECORDED else Path(settings.PAPERTRADE_RECORD)
     build = partial(module.provider, options)
-    return LiveFeed(f"live:{provider}", build, folder=folder, known=known_quotes)
+    return LiveFeed(f"live:{provider}", build, folder=folder, known=known_quotes, number=number_of_leader)
 
 
 def provider_module(provider: str) -> Any:

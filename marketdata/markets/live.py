@@ -14,7 +14,7 @@ from itertools import chain, groupby
 import redis
 import structlog
 
-from marketdata import clock, feed_state, quote_book, wanted
+from marketdata import clock, feed_state, leases, quote_book, wanted
 from marketdata.feeds import Supplies
 from marketdata.feeds.live.feed import Known, LiveCursor, LiveFeed
 from marketdata.feeds.live.protocol import Rank, Want
@@ -185,3 +185,13 @@ def known_quotes() -> Known:
         if marker is not None:
             return Known(latest, datetime.fromisoformat(marker.split("/")[0]))
     return Known()
+
+
+def number_of_leader(newest: int) -> int:
+    """The number by which this process records, `newest` being the highest so far: that of its lease, and higher than all
+    where the database is younger than the recording. Raises LeaseLost.
+    """
+    mine = leases.holding_of(leases.MOVER)
+    if not mine.is_latest():  # asked after `newest` was read: who was stopped in between has no number
+        raise leases.LeaseLost(mine.name)
+    return max(newest + 1, mine.number)

@@ -14,16 +14,8 @@ import pytest
 from django.core.management import call_command
 from structlog.testing import capture_logs
 
-from marketdata.feeds.recorded import (
-    COLUMNS,
-    COLUMNS_TAKEN,
-    MAX_DETAILS,
-    TOLD_KEY,
-    RecordedCursor,
-    RecordedFeed,
-    RecordingError,
-    Report,
-)
+from marketdata.feeds.recorded import TOLD_KEY, RecordedCursor, RecordedFeed
+from marketdata.feeds.recording_rows import COLUMNS, COLUMNS_TAKEN, MAX_DETAILS, RecordingError, Report
 from marketdata.quotes import Quote
 from papertrade.lib.valkey import client
 

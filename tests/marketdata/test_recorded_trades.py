@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from marketdata.bars import ONE_MINUTE, bars
-from marketdata.feeds.recorded import RecordedFeed, Report
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report
 from marketdata.markets.base import Market
 from tests.api_kit import Api
 from tests.factories import AccountFactory

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from marketdata.feeds.recorded import RecordedFeed, Report
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report
 from tests.newcomer.snippets import PROJECT, READ, RUN, Reader, all_snippets, copy_of_the_project, snippets
 
 

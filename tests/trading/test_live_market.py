@@ -2,20 +2,26 @@
 
 import gzip
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from marketdata import clock, gate, quote_book
-from marketdata.feeds.recorded import COLUMNS_TAKEN, RecordedFeed, Report
+from marketdata import clock, gate, leases, quote_book
+from marketdata.feeds.live import recorder
+from marketdata.feeds.live.feed import LiveCursor
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Report
+from marketdata.markets.live import number_of_leader
 from orders import working
 from orders.models import Sweep
 from papertrade.lib.errors import Conflict
+from papertrade.lib.postgres import raw_cursor
 from papertrade.operations import health
 from papertrade.trading.accounts import archive_account, rename_account
-from papertrade.trading.clock import advance, do_missed_boundaries
+from papertrade.trading.clock import advance, do_missed_boundaries, moving
 from portfolio.models import EquitySnapshot, LedgerTransaction
 from tests.desk import Desk, dec
 from tests.factories import UserFactory
@@ -207,6 +213,42 @@ class TestALeaderThatDies:
         live.lead()
         live.step()
         assert len({desk.now(order).filled_at for desk, order in zip(desks, orders, strict=True)}) == 1
+
+
+class TestALeaderThatIsStopped:
+    """Between the look at its lease and what it does by it: when it wakes up another one leads."""
+
+    @pytest.mark.parametrize("new_file_every", [timedelta(hours=1), timedelta(0)])
+    def test_writes_rows_that_nobody_reads(
+        self, live: LiveKit, monkeypatch: pytest.MonkeyPatch, new_file_every: timedelta
+    ) -> None:
+        monkeypatch.setattr(recorder, "NEW_FILE_EVERY", new_file_every)
+        desk = Desk(UserFactory())
+        order = desk.buy("10", limit="99")
+        live.pass_time(seconds=0.2)
+        live.hear("IBM 98.90 98.95 500 300")
+        stopped = live.cursor
+        with patch.object(LiveCursor, "take", side_effect=KeyboardInterrupt) as take, pytest.raises(KeyboardInterrupt):
+            live.step()
+        live.pass_time(seconds=6)
+        live.lead()
+        live.quote("IBM 99.50 99.60 500 300")
+        stopped.take(*take.call_args.args)
+        live.quote("IBM 99.40 99.50 500 300")
+        live.lead()
+        live.quote("IBM 99.30 99.40 500 300")
+        done = [dec("100.10"), dec("99.60"), dec("99.50"), dec("99.40")]
+        assert [row.ask for row in RecordedFeed(live.folder).rows(Report())] == done
+        assert [dec(line.split(",")[3]) for line in recorder.lines_since(live.folder, at("13:59:00"))] == done
+        assert desk.state(order) == ("new", "not_marketable")
+
+    def test_before_it_has_begun_to_record_has_no_number(self, live: LiveKit) -> None:
+        with moving():
+            assert number_of_leader(0) < number_of_leader(10**9) == 10**9 + 1
+            with raw_cursor() as cursor:
+                cursor.execute("UPDATE marketdata_lease SET number = number + 1 WHERE name = %s", [leases.MOVER])
+            with pytest.raises(leases.LeaseLost):
+                number_of_leader(0)
 
 
 class TestAServerThatWasAway:

@@ -22,7 +22,8 @@ import pytest
 
 from accounts.models import PaperAccount
 from marketdata.feeds.live.protocol import RawQuote
-from marketdata.feeds.recorded import RecordedFeed, Report
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report
 from marketdata.quotes import Quote
 from orders import working
 from orders.models import IS_OPEN, Fill, Order

@@ -1,7 +1,8 @@
 """The live feed of the process that leads: a provider in its thread, the recording, and the quotes that the market takes.
 
 What was heard becomes quotes when a step *takes* it, all at the instant of that step. Taken quotes are recorded first; so the
-recording is the market's memory: what a leader recorded and died before doing, the next one does, just as a replay will.
+recording is the market's memory: what a leader recorded and died before doing, the next one does, just as a replay will. From
+where that one begins the recording is its own.
 """
 
 from collections import Counter, deque
@@ -19,8 +20,10 @@ from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
 from marketdata.feeds.live.io_thread import Build, IoThread
 from marketdata.feeds.live.protocol import Count, RawQuote
 from marketdata.feeds.live.recorder import LONG_AGO, Recorder, lines_since, row_text
-from marketdata.feeds.recorded import COLUMNS_TAKEN, Row, read_row
+from marketdata.feeds.recording_parts import newest_number
+from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Row, read_row
 from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote
+from papertrade.lib.times import MOMENT
 
 LAGS_KEPT = 200  # of the latest quotes, for the median
 LOOKED_BACK = timedelta(minutes=10)  # into the recording, where no quote book says from when on it is needed
@@ -41,14 +44,30 @@ class Known:
     filled_to: datetime | None = None
 
 
-class LiveFeed:
-    """Made in every process that asks for the market; only the one that leads starts the provider."""
+def one_more(newest: int) -> int:
+    """The number of a leader whom nobody else can meet."""
+    return newest + 1
 
-    def __init__(self, name: str, build: Build, *, folder: Path | None, known: Callable[[], Known] = Known) -> None:
+
+class LiveFeed:
+    """Made in every process that asks for the market; only the one that leads starts the provider.
+
+    `number` makes the number of a leader from the highest that has recorded; it raises where another leads by now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build: Build,
+        *,
+        folder: Path | None,
+        known: Callable[[], Known] = Known,
+        number: Callable[[int], int] = one_more,
+    ) -> None:
         self.name = name
         self.intake = Intake()
         self.folder = folder
-        self.known = known
+        self.known, self.number = known, number
         self.supplies: Callable[[], Supplies] = dict
         self.lags: deque[timedelta] = deque(maxlen=LAGS_KEPT)
         self.recorder = Recorder(folder) if folder is not None else None
@@ -169,8 +188,8 @@ class LiveCursor:
         for quote in self.latest.values():
             passed(quote)
         since = min(through, known.filled_to) if known.filled_to else through - LOOKED_BACK
-        rows = _rows_since(self.feed.folder, since) if self.feed.folder is not None else []
-        for at, together in groupby(rows, key=attrgetter("at")):
+        recorded = self._take_the_recording_over(since, through)
+        for at, together in groupby((heard.row for heard in recorded), key=attrgetter("at")):
             if at < through or (whole and at == through):
                 for row in together:
                     before = self.latest.get(row.symbol)
@@ -181,13 +200,25 @@ class LiveCursor:
         is_behind = known.filled_to is None or known.filled_to < through
         self._supplies = dict(self.feed.supplies()) if is_behind else {}
 
+    def _take_the_recording_over(self, since: datetime, through: datetime) -> list[Heard]:
+        """What was recorded since an instant. Of what comes after `through` only this counts from now on: a leader before this
+        one may be stopped between the look at its lease and the write of a step's rows.
+        """
+        folder, recorder = self.feed.folder, self.feed.recorder
+        if folder is None or recorder is None:
+            return []
+        number = self.feed.number(newest_number(folder))
+        recorded = _heard_since(folder, since)
+        recorder.begin(number, through + MOMENT, [heard.text for heard in recorded if heard.row.at > through])
+        return recorded
 
-def _rows_since(folder: Path, since: datetime) -> list[Row]:
-    """The good rows of the recordings in a folder that were taken at or after an instant."""
-    rows = []
+
+def _heard_since(folder: Path, since: datetime) -> list[Heard]:
+    """The good rows of the recording in a folder that were taken at or after an instant."""
+    found = []
     for line in lines_since(folder, since):
         try:
-            rows.append(read_row(line.split(","), columns=COLUMNS_TAKEN))
+            found.append(Heard(line, read_row(line.split(","), columns=COLUMNS_TAKEN)))
         except ValueError:
             continue
-    return rows
+    return found

@@ -2,7 +2,8 @@
 
 In the recording format (docs/recordings.md) with one more column, `taken_at`: the instant of the market at which the quote was
 taken. A step's rows are flushed to the kernel at once, so that a process that dies loses none that could have filled an order;
-what was written and not done yet the next leader does, as the replay will (`rows_since`).
+what was written and not done yet the next leader copies into its own first file and does, as the replay will (`lines_since`).
+Which rows of whose file count is said by the files' names (`recording_parts`).
 """
 
 import gzip
@@ -17,20 +18,23 @@ from pathlib import Path
 import structlog
 
 from marketdata.feeds.live.protocol import RawQuote
+from marketdata.feeds.recording_parts import name_of_part, parts_of
 from papertrade.lib.files import private_file
 
 log = structlog.get_logger(__name__)
 
 HEADER = "ts,symbol,bid,ask,bid_size,ask_size,source,taken_at"
-NAME = "live-{:%Y%m%d-%H%M%S%f}.csv.gz"
-NEW_FILE_EVERY = timedelta(hours=1)  # a new leader reads the last one before it begins
+NEW_FILE_EVERY = timedelta(
+    minutes=10
+)  # a new leader reads the last one, and whoever looks at the past each that it needs
 LEAST_FREE_BYTES = 1_000_000_000
 TRY_AGAIN_AFTER = timedelta(minutes=1)
 COMPRESSION = 4
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 GZIP = 31  # zlib's window bits for the gzip format
 README = """\
-Quotes as this server took them, one file an hour of running: the format is docs/recordings.md, with the column taken_at.
+Quotes as this server took them, one file for ten minutes: the format is docs/recordings.md, with the column taken_at.
+The names say which rows of which file count; leave them as they are. Files .minutes.gz are made of the others.
 `PAPERTRADE_MARKET=recorded PAPERTRADE_RECORDING=<this folder>` plays them again as a market of its own.
 
 The quotes are your data provider's. What you may do with them, and whom you may show them, is said in your contract with it.
@@ -38,24 +42,33 @@ The quotes are your data provider's. What you may do with them, and whom you may
 
 
 class Recorder:
-    """Writes the recording of one leader. `write` never raises: without a disk the market goes on, unrecorded, and says so."""
+    """Writes the recording of one leader. It never raises: without a disk the market goes on, unrecorded, and says so."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.number = 0  # of this leader among those that have recorded here
         self.problem = ""  # why nothing is recorded, for operators
         self._file: int | None = None
         self._packer = zlib.compressobj()
         self._begun = self._asleep_until = LONG_AGO
 
+    def begin(self, number: int, begins: datetime, undone: Sequence[str]) -> None:
+        """Lead from `begins` on: what others record as of then or later does not count any more, but for what is undone."""
+        self.close()
+        self.number, self._asleep_until = number, LONG_AGO
+        self._record(undone, begins)
+
     def write(self, rows: Sequence[str], taken_at: datetime) -> None:
         """Record the quotes of one step, in the order in which they are taken."""
-        if self._file is None and taken_at < self._asleep_until:
-            return
+        if self._file is not None or taken_at >= self._asleep_until:
+            self._record(rows, taken_at)
+
+    def _record(self, rows: Sequence[str], at: datetime) -> None:
         try:
-            self._open_file_of(taken_at)
+            self._open_file_of(at)
             self._append("".join(f"{row}\n" for row in rows))
         except OSError as error:
-            self._give_up(f"The recording cannot be written: {error.strerror or error}.", taken_at)
+            self._give_up(f"The recording cannot be written: {error.strerror or error}.", at)
 
     def close(self) -> None:
         """End the file."""
@@ -77,7 +90,7 @@ class Recorder:
         readme = self.folder / "README.txt"
         if not readme.exists():
             private_file(readme, README)
-        self._file = os.open(self.folder / NAME.format(at), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.open(self.folder / name_of_part(at, self.number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._packer = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._begun, self.problem = at, ""
         self._append(HEADER + "\n")
@@ -109,19 +122,17 @@ def lines_since(folder: Path, taken_from: datetime) -> list[str]:
 
     What a crash has torn ends where it was torn. Empty where there is no recording.
     """
-    found: list[list[str]] = []
-    stamp = _stamp(taken_from)
-    for path in sorted(folder.glob("live-*.csv.gz"), reverse=True):
-        earlier, lines = False, []
-        for line in _whole_lines(path):
-            if line[line.rfind(",") + 1 :] >= stamp:  # of one width, so that text sorts as time does
-                lines.append(line)
-            else:
-                earlier = True
-        found.append(lines)
-        if earlier:
-            break
-    return [line for lines in reversed(found) for line in lines]
+    found = []
+    for part in parts_of(folder):
+        if part.ends is not None and part.ends <= taken_from:
+            continue
+        # Of one width, so that text sorts as time does.
+        first, end = _stamp(taken_from), _stamp(part.ends) if part.ends is not None else ""
+        for line in _whole_lines(part.path):
+            stamp = line[line.rfind(",") + 1 :]
+            if stamp >= first and (not end or stamp < end):
+                found.append(line)
+    return found
 
 
 def _whole_lines(path: Path) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketdata.feeds.recorded import RecordedFeed, RecordingError, Report
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import RecordingError, Report
 
 PROGRESS_EVERY = 250_000
 

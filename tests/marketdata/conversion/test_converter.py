@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 
 from marketdata.conversion.converter import convert
 from marketdata.conversion.formats import Unusable
-from marketdata.feeds.recorded import RecordedFeed, Report
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report
 
 # As the providers write them: header and rows of their own documentation's shape, with invented figures.
 ALPACA_CSV = """symbol,timestamp,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,conditions,tape

@@ -9,7 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from marketdata.conversion.simulated_day import write_day
-from marketdata.feeds.recorded import RecordedFeed, Report, Row
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report, Row
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.instruments import parse_symbol
 from marketdata.sessions import calendar
