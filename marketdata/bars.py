@@ -5,15 +5,17 @@ multiple of its timeframe in New York. Nothing later than exchange time is in an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from marketdata.feeds.past import DECIMALS, EPOCH, PastTrade
+from marketdata.feeds.past import DECIMALS, EPOCH, PastMinute, PastTrade
 from marketdata.markets.base import Market
 from marketdata.sessions import Session, calendar
 from papertrade.lib.times import EXCHANGE_ZONE, MOMENT
+
+P = TypeVar("P", PastTrade, PastMinute)
 
 _TIMEFRAME = re.compile(r"(\d{1,2})(Min|T|Hour|H|Day|D|Week|W|Month|M)")
 _UNITS = {"Min": "minute", "T": "minute", "Hour": "hour", "H": "hour", "Day": "day", "D": "day"}
@@ -58,6 +60,25 @@ class Bar(NamedTuple):
             self.trades + 1,
             self.volume + trade.size,
             self.total + price * (trade.size or 1),
+        )
+
+    @classmethod
+    def of_minute(cls, begins: datetime, minute: PastMinute) -> "Bar":
+        """The bar of its first minute."""
+        prices = minute.open, minute.high, minute.low, minute.close
+        return cls(begins, *prices, minute.quotes, 0.0, minute.total)
+
+    def with_minute(self, minute: PastMinute) -> "Bar":
+        """The bar after one more."""
+        return Bar(
+            self.begins,
+            self.open,
+            max(self.high, minute.high),
+            min(self.low, minute.low),
+            minute.close,
+            self.trades + minute.quotes,
+            self.volume,
+            self.total + minute.total,
         )
 
     @property
@@ -145,15 +166,31 @@ def bars(
 
     `start` inside a bar leaves that bar out: a part of one would not be that bar.
     """
+    until = min(timeframe.end(until) - MOMENT, now)
+    minutes = market.past_minutes(symbol, start, until)
+    if minutes is not None:
+        return _put_together(minutes, timeframe.begin, Bar.of_minute, Bar.with_minute, start)
+    trades = _trades(market, symbol, timeframe, start - MOMENT, until)
+    return _put_together(trades, timeframe.begin, Bar.of, Bar.with_trade, start)
+
+
+def _put_together(
+    pieces: Iterable[P],
+    begin: Callable[[datetime], datetime],
+    first: Callable[[datetime, P], Bar],
+    add: Callable[[Bar, P], Bar],
+    start: datetime,
+) -> Iterator[Bar]:
+    """Bars of trades, or of minutes; without one that begins before `start`."""
     current: Bar | None = None
-    for trade in _trades(market, symbol, timeframe, start - MOMENT, min(timeframe.end(until) - MOMENT, now)):
-        begins = timeframe.begin(trade.at)
+    for piece in pieces:
+        begins = begin(piece.at)
         if current is not None and current.begins == begins:
-            current = current.with_trade(trade)
+            current = add(current, piece)
             continue
         if current is not None:
             yield current
-        current = Bar.of(begins, trade) if begins >= start else None
+        current = first(begins, piece) if begins >= start else None
     if current is not None:
         yield current
 
@@ -184,10 +221,14 @@ def bar_of_day(market: Market, symbol: str, at: datetime, now: datetime) -> Bar 
 
 def bar_of_session(market: Market, symbol: str, session: Session, now: datetime) -> Bar | None:
     """The bar of regular hours, as far as `now`; None where they have no trade."""
-    found: Bar | None = None
-    for trade in _trades(market, symbol, DAY, session.open - MOMENT, min(session.close - MOMENT, now)):
-        found = Bar.of(session.open, trade) if found is None else found.with_trade(trade)
-    return found
+    until = min(session.close - MOMENT, now)
+    minutes = market.past_minutes(symbol, session.open, until)
+    if minutes is not None:
+        found = _put_together(minutes, lambda _: session.open, Bar.of_minute, Bar.with_minute, session.open)
+    else:
+        trades = _trades(market, symbol, DAY, session.open - MOMENT, until)
+        found = _put_together(trades, lambda _: session.open, Bar.of, Bar.with_trade, session.open)
+    return next(found, None)
 
 
 def bar_of_day_before(market: Market, symbol: str, now: datetime) -> Bar | None:

@@ -16,8 +16,7 @@ from marketdata.markets.base import Market
 from papertrade.lib.times import MOMENT
 
 T = TypeVar("T")
-# How much of a computed past a page reads at most: two seconds' worth, by the tick and by the minute.
-REACH_OF_TICKS, REACH_OF_MINUTES = timedelta(days=30), timedelta(days=366)
+HOUR = Timeframe(1, "hour")
 
 
 class Span(NamedTuple):
@@ -88,7 +87,7 @@ def trades_of(market: Market) -> Reading:
     def read(symbol: str, start: datetime, until: datetime) -> Iterator:
         return iter(market.past_trades(symbol, start - MOMENT, until))
 
-    return Reading(read, lambda trade: trade.at, DAY, REACH_OF_TICKS if market.computes_past else None)
+    return _of_ticks(read, lambda trade: trade.at, market)
 
 
 def quotes_of(market: Market) -> Reading:
@@ -97,7 +96,13 @@ def quotes_of(market: Market) -> Reading:
     def read(symbol: str, start: datetime, until: datetime) -> Iterator:
         return iter(market.past_quotes(symbol, start - MOMENT, until))
 
-    return Reading(read, lambda quote: quote.at, DAY, REACH_OF_TICKS if market.computes_past else None)
+    return _of_ticks(read, lambda quote: quote.at, market)
+
+
+def _of_ticks(
+    read: Callable[[str, datetime, datetime], Iterator[T]], at: Callable[[T], datetime], market: Market
+) -> Reading[T]:
+    return Reading(read, at, HOUR if market.computes_past else DAY, market.reach_of_ticks)
 
 
 def bars_of(market: Market, timeframe: Timeframe, *, now: datetime) -> Reading:
@@ -106,9 +111,11 @@ def bars_of(market: Market, timeframe: Timeframe, *, now: datetime) -> Reading:
     def read(symbol: str, start: datetime, until: datetime) -> Iterator:
         return bars(market, symbol, timeframe, start=start, until=until, now=now)
 
-    reach = REACH_OF_MINUTES if timeframe.by_the_minute else REACH_OF_TICKS
+    of_minutes = timeframe.by_the_minute or market.keeps_minutes
     period = DAY if timeframe.minutes is not None else timeframe
-    return Reading(read, lambda bar: bar.begins, period, reach if market.computes_past else None)
+    return Reading(
+        read, lambda bar: bar.begins, period, market.reach_of_minutes if of_minutes else market.reach_of_ticks
+    )
 
 
 def page(reading: Reading[T], symbols: Sequence[str], span: Span, *, limit: int, after: Place | None = None) -> Page[T]:

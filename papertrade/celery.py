@@ -24,6 +24,7 @@ warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 TICK_SECONDS = 1.0
 AUDIT_SECONDS = 60.0  # asks whether the night's audit is due, and whether one waits for workers
+PAST_SECONDS = 60.0
 AUDITS = "audits"  # a queue of its own beside Celery's default: a worker takes from both by turns
 
 CAUSE = "papertrade_cause"  # the header of a message that names the request whose doing it is
@@ -56,6 +57,7 @@ app.conf.beat_schedule = {
     # A tick that waited longer than the next one is worth nothing.
     "tick": {"task": "papertrade.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
     "audit": {"task": "papertrade.tasks.audit", "schedule": AUDIT_SECONDS, "options": {"expires": AUDIT_SECONDS}},
+    "past": {"task": "papertrade.tasks.tend_past", "schedule": PAST_SECONDS, "options": {"expires": PAST_SECONDS}},
     "months": {"task": "papertrade.tasks.retain", "schedule": crontab(minute="20")},
     "storage": {"task": "papertrade.tasks.sample_storage", "schedule": crontab(minute="5")},
     "calendar": {"task": "papertrade.tasks.sync_sessions", "schedule": crontab(hour="6", minute="0")},

@@ -6,6 +6,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from kombu.exceptions import OperationalError
 
 from marketdata.leases import end_the_hung
+from marketdata.markets.current import current_market
 from marketdata.services import sync_sessions as sync
 from orders.models import Sweep
 from papertrade.operations import retention, storage
@@ -57,6 +58,16 @@ def invite_auditors(one: Audit) -> None:
             work_on_audit.apply_async([one.pk], expires=INVITATION_SECONDS, retry=False)
     except OperationalError as error:
         log.warning("workers_not_reached", audit=one.pk, error=str(error))
+
+
+@shared_task
+def tend_past() -> int:
+    """What bars of a live market are read from is made of its recording; how many files."""
+    try:
+        return current_market().tend_past()
+    except OSError as error:  # no disk, or somebody deletes recordings at this moment: the next minute tries again
+        log.warning("minutes_not_stored", error=str(error))
+        return 0
 
 
 @shared_task

@@ -58,6 +58,32 @@ class PastTrade(NamedTuple):
         return self.place or (self.at - EPOCH) // MICROSECOND
 
 
+class PastMinute(NamedTuple):
+    """The middles of a symbol's quotes within a minute, or within a part of it: USD per share, and their sum."""
+
+    at: datetime  # where the minute begins
+    open: float
+    high: float
+    low: float
+    close: float
+    quotes: int
+    total: float
+    last: datetime  # when the last of them was
+
+    @classmethod
+    def of(cls, middle: PastTrade) -> "PastMinute":
+        """The minute of its first middle."""
+        price = middle.price
+        begins = middle.at.replace(second=0, microsecond=0)
+        return cls(begins, price, price, price, price, 1, price, middle.at)
+
+    def with_middle(self, middle: PastTrade) -> "PastMinute":
+        """The minute after one more."""
+        price = middle.price
+        high, low = max(self.high, price), min(self.low, price)
+        return PastMinute(self.at, self.open, high, low, price, self.quotes + 1, self.total + price, middle.at)
+
+
 def standing(quote: Quote) -> PastQuote:
     """A quote of now as one of the past."""
     bid, ask = (None if side is None else float(side) for side in (quote.bid, quote.ask))
@@ -76,6 +102,16 @@ class KeepsPast(Protocol):
 
     def remember(self, symbols: Collection[str]) -> None:
         """The past of these is asked for next: read it in one pass, where it has to be read."""
+
+
+@runtime_checkable
+class KeepsMinutes(Protocol):
+    """A feed that knows its past by the minute, without reading every quote."""
+
+    def minutes(self, symbol: str, start: datetime, until: datetime) -> Iterator[PastMinute]:
+        """The minutes that begin in [start, until], ascending and with no quote after `until`; one may come in several
+        parts. A minute without a middle is left out. `start` inside a minute: that one is among them, from its begin on.
+        """
 
 
 @runtime_checkable

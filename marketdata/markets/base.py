@@ -1,13 +1,13 @@
 """What a market is: a feed behind a clock and a calendar."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
-from marketdata.feeds.past import KeepsPast, KeepsTrades, PastQuote, PastTrade, standing
+from marketdata.feeds.past import KeepsMinutes, KeepsPast, KeepsTrades, PastMinute, PastQuote, PastTrade, standing
 from marketdata.instruments import parse_symbol
 from marketdata.option_pricing import RISK_FREE_RATE
 from marketdata.quotes import Quote
@@ -23,7 +23,10 @@ class Market:
     has_book = True
     interest_rate = RISK_FREE_RATE  # that options are priced by, a fraction a year
     takes_pushes = False  # whether its quotes come through the API
-    computes_past = False  # its past costs time for every quote that is read, and reaches back without end
+    computes_past = False  # its past costs time for every quote that is read, and may reach far back
+    # So much of that a page reads at most, in two seconds or so: quote by quote, and by the minute. None = any.
+    reach_of_ticks: timedelta | None = None
+    reach_of_minutes: timedelta | None = None
 
     def __init__(self, name: str, feed: Feed) -> None:
         self.name = name
@@ -50,6 +53,18 @@ class Market:
         """The symbol's quotes in (after, until], ascending; none where the market keeps none of its past."""
         return self.feed.quotes(symbol, after, until) if isinstance(self.feed, KeepsPast) else iter(())
 
+    def past_minutes(self, symbol: str, start: datetime, until: datetime) -> Iterator[PastMinute] | None:
+        """The symbol's minutes that begin in [start, until], ascending, a minute perhaps in several parts.
+
+        None where the market does not know them without reading every quote.
+        """
+        return self.feed.minutes(symbol, start, until) if isinstance(self.feed, KeepsMinutes) else None
+
+    @property
+    def keeps_minutes(self) -> bool:
+        """Whether `past_minutes` knows any."""
+        return isinstance(self.feed, KeepsMinutes)
+
     def past_trades(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastTrade]:
         """The symbol's trades in (after, until], ascending. Where the market knows of none at all, the middles of its
         two-sided, uncrossed quotes stand for them, as trades of nothing.
@@ -68,6 +83,10 @@ class Market:
         """The past of these is asked for next: a market that reads it from files reads them once."""
         if isinstance(self.feed, KeepsPast):
             self.feed.remember(symbols)
+
+    def tend_past(self) -> int:
+        """Once a minute, by a worker: make what the past is read from quickly; how many files."""
+        return 0
 
     def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         """The quotes that stood at an instant that is past; none where the market keeps no past."""

@@ -17,6 +17,7 @@ import structlog
 from marketdata import clock, feed_state, leases, quote_book, wanted
 from marketdata.feeds import Supplies
 from marketdata.feeds.live.feed import Known, LiveCursor, LiveFeed
+from marketdata.feeds.live.minutes import store_minutes
 from marketdata.feeds.live.protocol import Rank, Want
 from marketdata.feeds.universe import TICKERS
 from marketdata.instruments import parse_symbol
@@ -30,13 +31,17 @@ log = structlog.get_logger(__name__)
 LIVE, PUSH = "live", "push"
 MINUTES_KEPT = timedelta(minutes=2)  # older minutes that nobody has seen are a gap in the curve, not old marks
 ATTEND_SECONDS = 1.0
+TENDING_SECONDS = 5.0  # of a worker, once a minute
 CANARY = "SPY"  # always quoted in a session: its silence is the provider's
 CONTRACTS_WATCHED_AT_ONCE = 20
 VALKEY_PAUSE_SECONDS = 1.0  # after it did not answer: it may take two seconds not to, with the gate closed
 
 
 class LiveMarket(Market):
-    """The market of the real clock; in the process that leads, with its provider."""
+    """The market of the real clock; in the process that leads, with its provider. Its past is its recording."""
+
+    computes_past = True
+    reach_of_ticks, reach_of_minutes = timedelta(days=1), timedelta(days=366)
 
     feed: LiveFeed
 
@@ -130,6 +135,10 @@ class LiveMarket(Market):
 
     def first_minute(self, to: datetime) -> datetime | None:
         return to - MINUTES_KEPT
+
+    def tend_past(self) -> int:
+        """Store the minutes of what was recorded."""
+        return 0 if self.feed.folder is None else store_minutes(self.feed.folder, seconds=TENDING_SECONDS)
 
     def take(self, cursor: LiveCursor, to: datetime) -> None:  # type: ignore[override]  # its own feed's cursor
         """Take what was heard since the last step, as quotes of the instant `to`."""

@@ -21,6 +21,7 @@ class SimulatedMarket(Market):
 
     has_book = False
     computes_past = True
+    reach_of_ticks, reach_of_minutes = timedelta(days=30), timedelta(days=366)
     interest_rate = RATE
 
     feed: SimulatedFeed

@@ -19,7 +19,9 @@ from marketdata.feeds import Passed, Supplies, ignore
 from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
 from marketdata.feeds.live.io_thread import Build, IoThread
 from marketdata.feeds.live.protocol import Count, RawQuote
+from marketdata.feeds.live.recorded_past import RecordedPast
 from marketdata.feeds.live.recorder import LONG_AGO, Recorder, lines_since, row_text
+from marketdata.feeds.past import PastMinute, PastQuote
 from marketdata.feeds.recording_parts import newest_number
 from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Row, read_row
 from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote
@@ -71,6 +73,7 @@ class LiveFeed:
         self.supplies: Callable[[], Supplies] = dict
         self.lags: deque[timedelta] = deque(maxlen=LAGS_KEPT)
         self.recorder = Recorder(folder) if folder is not None else None
+        self.past = RecordedPast(folder)
         self._thread = IoThread(build, self.intake)
 
     def lead(self) -> None:
@@ -100,6 +103,22 @@ class LiveFeed:
 
     def first_at(self) -> datetime:
         raise NotImplementedError("a live market begins now")
+
+    def quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
+        """As `KeepsPast`: what was recorded."""
+        return self.past.quotes(symbol, after, until)
+
+    def minutes(self, symbol: str, start: datetime, until: datetime) -> Iterator[PastMinute]:
+        """As `KeepsMinutes`."""
+        return self.past.minutes(symbol, start, until)
+
+    def mids(self, symbol: str, times: Sequence[datetime]) -> list[float | None]:
+        """As `KeepsPast`."""
+        return self.past.mids(symbol, times)
+
+    def remember(self, symbols: Collection[str]) -> None:
+        """As `KeepsPast`."""
+        self.past.remember(symbols)
 
 
 class LiveCursor:

@@ -7,7 +7,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import listing
-from marketdata.bars import DAY, Bar, Timeframe, bar_of_day, bar_of_day_before, bar_of_session, timeframe_of
+from marketdata.bars import (
+    DAY,
+    ONE_MINUTE,
+    Bar,
+    Timeframe,
+    bar_of_day,
+    bar_of_day_before,
+    bar_of_session,
+    bars,
+    timeframe_of,
+)
 from marketdata.history import Reading, Span, bars_of, page, quotes_of, trades_of
 from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
@@ -134,8 +144,8 @@ class OpenCloseViewSet(HostedViewSet):
         within = bar_of_session(market, name, session, self.now)
         if within is None:
             raise NotFound("This market has nothing of it on this day.")
-        before = next(iter(market.past_trades(name, begins - MOMENT, session.open - MOMENT)), None)
-        after = list(market.past_trades(name, session.close - MOMENT, ends))
+        before = next(bars(market, name, ONE_MINUTE, start=begins, until=session.open - MOMENT, now=self.now), None)
+        after = list(bars(market, name, ONE_MINUTE, start=session.close, until=ends, now=self.now))
         return self.answer(
             symbol=name,
             day=on,
@@ -144,8 +154,8 @@ class OpenCloseViewSet(HostedViewSet):
             low=within.low,
             close=within.close,
             volume=within.volume,
-            before=before and before.price,
-            after=after[-1].price if after else None,
+            before=before and before.open,
+            after=after[-1].close if after else None,
             otc=False,
             adjusted=self.query.get("adjusted", True),
         )
