@@ -30,7 +30,7 @@ VALUES = {
     "generation": "1", "include_archived": "true", "limit": "5", "order_id": "{order_id}", "percentage": "50",
     "period": "1D", "qty": "1", "query": "ib", "side": "buy", "start": "2013-10-07", "status": "open",
     "method": "fifo", "runs": "{account_id}", "strike_price": "100", "symbol": "IBM", "symbols": "IBM,MSFT",
-    "tag": "v1", "timeframe": "5Min", "until": "2013-10-07",
+    "note": "stopped", "tag": "v1", "tags": "v1,exit", "timeframe": "5Min", "until": "2013-10-07",
     "updated_after": "2013-10-07",
 }  # fmt: skip
 BODIES = {
