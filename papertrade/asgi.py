@@ -6,7 +6,7 @@ test that picks its requests; docs/architecture.md, "Streams", says what it has 
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -14,23 +14,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
 from django.conf import settings
 
-from papertrade.lib.access import tell_of_stream
-from papertrade.lib.tracing import Trace, tracing
 from papertrade.web.bridge import Bridge, Receive, Scope, Send
-from papertrade.web.refusals import NO_STREAM, answer_to, request_id_of
+from papertrade.web.refusals import NO_STREAM, answer_to
 from papertrade.wsgi import application as django
-
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # After Django is set up, since they read its models.
 Beacon = import_module("papertrade.operations.presence").Beacon
+not_ready: Callable[[], list[str]] = import_module("papertrade.operations.health").not_ready
+enter: Callable[..., Any] = import_module("papertrade.stream.entry").enter
 # Beside each whether it takes a request; the first that does gets it.
-STREAMS: list[tuple[Callable[[Scope], bool], Application]] = import_module("papertrade.stream").STREAMS
+STREAMS: list[tuple[Callable[[Scope], bool], Any]] = import_module("papertrade.stream").STREAMS
 
-bridge = Bridge(django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR)
-
-
-BEGINNINGS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+bridge = Bridge(
+    django, threads=settings.PAPERTRADE_WEB_THREADS, spool_folder=settings.PAPERTRADE_VAR, not_ready=not_ready
+)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,30 +37,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     chosen = next((stream for takes, stream in STREAMS if takes(scope)), None)
     if chosen is not None:
-        await stream(chosen, scope, receive, send)
+        await enter(chosen, scope, receive, send)
     elif scope["type"] == "websocket":
         await refuse_websocket(scope, receive, send)
     else:
         await bridge(scope, receive, send)
-
-
-async def stream(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
-    """A stream, under its id and with its line in the log, like every request."""
-    request_id, status = request_id_of(scope), 0
-
-    async def send_with_id(message: dict[str, Any]) -> None:
-        nonlocal status
-        if message["type"] in BEGINNINGS:
-            status = message.get("status", 101)
-            others = [(name, value) for name, value in message.get("headers", ()) if name != b"x-request-id"]
-            message = {**message, "headers": [*others, (b"x-request-id", request_id.encode())]}
-        await send(message)
-
-    with tracing(Trace(request_id)) as trace:
-        try:
-            await application(scope, receive, send_with_id)
-        finally:
-            tell_of_stream(scope["path"], status, trace)
 
 
 async def live(receive: Receive, send: Send) -> None:

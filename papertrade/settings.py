@@ -146,7 +146,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "papertrade.lib.access.Access",
     "papertrade.lib.metrics.RequestMetrics",
-    "papertrade.operations.probes.Probes",
     "papertrade.api.kit.middleware.ApiMiddleware",
     "papertrade.dashboard.security.ContentSecurityPolicy",
     "papertrade.lib.compression.Compression",

@@ -1,5 +1,6 @@
 """Every address of the server."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path
@@ -21,8 +22,6 @@ urlpatterns = [
         name="docs",
     ),
     path("llms.txt", llms, name="llms"),
-    path("healthz", probes.alive, name="alive"),
-    path("readyz", probes.ready, name="ready"),
     path("metrics", probes.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("papertrade.dashboard.urls")),
@@ -30,7 +29,12 @@ urlpatterns = [
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A page whose address was typed without its slash is gone to; a call of the API is told (`kit.hints`), never sent on."""
+    """A page whose address was typed without its slash is gone to; a call of the API is told (`kit.hints`), never sent on.
+
+    A file that is not there gets no page: that would look up who asks, and who asks for files is not counted (`lib.strangers`).
+    """
+    if request.path.startswith(settings.STATIC_URL):
+        return HttpResponse("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
     other = twin(request.path)
     if request.method in {"GET", "HEAD"} and not is_api(request.path) and other is not None and other.endswith("/"):
         query = request.META.get("QUERY_STRING", "")

@@ -19,7 +19,7 @@ from papertrade.lib.tracing import Trace, request_id_from, tracing
 log = structlog.get_logger(__name__)
 
 SINCE = "papertrade.since"  # in the WSGI environment: when the request was whole, by time.perf_counter
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds: a line only where they fail
+QUIET = frozenset({"/metrics"})  # asked every few seconds: a line only where they fail
 LONGEST_PATH = 200
 
 

@@ -1,6 +1,8 @@
 """Where a request comes from: the one place that believes, or does not, what proxies say."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,17 +12,22 @@ UNKNOWN = "unknown"
 
 
 def client_network(request: HttpRequest) -> str:
-    """An IPv4 address, or the /64 that an IPv6 client has to itself.
+    """An IPv4 address, or the /64 that an IPv6 client has to itself."""
+    return network_of(request.META)
+
+
+def network_of(environ: Mapping[str, Any]) -> str:
+    """The same of a request as WSGI has it.
 
     Each trusted proxy adds the address that it was called from to the end of X-Forwarded-For; so with N of them the Nth entry
     from the end is the client's, and what stands before it anybody can write. A request that has fewer came past them: its
     address is that of its connection.
     """
-    proxies = settings.PAPERTRADE_TRUSTED_PROXIES
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")] if proxies else []
-    address = hops[-proxies] if proxies and len(hops) >= proxies else request.META.get("REMOTE_ADDR", "")
+    proxies, peer = settings.PAPERTRADE_TRUSTED_PROXIES, environ.get("REMOTE_ADDR", "")
+    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")] if proxies else []
+    address = hops[-proxies] if proxies and len(hops) >= proxies else peer
     try:
-        place = ip_address(address or request.META.get("REMOTE_ADDR", ""))
+        place = ip_address(address or peer)
     except ValueError:
         return UNKNOWN
     return str(ip_network((place, IPV6_PREFIX), strict=False)) if place.version == 6 else str(place)

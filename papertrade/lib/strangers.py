@@ -9,10 +9,12 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
 from django.utils.functional import SimpleLazyObject
 
 from papertrade.lib import metrics
@@ -24,7 +26,7 @@ MOST_KNOWN = 10_000
 MOST_ADDRESSES = 50_000  # of a minute; further ones share a count
 OTHERS = "others"
 TOO_MANY = "Too many requests without a valid key from this address. Wait a minute, then send your key.\n"
-CREDENTIALS = ("Authorization", "APCA-API-KEY-ID", "APCA-API-SECRET-KEY")
+CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_APCA_API_KEY_ID", "HTTP_APCA_API_SECRET_KEY")
 DIGEST_BYTES = 16
 
 
@@ -72,29 +74,49 @@ class Counts:
         return count
 
 
+class Door:
+    """What a process knows of who asks: credentials that were good lately, and how many strangers came from an address."""
+
+    def __init__(self) -> None:
+        self.known, self.counts = Known(), Counts()
+
+    def turns_away(self, credentials: bytes, network: str) -> bool:
+        """Whether this is one stranger too many, for whom nothing is looked up. Strangers are counted."""
+        limit = settings.PAPERTRADE_STRANGER_LIMIT_MINUTE
+        if limit is None or credentials in self.known or self.counts.another(network) <= limit:
+            return False
+        metrics.REFUSED.labels("stranger").inc()
+        return True
+
+    def remember(self, credentials: bytes, *, good: bool) -> None:
+        """What a look-up found out about them."""
+        if not good:
+            self.known.discard(credentials)
+        elif credentials:
+            self.known.add(credentials)
+
+
+door = Door()
+
+
 class Strangers:
     """The middleware. Before any that looks up sessions."""
-
-    known, counts = Known(), Counts()  # of the process
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        limit = settings.PAPERTRADE_STRANGER_LIMIT_MINUTE
-        credentials = credentials_of(request)
-        counted = limit is not None and credentials not in self.known and not is_a_file(request)
-        if counted and self.counts.another(client_network(request)) > limit:
-            metrics.REFUSED.labels("stranger").inc()
-            seconds = str(WINDOW_SECONDS - wall_seconds() % WINDOW_SECONDS)
+        credentials = credentials_of(request.META)
+        if not is_a_file(request) and door.turns_away(credentials, client_network(request)):
+            seconds = str(seconds_left())
             return HttpResponse(
                 TOO_MANY, status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": seconds}
             )
         response = self.get_response(request)
-        if credentials and was_let_in(request):
-            self.known.add(credentials)
+        if was_let_in(request):
+            door.remember(credentials, good=True)
         elif response.status_code == 401:
-            self.known.discard(credentials)
+            door.remember(credentials, good=False)
         return response
 
 
@@ -103,10 +125,22 @@ def wall_seconds() -> int:
     return int(time.time())
 
 
-def credentials_of(request: HttpRequest) -> bytes:
-    """A digest of whatever says who is asking; empty where nothing does."""
-    given = [request.headers.get(name, "") for name in CREDENTIALS]
-    given.append(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+def seconds_left() -> int:
+    """Until strangers are counted anew."""
+    return WINDOW_SECONDS - wall_seconds() % WINDOW_SECONDS
+
+
+def credentials_of(environ: Mapping[str, Any]) -> bytes:
+    """A digest of whatever says who is asking, in a request as WSGI has it; empty where nothing does."""
+    cookies = environ.get("HTTP_COOKIE", "")
+    session = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "") if cookies else ""
+    authorization, key_id, secret = (environ.get(name, "") for name in CREDENTIALS)
+    return digest_of(authorization, key_id, secret, session)
+
+
+def digest_of(authorization: str = "", key_id: str = "", secret: str = "", session: str = "") -> bytes:
+    """Of credentials, however they came; empty where there are none."""
+    given = (authorization, key_id, secret, session)
     if not any(given):
         return b""
     return hashlib.blake2b("\0".join(given).encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()

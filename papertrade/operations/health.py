@@ -34,6 +34,7 @@ ROWS_IN_THE_NET = 10_000  # a clock that ran ahead of beat leaves some, which th
 END_SESSION = "End that session with pg_terminate_backend, and let no feed connect through a pooler."
 
 AWAY = (Error, PapertradeError, clock.ClockNotStarted)
+NO_DATABASE = "The database does not answer."
 
 
 def database_answers() -> bool:
@@ -75,14 +76,18 @@ def not_ready() -> list[str]:
     A silent feed is no reason: the pages and the books are there, and an order says itself that its quote is stale.
     """
     if not well(database_answers):
-        return ["The database does not answer."]
+        return [NO_DATABASE]
     if not well(migrated):
         return ["Migrations are missing; run `papertrade prepare`."]
     if not well(_clock_is_started):
         return ["The market has not been started; run `papertrade prepare`."]
     if not well(_quotes_are_usable):
         return ["The quote book is not filled; the feed process fills it within seconds once Valkey answers."]
-    if (pid := gate.stuck_at()) is not None:
+    try:
+        pid = gate.stuck_at()
+    except AWAY:
+        return [NO_DATABASE]
+    if pid is not None:
         return [f"The gate is closed by database session {pid}, which does nothing: no order gets in. {END_SESSION}"]
     return []
 
@@ -102,7 +107,7 @@ _is_migrated = False  # reading all migrations takes a tenth of a second, and pr
 def warnings() -> list[str]:
     """What an operator should know and do, one sentence each, worst first; empty where all is well."""
     if not well(database_answers):
-        return ["The database does not answer."]
+        return [NO_DATABASE]
     found = []
     if not well(valkey_answers):
         found.append(

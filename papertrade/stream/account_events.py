@@ -8,18 +8,16 @@ import re
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
 
-from django.db import Error
-
 from accounts.models import PaperAccount
 from papertrade.api.kit.errors import STATUS_OF_CODE
 from papertrade.api.paper.serializers import EventSerializer
 from papertrade.lib.errors import BadRequest, PapertradeError
-from papertrade.stream.following import NoLongerAllowed, follow
+from papertrade.stream.following import NoLongerAllowed, Permit, follow
 from papertrade.stream.identity import Seat, account_of
 from papertrade.stream.moves import ask, last_events
-from papertrade.stream.sse import Message, header, refuse, send_messages, wants_events
+from papertrade.stream.sse import Message, header, send_messages, wants_events
 from papertrade.web.bridge import Receive, Scope, Send
-from papertrade.web.refusals import BROKEN, Refusal
+from papertrade.web.refusals import Refusal
 from portfolio.models import AccountEvent
 
 PATH = re.compile(r"/v1/paper/accounts/([^/]+)/events/?")
@@ -32,7 +30,7 @@ def takes(scope: Scope) -> bool:
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """One stream, from its identification to its end."""
+    """One stream, from its identification to its end. Raises Refusal."""
     match = PATH.fullmatch(scope["path"])
     assert match is not None, "takes() said so"
     try:
@@ -41,10 +39,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             messages = _messages(scope, account, after)
             await send_messages(messages, f"from {after}", receive, send)
     except PapertradeError as refusal:
-        status = STATUS_OF_CODE.get(refusal.code, 400)
-        await refuse(Refusal(status, refusal.code, refusal.message), scope, send)
-    except Error:
-        await refuse(BROKEN, scope, send)
+        raise Refusal(STATUS_OF_CODE.get(refusal.code, 400), refusal.code, refusal.message) from None
 
 
 def _begin(scope: Scope, account_id: str) -> tuple[PaperAccount, int]:
@@ -68,7 +63,7 @@ def _after(scope: Scope) -> int | None:
 
 
 async def _messages(scope: Scope, account: PaperAccount, after: int) -> AsyncIterator[Message]:
-    events = follow(account, after=after, show=_show, still_allowed=lambda: account_of(scope, account.pk))
+    events = follow(account, after=after, show=_show, permit=Permit(lambda: account_of(scope, account.pk)))
     try:
         async for message in events:
             yield message or Message()

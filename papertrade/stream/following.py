@@ -1,6 +1,7 @@
 """An account's events from a number on, in order, for as long as whoever asked may see them."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from accounts.models import PaperAccount
 from papertrade.lib.errors import PapertradeError
-from papertrade.stream.moves import ask, moves
+from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, AWAY, ask, moves
 from papertrade.stream.sse import HEARTBEAT_SECONDS
 from portfolio.models import AccountEvent
 from portfolio.selectors import events_after, with_evidence
@@ -41,54 +42,74 @@ def read(account: PaperAccount, after: int, show: Show[Shown]) -> Part:
     return Part(show(with_evidence(rows)), rows[-1].seq, len(rows) == EVENTS_A_READ) if rows else Part([], after, False)
 
 
+class Permit:
+    """Whether whoever asked may still see it, which is asked again and again.
+
+    `still_allowed` is called on a thread and raises one of our refusals where not.
+    """
+
+    def __init__(self, still_allowed: Callable[[], Any]) -> None:
+        self._still_allowed = still_allowed
+        # As if it was asked at some instant of the last while, so that a thousand streams that were opened together do not ask
+        # together, and keep the look waiting behind them.
+        self._due_at = _now() + CHECK_SECONDS * (1 - next(_streams) * SPREAD % 1)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until it is to be asked again."""
+        return max(0.0, self._due_at - _now())
+
+    async def check(self) -> None:
+        """Ask now. Raises NoLongerAllowed; while nobody can tell, it is asked again in a moment."""
+        try:
+            await ask(self._still_allowed)
+        except PapertradeError as refusal:
+            raise NoLongerAllowed from refusal
+        except AWAY:
+            self._due_at = _now() + AFTER_A_FAULT_SECONDS
+        else:
+            self._due_at = _now() + CHECK_SECONDS
+
+    async def check_if_due(self) -> None:
+        """Ask where it was not asked for a while. Raises NoLongerAllowed."""
+        if not self.seconds_left:
+            await self.check()
+
+
 async def follow(
-    account: PaperAccount, *, after: int, show: Show[Shown], still_allowed: Callable[[], Any]
+    account: PaperAccount, *, after: int, show: Show[Shown], permit: Permit
 ) -> AsyncIterator[Shown | None]:
     """Every event after that number, each once and in order; None where nothing happened for a while.
 
-    Raises NoLongerAllowed where `still_allowed`, asked on a thread, raises one of our refusals.
+    It goes on where it was when a database that was away is back. Raises NoLongerAllowed.
     """
     account_id: UUID = account.pk
-    checked, beat = checked_at_first(), asyncio.get_running_loop().time()
+    beat = _now()
     with moves.watch(account_id) as moved:
         more = False
         while True:
             shown: list[Shown] = []
             if more or moved.is_set():  # else it only woke to say that it is there, or to be checked
                 moved.clear()
-                shown, after, more = await ask(read, account, after, show)
+                try:
+                    shown, after, more = await ask(read, account, after, show)
+                except AWAY:
+                    await asyncio.sleep(AFTER_A_FAULT_SECONDS)
+                    moved.set()
             for one in shown:
                 yield one
-            now = asyncio.get_running_loop().time()
-            if now - checked > CHECK_SECONDS:
-                await check(still_allowed)
-                checked = now
+            await permit.check_if_due()
             if shown:
-                beat = now
+                beat = _now()
             if more:
                 continue
-            if not shown and now - beat >= HEARTBEAT_SECONDS:
-                beat = now
+            if not shown and _now() - beat >= HEARTBEAT_SECONDS:
+                beat = _now()
                 yield None
-            try:
-                async with asyncio.timeout(
-                    min(HEARTBEAT_SECONDS - (now - beat), CHECK_SECONDS - (now - checked)) + 0.01
-                ):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(HEARTBEAT_SECONDS - (_now() - beat), permit.seconds_left) + 0.01):
                     await moved.wait()
-            except TimeoutError:
-                continue
 
 
-def checked_at_first() -> float:
-    """When a new stream counts as checked: at some instant of the last while, so that a thousand that were opened together
-    do not ask together, and keep the look waiting behind them.
-    """
-    return asyncio.get_running_loop().time() - CHECK_SECONDS * (next(_streams) * SPREAD % 1)
-
-
-async def check(still_allowed: Callable[[], Any]) -> None:
-    """Raises NoLongerAllowed."""
-    try:
-        await ask(still_allowed)
-    except PapertradeError as refusal:
-        raise NoLongerAllowed from refusal
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -12,37 +12,34 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from rest_framework.exceptions import APIException
-
 from accounts.services import check_key
 from marketdata.bars import Bar
 from marketdata.feeds.past import PastTrade, standing
-from marketdata.instruments import InvalidSymbol
 from marketdata.quotes import Quote
-from papertrade.api.alpaca.authentication import Credentials, identify
+from papertrade.api.alpaca.authentication import Credentials
 from papertrade.api.alpaca.data import shapes
-from papertrade.api.alpaca.wire import instrument_of, symbol_text
-from papertrade.lib.errors import PapertradeError
-from papertrade.stream.following import CHECK_SECONDS, NoLongerAllowed, check, checked_at_first
+from papertrade.api.alpaca.wire import symbol_text
+from papertrade.stream.following import NoLongerAllowed, Permit
 from papertrade.stream.identity import Seat, TooManyStreams
-from papertrade.stream.moves import ask
-from papertrade.stream.quote_look import EVERYTHING, QuoteLook, is_option, look
-from papertrade.stream.sockets import POLICY, Gone, Malformed, Socket, TooSlow
+from papertrade.stream.quote_look import QuoteLook, Wish, look
+from papertrade.stream.sockets import Gone, Malformed, Socket, TooSlow, Unidentified, Why
+from papertrade.stream.subscriptions import (
+    EVERYTHING,
+    INVALID,
+    SYMBOL_LIMIT,
+    SYNTAX,
+    Refused,
+    Subscription,
+    is_option,
+)
 from papertrade.web.bridge import Receive, Scope, Send
 
 STOCKS = re.compile(r"/v2/(iex|sip|delayed_sip|test)/?")
 OPTIONS = re.compile(r"/v1beta1/(indicative|opra)/?")
-AUTHENTICATION_SECONDS = 10.0
-MAX_SYMBOLS = 1_000  # of one connection
 MAX_IN_A_FRAME = 500
-# What there is, and what a client may ask for and will never get, because nothing of it exists here.
-SENT = ("trades", "quotes", "bars")
-EMPTY = ("statuses", "lulds", "corrections", "cancelErrors", "imbalances", "orderbooks")
-REFUSED = ("updatedBars", "dailyBars", "news")
-OF_OPTIONS = ("trades", "quotes")
 
-SYNTAX, NOT_AUTHENTICATED, FAILED, ALREADY, LATE = 400, 401, 402, 403, 404
-SYMBOL_LIMIT, CONNECTION_LIMIT, SLOW, SCOPE, INVALID = 405, 406, 407, 411, 410
+NOT_AUTHENTICATED, FAILED, ALREADY, LATE = 401, 402, 403, 404
+CONNECTION_LIMIT, SLOW, SCOPE = 406, 407, 411
 TEXTS = {
     SYNTAX: "invalid syntax",
     NOT_AUTHENTICATED: "not authenticated",
@@ -55,6 +52,7 @@ TEXTS = {
     SCOPE: "insufficient scope",
     INVALID: "invalid subscribe action for this feed",
 }
+CODES = {Why.LATE: LATE, Why.UNKNOWN: FAILED, Why.FORBIDDEN: SCOPE, Why.CROWDED: CONNECTION_LIMIT}
 
 
 def takes(scope: Scope) -> bool:
@@ -70,66 +68,47 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     with contextlib.suppress(Gone):
         try:
             await connection.write([{"T": "success", "msg": "connected"}])
-            credentials = await _authenticated(connection)
-            if credentials is not None:
-                with Seat(credentials.key.user):
-                    await _Client(connection, credentials, options=options).run()
+            credentials = await connection.identified(_pair, lambda message: _error(NOT_AUTHENTICATED))
+            await connection.write([{"T": "success", "msg": "authenticated"}])
+            with Seat(credentials.key.user), look.wish() as wish:
+                await _Client(connection, credentials, wish, options=options).run()
+        except Unidentified as refusal:
+            await _end(connection, CODES[refusal.why])
         except Malformed:
             await _end(connection, SYNTAX)
         except TooSlow:
-            await connection.close(POLICY, TEXTS[SLOW])
+            await _end(connection, SLOW)
         except TooManyStreams:
             await _end(connection, CONNECTION_LIMIT)
         except NoLongerAllowed:
             await _end(connection, FAILED)
 
 
-async def _authenticated(connection: Socket) -> Credentials | None:
-    while True:
-        try:
-            async with asyncio.timeout(AUTHENTICATION_SECONDS):
-                message = await connection.read()
-        except TimeoutError:
-            await _end(connection, LATE)
-            return None
-        if message.get("action") != "auth":
-            await _say(connection, NOT_AUTHENTICATED)
-            continue
-        try:
-            credentials = await ask(_identified, str(message.get("key") or "?"), str(message.get("secret") or "?"))
-        except (APIException, PapertradeError):
-            await _end(connection, FAILED)
-            return None
-        await connection.write([{"T": "success", "msg": "authenticated"}])
-        return credentials
+def _pair(message: dict[str, Any]) -> tuple[str, str] | None:
+    """Key id and secret. Some clients send a token as the secret, with `oauth` for a key."""
+    if message.get("action") != "auth":
+        return None
+    key, secret = str(message.get("key") or "?"), str(message.get("secret") or "?")
+    return "" if key == "oauth" else key, secret
 
 
-def _identified(account_id: str, token: str) -> Credentials:
-    """Some clients send a token as the secret, with `oauth` for a key."""
-    credentials = identify("" if account_id == "oauth" else account_id, token)
-    assert credentials.key.user  # read here, where the database may be asked
-    return credentials
-
-
-async def _say(connection: Socket, code: int) -> None:
-    await connection.write([{"T": "error", "code": code, "msg": TEXTS[code]}])
+def _error(code: int) -> list[dict[str, Any]]:
+    return [{"T": "error", "code": code, "msg": TEXTS[code]}]
 
 
 async def _end(connection: Socket, code: int) -> None:
-    await _say(connection, code)
-    await connection.close(POLICY, TEXTS[code])
+    await connection.end(_error(code), TEXTS[code])
 
 
 class _Client:
     """What one identified client subscribes to, and what it has been sent."""
 
-    def __init__(self, connection: Socket, credentials: Credentials, *, options: bool) -> None:
-        self.connection, self.credentials, self.options = connection, credentials, options
-        self.channels = OF_OPTIONS if options else SENT
-        self.subscribed: dict[str, list[str]] = {
-            name: [] for name in (OF_OPTIONS if options else (*SENT, *EMPTY, *REFUSED[:2]))
-        }
+    def __init__(self, connection: Socket, credentials: Credentials, wish: Wish, *, options: bool) -> None:
+        self.connection, self.options = connection, options
+        self.subscription = Subscription.none(options=options)
         self.sent: dict[tuple[str, str], datetime] = {}
+        self._wish = wish
+        self._permit = Permit(lambda: check_key(credentials.key))
 
     async def run(self) -> None:
         """Until the client goes, or may stay no longer."""
@@ -145,77 +124,35 @@ class _Client:
                 await self._obey(await reading)
         finally:
             sending.cancel()
-            look.leave(self._wanted())
-
-    # --- what it wants ------------------------------------------------------------------------------------------------------
 
     async def _obey(self, message: dict[str, Any]) -> None:
-        action = message.get("action")
-        if action == "auth":
-            await _say(self.connection, ALREADY)
+        if message.get("action") == "auth":
+            await self.connection.write(_error(ALREADY))
             return
-        if action not in ("subscribe", "unsubscribe"):
-            await _say(self.connection, SYNTAX)
+        try:
+            self.subscription = self.subscription.after(message, options=self.options)
+        except Refused as refusal:
+            await self.connection.write(_error(refusal.code))
             return
-        if any(message.get(name) for name in REFUSED):
-            await _say(self.connection, INVALID)
-            return
-        before = self._wanted()
-        for name in self.subscribed:
-            asked = message.get(name) or []
-            if not isinstance(asked, list) or not all(isinstance(text, str) for text in asked):
-                await _say(self.connection, SYNTAX)
-                return
-            self._change(name, asked, add=action == "subscribe")
-        if len(self._wanted()) > MAX_SYMBOLS:
-            self._change_back(message)
-            await _say(self.connection, SYMBOL_LIMIT)
-            return
-        now = self._wanted()
-        look.want(now - before)
-        look.leave(before - now)
-        await self.connection.write([{"T": "subscription", **self.subscribed}])
-
-    def _change(self, name: str, asked: Iterable[str], *, add: bool) -> None:
-        kept = self.subscribed[name]
-        for text in asked:
-            spelled = text.strip().upper()
-            if add and spelled not in kept:
-                kept.append(spelled)
-            elif not add and spelled in kept:
-                kept.remove(spelled)
-
-    def _change_back(self, message: dict[str, Any]) -> None:
-        for name in self.subscribed:
-            self._change(name, message.get(name) or [], add=message.get("action") != "subscribe")
-
-    def _wanted(self) -> set[str]:
-        """Our symbols of what it subscribes to, `*` among them. What cannot be a symbol will never have a quote."""
-        found = set()
-        for text in (text for name in self.channels for text in self.subscribed[name]):
-            with contextlib.suppress(InvalidSymbol):
-                found.add(text if text == EVERYTHING else instrument_of(text).symbol)
-        return found
-
-    # --- what it gets -------------------------------------------------------------------------------------------------------
+        wanted = self.subscription.wanted
+        self._wish.become(wanted)
+        if EVERYTHING not in wanted:
+            self.sent = {key: at for key, at in self.sent.items() if key[1] in wanted}
+        await self.connection.write([{"T": "subscription", **self.subscription.texts}])
 
     async def _send_what_is_new(self) -> None:
-        checked = checked_at_first()
         with look.listen() as looked:
             while True:
                 await looked.wait()
                 looked.clear()
-                news = [item for name in CHANNELS if name in self.channels for item in self._news(name)]
+                news = [item for name in CHANNELS for item in self._news(name)]
                 for place in range(0, len(news), MAX_IN_A_FRAME):
                     await self.connection.write(news[place : place + MAX_IN_A_FRAME])
-                now = asyncio.get_running_loop().time()
-                if now - checked > CHECK_SECONDS:
-                    await check(lambda: check_key(self.credentials.key))
-                    checked = now
+                await self._permit.check_if_due()
 
     def _news(self, name: str) -> Iterable[dict[str, Any]]:
         channel = CHANNELS[name]
-        things = dict(channel.things(look))
+        things = channel.things(look)
         for symbol in self._symbols_of(name, things):
             thing = things.get(symbol)
             if thing is None or self.sent.get((name, symbol)) == channel.at(thing):
@@ -223,15 +160,9 @@ class _Client:
             self.sent[name, symbol] = channel.at(thing)
             yield channel.message(symbol, thing)
 
-    def _symbols_of(self, channel: str, source: dict[str, Any]) -> Iterable[str]:
-        texts = self.subscribed[channel]
-        if EVERYTHING in texts:
-            return [symbol for symbol in source if is_option(symbol) == self.options]
-        found = []
-        for text in texts:
-            with contextlib.suppress(InvalidSymbol):
-                found.append(instrument_of(text).symbol)
-        return [symbol for symbol in found if is_option(symbol) == self.options]
+    def _symbols_of(self, name: str, things: Iterable[str]) -> Iterable[str]:
+        symbols = self.subscription.symbols.get(name, ())
+        return [symbol for symbol in things if is_option(symbol) == self.options] if EVERYTHING in symbols else symbols
 
 
 def quote_message(symbol: str, quote: Quote) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from papertrade.web.bridge import Lane
+from papertrade.web.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,9 @@ LOOK_SECONDS = 0.2
 AFTER_A_FAULT_SECONDS = 2.0
 THREADS = 2
 MAX_WAITING = 4_096  # calls of this process's streams that wait for a thread
+
+# The database does not answer just now, or too many ask it: a stream that has begun waits.
+AWAY = (OperationalError, InterfaceError, Refusal)
 
 Result = TypeVar("Result")
 lane = Lane("stream", THREADS, MAX_WAITING)
@@ -32,15 +36,8 @@ _LAST_EVENTS = """
 
 
 async def ask(call: Callable[..., Result], *arguments: Any) -> Result:
-    """What the call gives, on a thread of the streams; its database connection goes back to the pool."""
-    return await lane.run(_and_give_back, call, *arguments)
-
-
-def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
-    try:
-        return call(*arguments)
-    finally:
-        close_old_connections()
+    """What the call gives, on a thread of the streams. Raises Refusal where too many wait."""
+    return await lane.run(call, *arguments)
 
 
 def last_events(accounts: Collection[UUID]) -> dict[UUID, int]:

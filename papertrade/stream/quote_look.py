@@ -16,15 +16,14 @@ import structlog
 from marketdata import clock, listing
 from marketdata.bars import ONE_MINUTE, Bar
 from marketdata.feeds.past import PastTrade
-from marketdata.instruments import parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, ask
+from papertrade.stream.subscriptions import EVERYTHING
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
-EVERYTHING = "*"
 
 
 class QuoteLook:
@@ -51,20 +50,25 @@ class QuoteLook:
         finally:
             self._listeners.discard(seen)
 
-    def want(self, symbols: Collection[str]) -> None:
-        """Look at these too."""
-        self._wanted.update(symbols)
+    @contextlib.contextmanager
+    def wish(self) -> Iterator["Wish"]:
+        """What one client wants; at the end it wants nothing any more."""
+        wish = Wish(self._wanted)
+        try:
+            yield wish
+        finally:
+            wish.become(frozenset())
 
-    def leave(self, symbols: Collection[str]) -> None:
-        """They are wanted once less."""
-        self._wanted.subtract(symbols)
-        self._wanted += Counter()
-        for gone in set(symbols) - set(self._wanted):
+    def _forget(self) -> None:
+        """What nobody wants any more."""
+        if EVERYTHING not in self._wanted:
             for kept in (self.quotes, self.trades, self.finished, self._building):
-                kept.pop(gone, None)
+                for symbol in kept.keys() - self._wanted.keys():
+                    del kept[symbol]
 
     async def _look(self) -> None:
         while self._listeners:
+            self._forget()
             wanted = list(self._wanted)
             if wanted:
                 try:
@@ -98,6 +102,23 @@ class QuoteLook:
         self._building[symbol] = Bar.of(minute, trade)
 
 
+class Wish:
+    """What one client wants, counted: exactly what was taken is given back, so that nobody takes what another wants."""
+
+    def __init__(self, wanted: Counter[str]) -> None:
+        self._wanted = wanted
+        self._own: frozenset[str] = frozenset()
+
+    def become(self, symbols: frozenset[str]) -> None:
+        """Want these and no others from now on."""
+        self._wanted.update(symbols - self._own)
+        for symbol in self._own - symbols:
+            self._wanted[symbol] -= 1
+            if not self._wanted[symbol]:
+                del self._wanted[symbol]
+        self._own = symbols
+
+
 class Seen(NamedTuple):
     """What one look found: exchange time, and what stands at it."""
 
@@ -115,11 +136,6 @@ def read_quotes(symbols: Collection[str]) -> Seen:
     quotes = market.latest(list(dict.fromkeys(named)), at=now)
     trades = {symbol: market.last_trade(symbol, quote, at=now) for symbol, quote in quotes.items()}
     return Seen(now, quotes, {symbol: trade for symbol, trade in trades.items() if trade is not None})
-
-
-def is_option(symbol: str) -> bool:
-    """Whether it is a contract."""
-    return parse_symbol(symbol).is_option
 
 
 look = QuoteLook()

@@ -1,18 +1,29 @@
 """A WebSocket as Alpaca's clients speak it: JSON or MessagePack, whichever the handshake asked for, in text or binary."""
 
 import asyncio
+import io
 import json
+from collections.abc import Callable
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 import msgpack
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
+from papertrade.api.alpaca.authentication import Credentials, identify
+from papertrade.lib.addresses import network_of
+from papertrade.lib.strangers import digest_of, door
+from papertrade.stream.moves import ask
 from papertrade.stream.sse import header
-from papertrade.web.bridge import Receive, Scope, Send
+from papertrade.web import limits
+from papertrade.web.bridge import Receive, Scope, Send, environ_of
+from papertrade.web.connections import IDENTIFIED
 
-MAX_MESSAGE_BYTES = 1 << 20
-SLOW_SECONDS = 20.0  # a client who does not take a message in so long is too slow
-NORMAL, TOO_LARGE, POLICY = 1000, 1009, 1008
+# A client who does not take a message in so long is too slow. The server waits a while longer (`limits.WRITE_SECONDS`), in
+# which he is told if he reads after all.
+SLOW_SECONDS = 20.0
+POLICY = 1008
 
 
 class Gone(Exception):
@@ -27,11 +38,29 @@ class Malformed(Exception):
     """A message that is no object of the format."""
 
 
+class Why(Enum):
+    """Why somebody stayed a stranger."""
+
+    LATE = auto()
+    UNKNOWN = auto()
+    FORBIDDEN = auto()  # a key that is good for something else
+    CROWDED = auto()  # too many strangers come from that address
+
+
+class Unidentified(Exception):
+    """Nobody who may be told anything."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Socket:
     """One connection after its handshake."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, binary: bool = False) -> None:
         self.packed = binary or b"msgpack" in header(scope, b"content-type")
+        self._network = network_of(environ_of(scope, io.BytesIO()))
         self._receive, self._send = receive, send
 
     async def accept(self) -> None:
@@ -45,8 +74,6 @@ class Socket:
         if message["type"] == "websocket.disconnect":
             raise Gone
         raw = message.get("bytes") or (message.get("text") or "").encode()
-        if len(raw) > MAX_MESSAGE_BYTES:
-            raise Malformed
         try:
             found = msgpack.unpackb(raw) if self.packed and message.get("bytes") else json.loads(raw)
         except (ValueError, RecursionError, msgpack.exceptions.UnpackException):
@@ -55,21 +82,61 @@ class Socket:
             raise Malformed
         return found
 
+    async def identified(
+        self, pair_of: Callable[[dict[str, Any]], tuple[str, str] | None], not_yet: Callable[[dict[str, Any]], Any]
+    ) -> Credentials:
+        """Who it is, by the first message that has a pair in it; others are answered by `not_yet`. One deadline for all of it.
+
+        Raises Unidentified, Gone, Malformed and TooSlow.
+        """
+        try:
+            async with asyncio.timeout(limits.IDENTIFY_SECONDS):
+                while (pair := pair_of(message := await self.read())) is None:
+                    await self.write(not_yet(message))
+                credentials = await self._looked_up(*pair)
+        except TimeoutError:
+            raise Unidentified(Why.LATE) from None
+        await self._send(IDENTIFIED)
+        return credentials
+
+    async def _looked_up(self, account_id: str, token: str) -> Credentials:
+        digest = digest_of(key_id=account_id, secret=token)
+        if door.turns_away(digest, self._network):
+            raise Unidentified(Why.CROWDED)
+        try:
+            credentials = await ask(_identify, account_id, token)
+        except (AuthenticationFailed, PermissionDenied) as refusal:
+            door.remember(digest, good=False)
+            unknown = isinstance(refusal, AuthenticationFailed)
+            raise Unidentified(Why.UNKNOWN if unknown else Why.FORBIDDEN) from None
+        door.remember(digest, good=True)
+        return credentials
+
     async def write(self, content: Any) -> None:
         """Send one message; times are RFC 3339 in JSON and timestamps in MessagePack. Raises TooSlow."""
-        if self.packed:
-            message: dict[str, Any] = {"bytes": msgpack.packb(content, datetime=True)}
-        else:
-            message = {"text": json.dumps(content, default=_spelled, separators=(",", ":"))}
         try:
             async with asyncio.timeout(SLOW_SECONDS):
-                await self._send({"type": "websocket.send", **message})
+                await self._send(self._message(content))
         except TimeoutError:
             raise TooSlow from None
 
-    async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """End it."""
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+    async def end(self, content: Any, reason: str) -> None:
+        """Say a last word and close, as soon as the client reads; one who never does is ended by the server."""
+        await self._send(self._message(content))
+        await self._send({"type": "websocket.close", "code": POLICY, "reason": reason})
+
+    def _message(self, content: Any) -> dict[str, Any]:
+        if self.packed:
+            # What a client said and is told again may be no text that can be written.
+            packed = msgpack.packb(content, datetime=True, unicode_errors="backslashreplace")
+            return {"type": "websocket.send", "bytes": packed}
+        return {"type": "websocket.send", "text": json.dumps(content, default=_spelled, separators=(",", ":"))}
+
+
+def _identify(account_id: str, token: str) -> Credentials:
+    credentials = identify(account_id, token)
+    assert credentials.key.user  # read here, where the database may be asked
+    return credentials
 
 
 def _spelled(value: Any) -> str:

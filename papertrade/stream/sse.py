@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from papertrade.web.bridge import Receive, Scope, Send
-from papertrade.web.refusals import Refusal, answer_to
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MS = 1_000
@@ -72,10 +71,3 @@ async def _send_all(messages: AsyncIterator[Message], send: Send) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
-    """An answer instead of a stream."""
-    headers, body = answer_to(scope, refusal)
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -18,15 +18,15 @@ from rest_framework.request import Request
 from accounts.models import PaperAccount
 from accounts.services import check_key
 from marketdata import clock
-from papertrade.api.alpaca.authentication import HOW, Credentials, PairAuthentication, identify
+from papertrade.api.alpaca.authentication import HOW, Credentials, PairAuthentication
 from papertrade.api.alpaca.errors import AlpacaError, bad_input, refusal_of_error
 from papertrade.api.alpaca.parameters import Query
 from papertrade.lib.errors import PapertradeError
 from papertrade.stream.alpaca_orders import EVENT_ID_LENGTH, trade_updates
-from papertrade.stream.following import NoLongerAllowed, follow, read
+from papertrade.stream.following import NoLongerAllowed, Permit, follow, read
 from papertrade.stream.identity import Seat
 from papertrade.stream.moves import ask, last_events
-from papertrade.stream.sockets import POLICY, Gone, Malformed, Socket, TooSlow
+from papertrade.stream.sockets import Gone, Malformed, Socket, TooSlow, Unidentified, Why
 from papertrade.stream.sse import Message, send_messages
 from papertrade.web.bridge import Receive, Scope, Send, environ_of
 from portfolio.models import AccountEvent
@@ -34,8 +34,13 @@ from portfolio.models import AccountEvent
 SOCKET_PATHS = ("/stream", "/stream/")
 EVENTS_PATH = "/v2/events/trades"
 TRADE_UPDATES = "trade_updates"
-AUTHENTICATION_SECONDS = 10.0
+AUTHENTICATE = ("authenticate", "auth")
 MAX_NUMBER = 2**63 - 1
+REFUSALS = {
+    Why.UNKNOWN: "unauthorized",
+    Why.FORBIDDEN: "unauthorized",
+    Why.CROWDED: "too many requests without a valid key from this address",
+}
 
 
 def takes_socket(scope: Scope) -> bool:
@@ -54,46 +59,29 @@ async def socket(scope: Scope, receive: Receive, send: Send) -> None:
     await connection.accept()
     with contextlib.suppress(Gone):
         try:
-            credentials = await _authenticated(connection)
-            if credentials is None:
-                return
+            credentials = await connection.identified(_pair, _not_yet)
+            await connection.write(_authorization("authorized", "authenticate"))
             with Seat(credentials.key.user):
                 await _Listener(connection, credentials).run()
+        except Unidentified as refusal:
+            if refusal.why is Why.LATE:
+                await _end(connection, "auth timeout")
+            else:
+                await connection.end(_authorization("unauthorized", "authenticate"), REFUSALS[refusal.why])
         except Malformed:
-            await _fail(connection, "invalid syntax")
+            await _end(connection, "invalid syntax")
         except TooSlow:
-            await connection.close(POLICY, "slow client")
+            await _end(connection, "slow client")
         except NoLongerAllowed:
-            await _fail(connection, "the key was revoked")
+            await _end(connection, "the key was revoked")
         except PapertradeError as refusal:
-            await _fail(connection, refusal.message)
+            await _end(connection, refusal.message)
 
 
-async def _authenticated(connection: Socket) -> Credentials | None:
-    """Who it is, once it has said so."""
-    while True:
-        try:
-            async with asyncio.timeout(AUTHENTICATION_SECONDS):
-                message = await connection.read()
-        except TimeoutError:
-            await _fail(connection, "auth timeout")
-            return None
-        action = str(message.get("action", ""))
-        if action not in ("authenticate", "auth"):
-            await connection.write(_authorization("unauthorized", action))
-            continue
-        try:
-            credentials = await ask(_identified, *_pair(message))
-        except (APIException, PapertradeError):
-            await connection.write(_authorization("unauthorized", "authenticate"))
-            await connection.close(POLICY, "unauthorized")
-            return None
-        await connection.write(_authorization("authorized", "authenticate"))
-        return credentials
-
-
-def _pair(message: dict[str, Any]) -> tuple[str, str]:
+def _pair(message: dict[str, Any]) -> tuple[str, str] | None:
     """Key id and secret, in either of the two spellings; an OAuth token has no key id."""
+    if message.get("action") not in AUTHENTICATE:
+        return None
     data = message.get("data")
     given = data if isinstance(data, dict) else message
     if given.get("oauth_token"):
@@ -103,57 +91,64 @@ def _pair(message: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _identified(account_id: str, token: str) -> Credentials:
-    credentials = identify(account_id, token)
-    assert credentials.key.user  # read here, where the database may be asked
-    return credentials
+def _not_yet(message: dict[str, Any]) -> dict[str, Any]:
+    return _authorization("unauthorized", str(message.get("action", "")))
 
 
 def _authorization(status: str, action: str) -> dict[str, Any]:
     return {"stream": "authorization", "data": {"status": status, "action": action or "listen"}}
 
 
-async def _fail(connection: Socket, message: str) -> None:
-    await connection.write({"action": "error", "data": {"error_message": message}})
-    await connection.close(POLICY, message)
+def _error(message: str) -> dict[str, Any]:
+    return {"action": "error", "data": {"error_message": message}}
+
+
+async def _end(connection: Socket, message: str) -> None:
+    await connection.end(_error(message), message)
 
 
 class _Listener:
     """What an identified client does: it says which streams it wants, and gets their updates meanwhile."""
 
     def __init__(self, connection: Socket, credentials: Credentials) -> None:
-        self.connection, self.credentials = connection, credentials
+        self.connection, self.account = connection, credentials.account
+        self._permit = _permit(credentials)
         self._sending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until the client goes, or may stay no longer."""
+        reading = asyncio.ensure_future(self.connection.read())
         try:
             while True:
-                reading = asyncio.ensure_future(self.connection.read())
                 waiting = {reading, *([self._sending] if self._sending else [])}
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    waiting, timeout=self._permit.seconds_left + 0.01, return_when=asyncio.FIRST_COMPLETED
+                )
                 if self._sending is not None and self._sending.done():
-                    reading.cancel()
                     self._sending.result()
                     return
-                await self._obey(await reading)
+                if reading.done():
+                    await self._obey(reading.result())
+                    reading = asyncio.ensure_future(self.connection.read())
+                await self._permit.check_if_due()
         finally:
+            reading.cancel()
             self._stop()
 
     async def _obey(self, message: dict[str, Any]) -> None:
-        if message.get("action") in ("authenticate", "auth"):
+        if message.get("action") in AUTHENTICATE:
             await self.connection.write(_authorization("authorized", "authenticate"))
             return
         data = message.get("data")
         named = data.get("streams") if isinstance(data, dict) else None
         if message.get("action") != "listen" or not isinstance(named, list):
-            await self.connection.write({"action": "error", "data": {"error_message": "invalid action"}})
+            await self.connection.write(_error("invalid action"))
             return
         wanted = [name for name in (TRADE_UPDATES,) if name in named]
-        account = self.credentials.account
         # From here on: what happens after this answer is sent, once, however often `listen` is said.
         if wanted and self._sending is None:
-            after = (await ask(last_events, [account.pk])).get(account.pk, 0)
+            await self._permit.check()
+            after = (await ask(last_events, [self.account.pk])).get(self.account.pk, 0)
             await self.connection.write({"stream": "listening", "data": {"streams": wanted}})
             self._sending = asyncio.ensure_future(self._send_updates(after))
             return
@@ -167,15 +162,17 @@ class _Listener:
             self._sending = None
 
     async def _send_updates(self, after: int) -> None:
-        async for update in _updates(self.credentials, after):
+        async for update in _updates(self.account, after, self._permit):
             if update is not None:
                 await self.connection.write({"stream": TRADE_UPDATES, "data": update})
 
 
-def _updates(credentials: Credentials, after: int) -> AsyncIterator[dict[str, Any] | None]:
-    key, account = credentials
+def _permit(credentials: Credentials) -> Permit:
+    return Permit(lambda: check_key(credentials.key))
 
-    return follow(account, after=after, show=trade_updates, still_allowed=lambda: check_key(key))
+
+def _updates(account: PaperAccount, after: int, permit: Permit) -> AsyncIterator[dict[str, Any] | None]:
+    return follow(account, after=after, show=trade_updates, permit=permit)
 
 
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -240,7 +237,8 @@ def _last_number(account: PaperAccount, **bound: datetime) -> int:
 
 
 async def _messages(credentials: Credentials, span: _Span) -> AsyncIterator[Message]:
-    updates = _past(credentials, span) if span.is_over else _updates(credentials, span.after)
+    account = credentials.account
+    updates = _past(account, span) if span.is_over else _updates(account, span.after, _permit(credentials))
     try:
         async for update in updates:
             if update is None:
@@ -258,11 +256,11 @@ async def _messages(credentials: Credentials, span: _Span) -> AsyncIterator[Mess
         return
 
 
-async def _past(credentials: Credentials, span: _Span) -> AsyncIterator[dict[str, Any] | None]:
+async def _past(account: PaperAccount, span: _Span) -> AsyncIterator[dict[str, Any] | None]:
     """The updates of a span that is over."""
     after = span.after
     while after < (span.last or 0):
-        shown, after, more = await ask(read, credentials.account, after, trade_updates)
+        shown, after, more = await ask(read, account, after, trade_updates)
         for update in shown:
             yield update
         if not more:

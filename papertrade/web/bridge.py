@@ -8,15 +8,17 @@ import asyncio
 import contextlib
 import contextvars
 import io
+import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 import structlog
 from django.conf import settings
@@ -26,8 +28,20 @@ from django.http import FileResponse
 from papertrade.lib import metrics
 from papertrade.lib.access import LONGEST_PATH, SINCE
 from papertrade.lib.lines import say
-from papertrade.web import limits
-from papertrade.web.refusals import BROKEN, BUSY, NO_FILES, TOO_LARGE, TOO_SLOW, Refusal, answer_to, request_id_of
+from papertrade.lib.strangers import credentials_of
+from papertrade.web import limits, probes
+from papertrade.web.probes import Readiness
+from papertrade.web.refusals import (
+    BROKEN,
+    BUSY,
+    NO_FILES,
+    TOO_LARGE,
+    TOO_MANY_REPORTS,
+    TOO_SLOW,
+    Refusal,
+    answer_to,
+    request_id_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +51,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Result = TypeVar("Result")
 
-PROBES = frozenset({"/healthz", "/readyz"})  # of papertrade.operations.probes
 # Said to this server and not to the application. What Django reads is whole, so it has a length and no encoding.
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect"}
@@ -50,27 +63,41 @@ class ClientGone(Exception):
 
 
 class Lane:
-    """A few threads, and a bounded number of calls that wait for one."""
+    """A few threads, and a bounded number of calls that wait for one; of one asker so many, where that has a bound."""
 
-    def __init__(self, name: str, threads: int, most_waiting: int) -> None:
+    def __init__(self, name: str, threads: int, most_waiting: int, *, most_of_one: int | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most = threads + most_waiting
-        self._taken = 0
+        self._most_of_one = most_of_one
+        self._taken: Counter[bytes] = Counter()
 
-    async def run(self, call: Callable[..., Result], *arguments: Any) -> Result:
-        """What the call gives. Raises Refusal where too many wait."""
-        if self._taken >= self._most:
+    async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
+        """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
+        if self._taken.total() >= self._most:
             raise BUSY
-        self._taken += 1
+        if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
+            raise TOO_MANY_REPORTS
+        self._taken[whose] += 1
         try:
             context = contextvars.copy_context()  # the thread works for whom the loop works for
-            return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, call, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, context.run, _and_give_back, call, *arguments
+            )
         finally:
-            self._taken -= 1
+            self._taken[whose] -= 1
+            if not self._taken[whose]:
+                del self._taken[whose]
 
     def close(self) -> None:
         """Take no more calls."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
+    try:
+        return call(*arguments)
+    finally:
+        close_old_connections()
 
 
 @dataclass
@@ -91,25 +118,31 @@ class Answer:
 
 
 class Bridge:
-    """An ASGI application that has Django answer."""
+    """An ASGI application that has Django answer. `not_ready`, asked on a thread, says why this process cannot serve."""
 
-    def __init__(self, django: Callable[..., Any], *, threads: int, spool_folder: Path) -> None:
+    def __init__(
+        self, django: Callable[..., Any], *, threads: int, spool_folder: Path, not_ready: Callable[[], list[str]]
+    ) -> None:
         self._django = django
         self._spool_folder = spool_folder
         self._trading = Lane("web", threads, limits.MAX_WAITING)
         self._exports = Lane("export", limits.EXPORT_THREADS, limits.MAX_EXPORTS_WAITING)
-        self._probes = Lane("probe", limits.PROBE_THREADS, limits.MAX_WAITING)
+        self._reports = Lane(
+            "report", limits.REPORT_THREADS, limits.MAX_REPORTS_WAITING, most_of_one=limits.MAX_REPORTS_OF_ONE
+        )
         self._files = Lane("file", limits.FILE_THREADS, limits.MAX_WAITING)
+        self._probes = Lane("probe", limits.PROBE_THREADS, 0)
+        self._readiness = Readiness(lambda: self._probes.run(not_ready))
 
     def close(self) -> None:
         """Take no more requests."""
-        for lane in (self._trading, self._exports, self._probes, self._files):
+        for lane in (self._trading, self._exports, self._reports, self._files, self._probes):
             lane.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with contextlib.closing(await self._whole_body(scope, receive)) as body:
-                answer = await self._lane_of(scope["path"]).run(self._ask_django, environ_of(scope, body))
+                answer = await self._answer(scope, body)
                 if answer.composed is not None:
                     await self._exports.run(self._compose, answer)
         except Refusal as refusal:
@@ -119,10 +152,21 @@ class Bridge:
         else:
             await send_whole(answer, scope, receive, send)
 
-    def _lane_of(self, path: str) -> Lane:
-        if path in PROBES:
-            return self._probes
-        return self._files if path.startswith(settings.STATIC_URL) else self._trading
+    async def _answer(self, scope: Scope, body: IO[bytes]) -> Answer:
+        path = scope["path"]
+        if path == probes.ALIVE:  # it asks nothing else: a restart mends no database
+            return _of_a_probe(scope, 200, {"status": "ok"})
+        if path == probes.READY:
+            reasons = await self._readiness.reasons()
+            return _of_a_probe(
+                scope, 503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons}
+            )
+        environ = environ_of(scope, body)
+        if path.startswith(settings.STATIC_URL):
+            return await self._files.run(self._ask_django, environ)
+        if is_report(path, environ["QUERY_STRING"]):
+            return await self._reports.run(self._ask_django, environ, whose=credentials_of(environ))
+        return await self._trading.run(self._ask_django, environ)
 
     async def _whole_body(self, scope: Scope, receive: Receive) -> IO[bytes]:
         """The body, read to its end. Raises Refusal and ClientGone."""
@@ -161,10 +205,8 @@ class Bridge:
         answer = Answer(int(status[:3]), headers)
         if isinstance(response, FileResponse) and response.file_to_stream is not None:
             answer.content = response.file_to_stream  # sent from where it is
-            close_old_connections()
         elif response.streaming:
-            answer.composed = response
-            close_old_connections()  # this thread's own; another one composes
+            answer.composed = response  # by another thread
         else:
             answer.content = response.content
             response.close()
@@ -192,13 +234,30 @@ class Bridge:
         return tempfile.SpooledTemporaryFile(in_memory, dir=str(self._spool_folder))
 
 
+def is_report(path: str, query: str) -> bool:
+    """Whether its answer is made of all that a run did, however large that is."""
+    return bool(
+        limits.REPORTS.fullmatch(path)
+        or (limits.VERIFY.fullmatch(path) and "verify" in parse_qs(query, keep_blank_values=True))
+    )
+
+
+def _of_a_probe(scope: Scope, status: int, said: dict[str, Any]) -> Answer:
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Cache-Control", "no-store"),
+        ("X-Request-ID", request_id_of(scope)),
+    ]
+    return Answer(status, headers, json.dumps(said).encode())
+
+
 def environ_of(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
-    """The request as WSGI has it, with a body that is whole."""
+    """The request as WSGI has it, with a body that is whole. A WebSocket's is that of its handshake."""
     length = body.tell()
     body.seek(0)
     host, port = scope["server"] or ("", 0)
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
+        "REQUEST_METHOD": scope.get("method", "GET"),
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),

@@ -1,5 +1,7 @@
 """How long and how much a client may take. Pure; docs/operations.md says why these are what they are."""
 
+import re
+
 # --- A request, before it takes a thread --------------------------------------------------------------------------------
 MAX_HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0  # from the connection, or the first byte of a further request, to the end of the headers
@@ -16,7 +18,18 @@ LINGER_BYTES = 32_768
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
 EXPORT_THREADS = 1
 MAX_EXPORTS_WAITING = 16
+# What reads a whole run is worked at one at a time; of one key or session so many are taken, under way or waiting.
+REPORT_THREADS = 1
+MAX_REPORTS_WAITING = 16
+MAX_REPORTS_OF_ONE = 4
+REPORTS = re.compile(
+    r"/v1/paper/accounts/[^/]+/(performance|execution|trades|ledger/verify)/?|/v1/paper/compare/?"
+    r"|/accounts/[^/]+/(performance/.*|trades/|trades\.csv)|/compare/(charts/)?"
+)
+VERIFY = re.compile(r"/accounts/[^/]+/ledger/")  # where the query has `verify`
 PROBE_THREADS = 1
+READY_SECONDS = 3.0  # in which it must be known whether this process can serve; a database that hangs says nothing
+READY_KEPT_SECONDS = 1.0  # so long that answer is everybody's
 FILE_THREADS = 1  # for static files, which are many at once and wait for no database: orders do not wait behind them
 
 # --- An answer ----------------------------------------------------------------------------------------------------------
@@ -24,6 +37,13 @@ ANSWER_IN_MEMORY_BYTES = 262_144  # a longer one is spooled to a file
 PIECE_BYTES = 65_536
 SEND_BUFFER_BYTES = 131_072  # of the system, a connection; by itself it grows to megabytes for one who does not read
 WRITE_SECONDS = 30.0  # a reader who takes less than a piece in so long is cut off
+
+# --- A WebSocket --------------------------------------------------------------------------------------------------------
+# Nothing is compressed, so a message is in memory what it was on the wire. 1,000 contracts on two channels are 50 kB.
+MAX_MESSAGE_BYTES = 131_072
+MAX_FRAGMENTS = 1_000  # of a message, which may be empty and so within its bytes for ever
+IDENTIFY_SECONDS = 10.0  # from the handshake to a good key, whatever is said meanwhile
+MAX_UNREAD_BYTES = 4_194_304  # pongs and what is being sent, for one who does not read
 
 # --- Connections --------------------------------------------------------------------------------------------------------
 IDLE_SECONDS = 75.0  # between two requests of one connection

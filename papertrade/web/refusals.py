@@ -25,6 +25,15 @@ NO_FILES = Refusal(415, "unsupported_media_type", "Nothing here takes files: sen
 TOO_SLOW = Refusal(408, "request_timeout", "The body did not arrive in time; nothing was done.")
 BUSY = Refusal(503, "unavailable", "Busy; nothing was stored. Send the request again.", retry_after_seconds=1)
 BROKEN = Refusal(500, "internal_error", "Something went wrong here; nothing was stored.")
+TOO_MANY_REPORTS = Refusal(
+    429, "rate_limit_exceeded", "Other reports of yours are still being made. Wait for them.", retry_after_seconds=1
+)
+STRANGER = Refusal(
+    429,
+    "rate_limit_exceeded",
+    "Too many requests without a valid key from this address. Wait a minute, then send your key.",
+    retry_after_seconds=60,
+)
 NO_STREAM = Refusal(404, "not_found", "There is no stream at this address.")
 
 

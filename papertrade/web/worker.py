@@ -2,12 +2,14 @@
 
 import resource
 import socket
+from typing import Any
 
 import uvicorn
 
 from papertrade.lib import env
 from papertrade.web import limits
-from papertrade.web.connections import Connection
+from papertrade.web.connections import Connection, SocketConnection
+from papertrade.web.places import Watched
 
 APPLICATION = "papertrade.asgi:application"
 KINDS = 2  # of places: for HTTP, and for WebSockets
@@ -23,23 +25,28 @@ def places(wanted: int) -> int:
     return min(wanted, (soft - limits.FILES_BESIDE_CONNECTIONS) // KINDS)
 
 
-def serve(listening: socket.socket) -> None:
-    """Serve until told to stop."""
-    Connection.most = places(env.whole("PAPERTRADE_WEB_CONNECTIONS", 2_000, low=16, high=100_000))
-    config = uvicorn.Config(
-        APPLICATION,
+def config(application: Any, **others: Any) -> uvicorn.Config:
+    """How uvicorn serves an application here."""
+    return uvicorn.Config(
+        application,
         http=Connection,
+        ws=SocketConnection,
+        ws_max_size=limits.MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # 100 bytes would become a message of the largest size
         loop="asyncio",
-        ws="websockets-sansio",
-        lifespan="on",
         interface="asgi3",
         backlog=limits.BACKLOG,
         timeout_keep_alive=round(limits.IDLE_SECONDS),
-        timeout_graceful_shutdown=round(limits.FINISH_SECONDS),
         proxy_headers=False,  # who is behind a proxy is decided in one place: papertrade.lib.addresses
         server_header=False,
         log_config=None,  # Django's settings say how to log
         log_level="error",
         access_log=False,
+        **{"lifespan": "on", "timeout_graceful_shutdown": round(limits.FINISH_SECONDS), **others},
     )
-    uvicorn.Server(config).run([listening])
+
+
+def serve(listening: socket.socket) -> None:
+    """Serve until told to stop."""
+    Watched.most = places(env.whole("PAPERTRADE_WEB_CONNECTIONS", 2_000, low=16, high=100_000))
+    uvicorn.Server(config(APPLICATION)).run([listening])

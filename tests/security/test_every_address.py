@@ -15,7 +15,7 @@ from tests.api.test_hostile import stored
 from tests.desk import Desk
 from tests.factories import UserFactory
 
-PUBLIC = {"docs/", "llms.txt", "healthz", "readyz", "favicon.ico", "login/", "admin/login/", "admin/logout/", "v1/"}
+PUBLIC = {"docs/", "llms.txt", "favicon.ico", "login/", "admin/login/", "admin/logout/", "v1/"}
 NOT_FOUND, SIGN_IN, UNAUTHORIZED, WRONG_METHOD = 404, 302, 401, 405
 
 

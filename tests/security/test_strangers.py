@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.templatetags.static import static
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -23,8 +25,7 @@ def limited(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few, and within one minute whatever the clock says."""
     settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = LIMIT
     monkeypatch.setattr(strangers, "wall_seconds", lambda: 1_000_000)
-    monkeypatch.setattr(strangers.Strangers, "known", strangers.Known())
-    monkeypatch.setattr(strangers.Strangers, "counts", strangers.Counts())
+    monkeypatch.setattr(strangers, "door", strangers.Door())
 
 
 @pytest.fixture
@@ -97,11 +98,12 @@ def test_many_keys_are_counted_together(db: None) -> None:
     assert answers == [401] * LIMIT + [429]
 
 
-def test_health_is_always_told(db: None) -> None:
-    client = Client()
+def test_files_are_always_sent_and_one_that_is_not_there_looks_nobody_up(db: None) -> None:
     flood()
-    assert ask(client, "/healthz") == 200
-    assert ask(client, "/readyz") != 429
+    assert ask(Client(), static("dashboard/icon.svg")) == 200
+    with CaptureQueriesContext(connection) as queries:
+        assert ask(Client(), f"{settings.STATIC_URL}nothing", Cookie="sessionid=x") == 404
+    assert len(queries) == 0
 
 
 def test_more_addresses_than_are_counted_share_a_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from papertrade.asgi import application
 from papertrade.stream.moves import moves
 from papertrade.stream.quote_look import look
-from papertrade.web.connections import Connection
+from papertrade.web import worker as web_worker
 from tests.desk import Desk
 from tests.factories import TokenFactory
 from tests.market_kit import MarketKit
@@ -24,17 +24,7 @@ class Worker:
     def __init__(self) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            application,
-            http=Connection,
-            ws="websockets-sansio",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
+        config = web_worker.config(application, lifespan="off", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

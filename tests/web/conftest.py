@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 
-from papertrade.web import limits
+from papertrade.web import limits, worker
 from papertrade.web.bridge import Bridge, Receive, Send
-from papertrade.web.connections import Connection
+from papertrade.web.connections import IDENTIFIED
 
 THREADS = 2
 LARGE = 8_000_000  # more than the buffers of two sockets hold
@@ -29,11 +29,11 @@ class Front:
         self.spool_folder = spool_folder
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
-        self.bridge = Bridge(self._django, threads=THREADS, spool_folder=spool_folder)
-        config = uvicorn.Config(
-            self._application, interface="asgi3", http=Connection, ws="websockets-sansio", lifespan="off", log_config=None, log_level="error", access_log=False,
-            timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
-        )  # fmt: skip
+        self.not_ready: Callable[[], list[str]] = list
+        self.bridge = Bridge(
+            self._django, threads=THREADS, spool_folder=spool_folder, not_ready=lambda: self.not_ready()
+        )
+        config = worker.config(self._application, lifespan="off", timeout_graceful_shutdown=0)
         self.server = uvicorn.Server(config)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -41,12 +41,20 @@ class Front:
 
     async def _application(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
+            if scope["path"] == "/never":  # an application that does not mind what comes
+                await asyncio.Future()
             await self.bridge(scope, receive, send)
             return
         await receive()
         await send({"type": "websocket.accept"})
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
+        while (message := await receive())["type"] != "websocket.disconnect":
+            match message.get("text"):
+                case "it is me":
+                    await send(IDENTIFIED)
+                case "tell me":
+                    while True:
+                        await send({"type": "websocket.send", "text": "x" * 10_000})
+                        await asyncio.sleep(0)
 
     def _serve(self) -> None:
         self.server.run([self.listening])
@@ -61,7 +69,7 @@ class Front:
 
     def _view(self, environ: dict[str, Any], body: bytes) -> HttpResponse:
         match environ["PATH_INFO"]:
-            case "/wait":
+            case "/wait" | "/compare/":
                 self.release.wait(10)
             case "/large":
                 return HttpResponse(b"x" * LARGE)
@@ -107,6 +115,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
         ("WRITE_SECONDS", 0.4),
         ("IDLE_SECONDS", 0.8),
         ("LINGER_SECONDS", 0.2),
+        ("IDENTIFY_SECONDS", 0.4),
         ("LOOK_SECONDS", 0.05),
     ):
         monkeypatch.setattr(limits, name, seconds)

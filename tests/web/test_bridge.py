@@ -1,15 +1,26 @@
 """What Django is given, and what becomes of its answers."""
 
 import http.client
+import importlib
+import inspect
 import json
+import pkgutil
+import re
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.urls import URLResolver, get_resolver
 
+from papertrade import reports
 from papertrade.web import limits
+from papertrade.web.bridge import is_report
+from papertrade.web.probes import NO_ANSWER
+from portfolio.audit import verify_ledger
 from tests.web.conftest import THREADS, Front
 from tests.web.test_connections import POST, ask, read_to_end
 
@@ -91,12 +102,122 @@ def test_more_requests_than_threads_wait_and_more_than_that_are_told_so(
     while not answers:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert ask(front, "/healthz")[0] == 200, "health has a thread of its own"
+    assert ask(front, "/healthz") == (200, b'{"status": "ok"}'), "health takes no thread"
+    assert ask(front, "/readyz")[0] == 200, "readiness has one of its own"
     assert ask(front, f"{settings.STATIC_URL}style.css")[0] == 200, "files have one, too"
     front.release.set()
     for thread in asking:
         thread.join()
     assert sorted(status for status, _ in answers) == [200] * (THREADS + 1) + [503]
+
+
+def test_readiness_is_one_answer_for_all_and_never_late(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "READY_SECONDS", 0.3)
+    asked: list[float] = []
+
+    def hang() -> list[str]:
+        asked.append(time.monotonic())
+        front.release.wait(10)
+        return ["Nothing is there."]
+
+    front.not_ready = hang
+    answers: list[tuple[int, bytes]] = []
+    asking = [threading.Thread(target=lambda: answers.append(ask(front, "/readyz"))) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    assert ask(front, "/healthz")[0] == 200
+    for thread in asking:
+        thread.join(5)
+    assert {(status, json.loads(body)["reasons"][0]) for status, body in answers} == {(503, NO_ANSWER)}
+    assert len(answers) == 8 and len(asked) == 1
+    front.release.set()
+    monkeypatch.setattr(limits, "READY_KEPT_SECONDS", 60.0)
+    deadline = time.monotonic() + 5
+    while json.loads(ask(front, "/readyz")[1])["reasons"] != ["Nothing is there."]:
+        assert time.monotonic() < deadline
+    assert len(asked) == 1
+    front.not_ready = list
+    assert ask(front, "/readyz")[0] == 503, "for a moment"
+    monkeypatch.setattr(limits, "READY_KEPT_SECONDS", 0.0)
+    assert json.loads(ask(front, "/readyz")[1]) == {"status": "ok", "reasons": []}
+
+
+def test_reports_wait_for_each_other_and_nobody_for_them(front: Front) -> None:
+    def report(key: str) -> tuple[int, bytes]:
+        return exchange(
+            front, f"GET /compare/ HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nConnection: close\r\n\r\n".encode()
+        )
+
+    told: list[tuple[str, bytes]] = []
+    asking = [
+        threading.Thread(target=lambda key=key: told.append((key, report(key)[0])))
+        for key in ["mine"] * (limits.MAX_REPORTS_OF_ONE + 1)
+    ]
+    for thread in asking:
+        thread.start()
+    deadline = time.monotonic() + 5
+    while not told:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    [(_, refused)] = told
+    assert b" 429 " in refused and b"retry-after: 1" in refused
+    assert len(front.seen) == limits.REPORT_THREADS, "the others wait for a thread of theirs"
+    assert ask(front)[0] == 200
+    other = threading.Thread(target=lambda: told.append(("theirs", report("theirs")[0])))
+    other.start()
+    time.sleep(0.1)
+    front.release.set()
+    for thread in (*asking, other):
+        thread.join(5)
+    assert sorted(head[9:12] for _, head in told) == [b"200"] * (limits.MAX_REPORTS_OF_ONE + 1) + [b"429"]
+
+
+# Of papertrade/reports, what reads a bounded number of points and not a whole run.
+BOUNDED = {"account_charts", "curve_points", "curves_of", "symbol_chart"}
+
+
+def readers_of_runs() -> set[Any]:
+    """The functions that read all that a run did."""
+    found = {verify_ledger}
+    for place in pkgutil.iter_modules(reports.__path__, "papertrade.reports."):
+        module = importlib.import_module(place.name)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            whole = {"book", "user", "executions"} & set(inspect.signature(function).parameters)
+            if whole and not name.startswith("_") and name not in BOUNDED and function.__module__ == place.name:
+                found.add(function)
+    return found
+
+
+def views(patterns: Any = None, prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """Each address with `1` in its places, and its code."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        address = prefix + re.sub(r"<[^>]+>", "1", str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern.url_patterns, address)
+        elif hasattr(pattern.callback, "actions"):
+            for action in set(pattern.callback.actions.values()):
+                yield address, getattr(pattern.callback.cls, action)
+        else:
+            yield address, pattern.callback
+
+
+def names(function: Any) -> set[Any]:
+    """The functions that the code names, by way of its own module too."""
+    function = inspect.unwrap(function)
+    found: set[Any] = set()
+    for name in getattr(getattr(function, "__code__", None), "co_names", ()):
+        named = function.__globals__.get(name)
+        if inspect.isfunction(named) and named is not function:
+            found |= {named} | (names(named) if named.__module__ == function.__module__ else set())
+    return found
+
+
+def test_whatever_reads_a_whole_run_is_a_report() -> None:
+    readers = readers_of_runs()
+    found = {address.replace("/1/1/", "/1/ledger/") for address, view in views() if names(view) & readers}
+    assert len(found) > 10
+    assert {address for address in found if not is_report(address, "verify=")} == set()
+    assert not is_report("/accounts/1/ledger/", "q=verify") and not is_report("/v1/paper/accounts/1/orders/", "verify")
 
 
 def test_an_answer_that_breaks_while_it_is_composed_is_an_error_and_not_half_a_file(front: Front) -> None:

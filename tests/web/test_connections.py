@@ -1,5 +1,6 @@
 """Every way to be slow, and what it costs: a connection until its deadline, and never a thread."""
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -10,7 +11,7 @@ import pytest
 
 from papertrade.lib import metrics
 from papertrade.web import limits
-from papertrade.web.connections import Connection
+from papertrade.web.places import RULES, Places, State, Watch, Watched
 from tests.web.conftest import LARGE, THREADS, Front
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -96,7 +97,7 @@ def test_who_does_not_read_holds_no_thread_and_is_cut_off(
     until(lambda: len(front.seen) == len(readers))
     assert ask(front)[0] == 200, "within its ten seconds, while all of them hold what they were given"
     monkeypatch.setattr(limits, "WRITE_SECONDS", 0.2)
-    until(lambda: not Connection._watch.connections)
+    until(lambda: not Watch._running.requests.taken)
     for reader in readers:
         assert len(read_to_end(reader)) < LARGE
         reader.close()
@@ -130,36 +131,178 @@ def test_a_client_who_works_is_not_cut_off(front: Front) -> None:
     assert answers[0][0] == 200
 
 
-def test_where_all_places_are_taken_the_longest_waiting_goes(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "HEAD_SECONDS", 60)
-    monkeypatch.setattr(Connection, "most", 8)
-    idle = [front.connect() for _ in range(8)]
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+TEXT, CONTINUED, CLOSE, FINAL = 1, 0, 8, 0x80
+
+
+def frame(content: bytes, kind: int = TEXT, final: int = FINAL) -> bytes:
+    """A frame of a WebSocket's client, masked with zeros."""
+    length = len(content)
+    size = bytes([0x80 | length]) if length < 126 else b"\xff" + length.to_bytes(8)
+    return bytes([final | kind]) + size + bytes(4) + content
+
+
+def websocket(front: Front, *said: bytes) -> socket.socket:
+    """A client of a WebSocket who has said something."""
+    connection = front.connect(HANDSHAKE)
+    head = connection.recv(1000)
+    assert head.startswith(b"HTTP/1.1 101") and b"deflate" not in head
+    connection.sendall(b"".join(said))
+    return connection
+
+
+def idle(front: Front) -> socket.socket:
+    connection = front.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(1000)
+    return connection
+
+
+def unread(front: Front, more: bytes = b"") -> socket.socket:
+    stalled = Watch._running.requests.taken
+    before = sum(one.stalled_since is not None for one in tuple(stalled))
+    connection = front.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: sum(one.stalled_since is not None for one in tuple(stalled)) > before)
+    connection.sendall(more)
+    return connection
+
+
+# How a client comes into each state. One of WebSockets has places of its own.
+INTO: dict[State, Callable[[Front], socket.socket]] = {
+    State.HEAD: lambda front: front.connect(b"GET / HT"),
+    State.BODY: lambda front: front.connect(POST.replace(b"/echo", b"/never") + b"Content-Length: 9\r\n\r\n"),
+    State.IDLE: idle,
+    State.UNREAD: unread,
+    State.ENDING: lambda front: unread(front, b"no request\r\n\r\n"),  # told so behind what he does not read
+    State.ANSWER: lambda front: front.connect(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"),
+    State.STRANGER: lambda front: websocket(front, frame(b"hello")),
+    State.STREAM: lambda front: websocket(front, frame(b"it is me")),
+}
+OF_SOCKETS = (State.STRANGER, State.STREAM)
+
+
+def places(state: State) -> Places:
+    return Watch._running.sockets if state in OF_SOCKETS else Watch._running.requests
+
+
+def states(state: State) -> list[State]:
+    """Of all connections of its kind."""
+    return [one.waits()[0] for one in tuple(places(state).taken)]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Why connections were cut off."""
+    told: list[str] = []
+    real: Callable[..., object] = metrics.CUT_OFF.labels
+    monkeypatch.setattr(metrics.CUT_OFF, "labels", lambda why: told.append(str(why)) or real(why))
+    return told
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_an_end(front: Front, told: list[str], state: State) -> None:
+    assert ask(front)[0] == 200  # and the watch is there
+    connection = INTO[state](front)
+    if RULES[state].patience is None:
+        time.sleep(0.5)  # longer than any deadline
+        assert told == []
+    else:
+        until(lambda: told)
+        assert told == [state] and state not in states(state)
+    connection.close()
+
+
+@pytest.mark.parametrize("state", State)
+def test_where_all_places_are_taken_whoever_can_be_spared_makes_room(
+    front: Front, monkeypatch: pytest.MonkeyPatch, told: list[str], state: State
+) -> None:
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "IDLE_SECONDS", "WRITE_SECONDS", "IDENTIFY_SECONDS"):
+        monkeypatch.setattr(limits, name, 60)
     assert ask(front)[0] == 200
-    idle[0].settimeout(2)
-    assert idle[0].recv(1) == b""
-    idle[-1].settimeout(0.1)
-    with pytest.raises(TimeoutError):
-        idle[-1].recv(1)
-    for connection in idle:
+    until(lambda: not places(state).taken)
+    monkeypatch.setattr(Watched, "most", 3)
+    crowd = []
+    for number in range(3):
+        crowd.append(INTO[state](front))
+        until(lambda so_far=number + 1: states(state) == [state] * so_far)
+    newcomer = front.connect(HANDSHAKE if state in OF_SOCKETS else b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: told == ["no_place_left"])
+    if RULES[state].turn is None:
+        assert read_to_end(newcomer) == b"" and states(state) == [state] * 3
+    else:
+        until(
+            lambda: (
+                sorted(states(state)) == sorted([state] * 2 + [State.STRANGER if state in OF_SOCKETS else State.ANSWER])
+            )
+        )
+        crowd[0].settimeout(5)
+        read_to_end(crowd[0])  # the one that was there first has come to its end
+    if state in OF_SOCKETS:
+        assert ask(front)[0] == 200, "requests have places of their own"
+    front.release.set()
+    for connection in (*crowd, newcomer):
         connection.close()
 
 
-def test_websockets_have_places_of_their_own(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "most", 2)
-    handshake = (
-        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    open_ones = [front.connect(handshake) for _ in range(2)]
-    assert all(one.recv(100).startswith(b"HTTP/1.1 101") for one in open_ones)
-    assert read_to_end(front.connect(handshake)) == b""
-    assert ask(front)[0] == 200
-    open_ones.pop().close()
-    time.sleep(4 * limits.LOOK_SECONDS)
-    open_ones.append(front.connect(handshake))
-    assert open_ones[-1].recv(100).startswith(b"HTTP/1.1 101")
-    for one in open_ones:
-        one.close()
+def test_who_can_be_spared_least_goes_last() -> None:
+    turns = [RULES[state].turn for state in (State.ENDING, State.HEAD, State.UNREAD)]
+    assert turns == sorted(turns) and {RULES[one].turn for one in (State.HEAD, State.BODY, State.IDLE)} == {turns[1]}
+
+
+def test_of_requests_that_came_at_once_none_passes_for_waiting(front: Front) -> None:
+    """While the second is worked on, and a third has no body yet, the client works."""
+    connection = front.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: len(front.seen) == 2)
+    assert states(State.ANSWER) == [State.ANSWER]
+    connection.sendall(POST + b"Content-Length: 9\r\n\r\n")
+    time.sleep(0.1)
+    assert states(State.ANSWER) == [State.ANSWER]
+    front.release.set()
+    until(lambda: states(State.ANSWER) == [State.BODY])
+    connection.close()
+
+
+def test_a_head_behind_a_request_that_is_worked_on_has_a_bound_too(front: Front, told: list[str]) -> None:
+    connection = front.connect(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: front.seen)
+    connection.sendall(b"GET / HTTP/1.1\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(1_000):
+            connection.sendall(b"X-Many: a\r\n" * 100)
+    until(lambda: told == ["head_too_large"])
+
+
+class TestMessages:
+    """What a stranger may send over a WebSocket."""
+
+    def test_a_message_has_a_bound(self, front: Front) -> None:
+        for sent in (
+            frame(b"x" * (limits.MAX_MESSAGE_BYTES + 1)),
+            frame(b"x" * 100_000, final=0) + frame(b"x" * 100_000, CONTINUED),
+        ):
+            connection = websocket(front)
+            connection.sendall(sent)
+            said = read_to_end(connection)
+            assert said[0] == FINAL | CLOSE and int.from_bytes(said[2:4]) == 1009
+            connection.close()
+
+    def test_nor_has_it_pieces_without_end(self, front: Front, told: list[str]) -> None:
+        connection = websocket(front, frame(b"", final=0))
+        with contextlib.suppress(OSError):
+            for _ in range(limits.MAX_FRAGMENTS):
+                connection.sendall(frame(b"", CONTINUED, final=0) * 10)
+        until(lambda: told == ["too_many_fragments"])
+
+    def test_who_does_not_read_is_cut_off_and_one_who_does_is_not(self, front: Front, told: list[str]) -> None:
+        deaf, reader = (websocket(front, frame(b"it is me"), frame(b"tell me")) for _ in range(2))
+        ends = time.monotonic() + 1.0
+        while time.monotonic() < ends:
+            assert reader.recv(65_536)
+        until(lambda: told == [State.UNREAD])
+        deaf.close()
+        reader.close()
 
 
 @pytest.mark.parametrize(
@@ -175,11 +318,3 @@ def test_a_head_has_a_bound(front: Front, head: bytes) -> None:
     connection = front.connect(head)
     assert b"431" in read_to_end(connection)[:20] or front.seen == []
     connection.close()
-
-
-def test_cuts_are_counted(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    real: Callable[..., object] = metrics.CUT_OFF.labels
-    monkeypatch.setattr(metrics.CUT_OFF, "labels", lambda why: told.append(why) or real(why))
-    front.connect(b"GET / HT").recv(1)
-    assert told == ["head_too_slow"]

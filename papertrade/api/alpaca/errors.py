@@ -168,6 +168,7 @@ _BY_CODE: dict[str, Callable[[PapertradeError], AlpacaError]] = {
     "unauthorized": lambda error: AlpacaError(401, UNAUTHORIZED, error.message),
     "forbidden": lambda error: AlpacaError(403, FORBIDDEN, error.message),
     "payload_too_large": lambda error: AlpacaError(413, TOO_LARGE, error.message),
+    "rate_limit_exceeded": lambda error: AlpacaError(429, RATE_LIMITED, error.message),
     "unavailable": lambda error: AlpacaError(503, UNAVAILABLE, error.message),
 }
 
