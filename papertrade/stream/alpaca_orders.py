@@ -66,7 +66,8 @@ def update(row: AccountEvent, order: Order, fills: Iterable[Fill]) -> dict[str, 
         found |= {
             "price": number(this.price),
             "qty": number(this.qty),
-            "position_qty": number(_position_after(this)),
+            # Older events do not say it.
+            "position_qty": number(_position_after(this) if row.position_qty is None else row.position_qty),
         }
     return found
 
@@ -81,6 +82,8 @@ def as_of(row: AccountEvent, order: Order, fills: Sequence[Fill]) -> Order:
         ended = getattr(then, name, None)
         if ended is not None and (ended > row.at or then.is_open):
             setattr(then, name, None)
+    if then.replaced_at is None:
+        then.replaced_by_id = None
     return then
 
 

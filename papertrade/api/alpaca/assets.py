@@ -22,6 +22,11 @@ DEFAULT_CONTRACTS, MAX_CONTRACTS = 100, 10_000
 SATURDAY = 5
 
 
+def stock_of(wanted: UUID) -> listing.Listed | None:
+    """The stock that has this asset id."""
+    return next((stock for stock in listing.stocks() if asset_id(stock.symbol) == wanted), None)
+
+
 class AssetViewSet(AlpacaViewSet):
     def list(self, request: Request) -> Response:
         query = self.query
@@ -40,7 +45,7 @@ class AssetViewSet(AlpacaViewSet):
             wanted = UUID(named)
         except ValueError:
             return Response(self._by_symbol(named))
-        found = next((stock for stock in listing.stocks() if asset_id(stock.symbol) == wanted), None)
+        found = stock_of(wanted)
         if found is None:
             raise not_found(f"asset not found for {named}")
         return Response(shapes.asset(found.symbol, found.name))

@@ -1,6 +1,7 @@
 """The equity curve in columns: numbers, no holes, and profit against what the account began the span with."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from marketdata import clock
 from marketdata.sessions import Session, calendar
 from papertrade.api.alpaca.errors import bad_input
 from papertrade.api.alpaca.views import AlpacaViewSet
-from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.times import EXCHANGE_ZONE, MOMENT
 from portfolio.history import TIMEFRAMES, equity_at, history
 from portfolio.models import Book
 from portfolio.selectors import book_of, summary
@@ -46,6 +47,8 @@ class PortfolioHistoryViewSet(AlpacaViewSet):
         )
         if start and end and "period" in query:
             raise bad_input("at most two of period, start and end are accepted")
+        if start is not None and "period" in query:
+            end = _after(start, query.text("period"), now)
         end = min(end or now, now)
         if start is None:
             start = _before(end, query.text("period", "1M"), book)
@@ -58,17 +61,33 @@ class PortfolioHistoryViewSet(AlpacaViewSet):
 
 
 def _before(end: datetime, period: str, book: Book) -> datetime:
-    """Where a period begins that ends there; `D` counts sessions."""
+    """Where a period begins that ends there; `D` counts sessions, from before the first one's open."""
     if period.lower() == "all":
-        return book.generation.opened_at - timedelta(microseconds=1)
-    match = _PERIOD.fullmatch(period.upper())
-    if match is None or not int(match[1]):
-        raise bad_input("invalid period: must be a number and one of D, W, M, A, such as 1M")
-    number, unit = int(match[1]), match[2]
+        return book.generation.opened_at - MOMENT
+    number, unit = _read_period(period)
     if unit != "D":
         return end - timedelta(days=DAYS_OF[unit] * number)
     begun = [session for session in calendar().sessions if session.open <= end]
-    return begun[-min(number, len(begun))].open if begun else end - timedelta(days=number)
+    return begun[-min(number, len(begun))].open - MOMENT if begun else end - timedelta(days=number)
+
+
+def _after(start: datetime, period: str, now: datetime) -> datetime:
+    """Where a period ends that begins there."""
+    if period.lower() == "all":
+        return now
+    number, unit = _read_period(period)
+    if unit != "D":
+        return start + timedelta(days=DAYS_OF[unit] * number)
+    following = [session for session in calendar().sessions if session.close > start][:number]
+    return following[-1].close if following else now
+
+
+def _read_period(period: str) -> tuple[int, str]:
+    """How many of which unit. Raises AlpacaError."""
+    match = _PERIOD.fullmatch(period.upper())
+    if match is None or not int(match[1]):
+        raise bad_input("invalid period: must be a number and one of D, W, M, A, such as 1M")
+    return int(match[1]), match[2]
 
 
 def _usual_timeframe(length: timedelta) -> str:
@@ -84,7 +103,7 @@ def columns(book: Book, span: Span, now: datetime) -> dict[str, Any]:
     """
     base = equity_at(book=book, at=span.start)
     base = book.generation.initial_cash if base is None else base
-    points = _daily(book, span, now) if span.timeframe == DAILY else _intraday(book, span)
+    points = _daily(book, span, now) if span.timeframe == DAILY else _intraday(book, span, base)
     equities = [equity for _, equity in points]
     against = [base, *equities[:-1]] if span.timeframe == DAILY else [base] * len(equities)
     profits = [equity - before for equity, before in zip(equities, against, strict=True)]
@@ -101,9 +120,31 @@ def columns(book: Book, span: Span, now: datetime) -> dict[str, Any]:
     }
 
 
-def _intraday(book: Book, span: Span) -> list[tuple[datetime, Decimal]]:
-    found = history(book=book, timeframe=span.timeframe, after=span.start, until=span.end, limit=MAX_POINTS)
-    return [(point.timestamp, point.equity) for point in found]
+def _intraday(book: Book, span: Span, base: Decimal) -> list[tuple[datetime, Decimal]]:
+    """A point for each stretch of a session, under the time at which it begins: what the account came to in it last, or
+    before it.
+    """
+    found = iter(history(book=book, timeframe=span.timeframe, after=span.start, until=span.end, limit=MAX_POINTS))
+    following, equity, points = next(found, None), base, []
+    for begins, ends in _stretches(book, span):
+        while following is not None and following.timestamp < ends:
+            equity, following = following.equity, next(found, None)
+        points.append((begins, equity))
+    return points
+
+
+def _stretches(book: Book, span: Span) -> Iterator[tuple[datetime, datetime]]:
+    """Where the buckets of the timeframe begin and end that lie in the span's sessions. The last has the close itself."""
+    step = TIMEFRAMES[span.timeframe]
+    for session in _sessions(book, span):
+        midnight = session.open.astimezone(EXCHANGE_ZONE).replace(hour=0, minute=0)
+        begins = session.open
+        ends = begins - (begins - midnight) % step + step
+        while begins <= span.end and begins < session.close:
+            last = ends >= session.close
+            if ends > max(span.start, book.generation.opened_at):
+                yield begins, session.close + MOMENT if last else ends
+            begins, ends = ends, ends + step
 
 
 def _daily(book: Book, span: Span, now: datetime) -> list[tuple[datetime, Decimal]]:

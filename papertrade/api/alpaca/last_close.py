@@ -1,33 +1,70 @@
-"""What things were worth at the close before this session: of symbols by the market, of an account by its snapshots."""
+"""What things were worth at the close of the trading day before: of symbols by the market, of an account by its snapshots.
 
-from collections.abc import Collection
+The day is New York's: until midnight the change of a day is against the close before it, also when its session is over.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from marketdata import clock
+from marketdata.bars import DAY
 from marketdata.instruments import parse_symbol
+from marketdata.markets.base import Market
 from marketdata.markets.current import current_market
-from marketdata.sessions import calendar
+from marketdata.sessions import Session, calendar
+from papertrade.lib.times import MOMENT
 from portfolio.history import equity_at
 from portfolio.models import Book
 from portfolio.valuation import mark_price
 
+USUALLY_QUOTED_IN = timedelta(minutes=10)  # of a close; what was not is looked for in the whole session
+
 
 def last_closes(symbols: Collection[str]) -> dict[str, Decimal]:
-    """The mark of each symbol at the last close, USD per share; without those of which the market keeps no past."""
-    now = clock.read().now
-    session = calendar().previous(now)
+    """The mark of each symbol at that close, USD per share; without those of which the market does not know it."""
+    session = _day_before(clock.read().now)
     if session is None or not symbols:
         return {}
-    marks = {}
-    for symbol, quote in current_market().quotes_at(symbols, session.close).items():
-        mark = mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(symbol).is_option)
-        if mark is not None:
-            marks[symbol] = mark
-    return marks
+    market = current_market()
+    standing = market.quotes_at(symbols, session.close)
+    marks = {symbol: _mark(symbol, quote.bid, quote.ask) for symbol, quote in standing.items()}
+    missing = [symbol for symbol in symbols if symbol not in standing]
+    market.remember(missing)
+    marks |= {symbol: _last_mark(market, symbol, session) for symbol in missing}
+    return {symbol: mark for symbol, mark in marks.items() if mark is not None}
 
 
 def last_equity(book: Book) -> Decimal:
-    """USD that the account came to at the last close; what it began with where it is younger."""
-    session = calendar().previous(clock.read().now)
+    """USD that the account came to at that close; what it began with where it is younger."""
+    session = _day_before(clock.read().now)
     known = None if session is None else equity_at(book=book, at=session.close)
     return book.generation.initial_cash if known is None else known
+
+
+def _day_before(now: datetime) -> Session | None:
+    return calendar().previous(DAY.begin(now))
+
+
+def _last_mark(market: Market, symbol: str, session: Session) -> Decimal | None:
+    """What the last usable quote of a session marked the symbol at."""
+
+    def marks(after: datetime) -> Iterator[Decimal]:
+        for quote in market.past_quotes(symbol, after, session.close):
+            mark = _mark(symbol, _as_decimal(quote.bid), _as_decimal(quote.ask))
+            if mark is not None:
+                yield mark
+
+    for after in (session.close - USUALLY_QUOTED_IN, session.open - MOMENT):
+        if last := deque(marks(after), maxlen=1):
+            return last[0]
+    return None
+
+
+def _mark(symbol: str, bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    return mark_price(bid=bid, ask=ask, is_option=parse_symbol(symbol).is_option)
+
+
+def _as_decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(repr(value))

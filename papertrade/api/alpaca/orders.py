@@ -13,6 +13,7 @@ from orders.models import Order
 from orders.replacing import replace
 from orders.states import OPEN, RejectReason, Status
 from papertrade.api.alpaca import shapes
+from papertrade.api.alpaca.assets import stock_of
 from papertrade.api.alpaca.errors import FORBIDDEN, UNPROCESSABLE, AlpacaError, bad_input, not_found
 from papertrade.api.alpaca.views import AlpacaViewSet
 from papertrade.api.alpaca.wire import instrument_of, money, number
@@ -47,6 +48,8 @@ class OrderViewSet(AlpacaViewSet):
 
     def partial_update(self, request: Request, order_id: str) -> Response:
         """Replace it; what is sent as it was is no change."""
+        if isinstance(request.data, dict) and not request.data.keys() - {"client_order_id"}:
+            raise AlpacaError(422, UNPROCESSABLE, "order parameters are not changed")
         try:
             replaced = replace(account=self.account, order_id=_uuid(order_id), payload=request.data)
         except NotFound:
@@ -132,15 +135,28 @@ def our_payload(payload: Any) -> Any:
         given.pop("order_class", None)
     symbol = given.get("symbol")
     if isinstance(symbol, str):
-        try:
-            given["symbol"] = instrument_of(symbol).symbol
-        except InvalidSymbol:
-            raise AlpacaError(422, UNPROCESSABLE, f'asset "{symbol[:40]}" not found') from None
+        given["symbol"] = _meant_by(symbol)
     if "time_in_force" not in given:
         given["time_in_force"] = "day"
     if "qty" in given and "notional" in given:
         raise bad_input("only one of qty or notional is accepted")
     return given
+
+
+def _meant_by(symbol: str) -> str:
+    """Our symbol of a client's, or of a stock's asset id. Raises AlpacaError."""
+    try:
+        wanted = UUID(symbol)
+    except ValueError:
+        try:
+            return instrument_of(symbol).symbol
+        except InvalidSymbol:
+            found = None
+    else:
+        found = stock_of(wanted)
+    if found is None:
+        raise AlpacaError(422, UNPROCESSABLE, f'asset "{symbol[:40]}" not found')
+    return found.symbol
 
 
 IGNORED_FIELDS = frozenset({"subtag", "source"})

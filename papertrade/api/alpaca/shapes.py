@@ -153,16 +153,18 @@ def position(view: PositionView, *, last_close: Decimal | None) -> dict[str, Any
         "cost_basis": money(view.cost_basis),
         "unrealized_pl": money(view.unrealized_pl),
         "unrealized_plpc": number(view.unrealized_plpc),
-        "unrealized_intraday_pl": ZERO_MONEY if intraday is None else money(intraday),
+        "unrealized_intraday_pl": None if intraday is None else money(intraday),
         "unrealized_intraday_plpc": number(_ratio(intraday, before)),
         "current_price": number(view.market_price),
-        "lastday_price": number(view.market_price if last_close is None else last_close),
+        "lastday_price": number(last_close),
         "change_today": number(_ratio(today, last_close)),
     }
 
 
-def _ratio(part: Decimal | None, whole: Decimal | None) -> Decimal:
-    return round(part / whole, 6) if part is not None and whole else Decimal(0)
+def _ratio(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    if part is None:
+        return None
+    return round(part / whole, 6) if whole else Decimal(0)
 
 
 def asset(symbol: str, name: str) -> dict[str, Any]:
