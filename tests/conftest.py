@@ -6,6 +6,7 @@ tests with threads, and empties the tables afterwards.
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ from tests.market_kit import CALL, STOCK, MarketKit
 
 KEPT_CALENDAR = "kept_calendar"  # of which Django knows nothing, so that it stays when tables are emptied
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse tests of one name: of several workers each would run one of them, and call the others done."""
+    twice = [name for name, number in Counter(item.nodeid for item in session.items).items() if number > 1]
+    if twice:
+        raise pytest.UsageError(f"more than one test is named {', '.join(twice)}")
 
 
 @pytest.fixture(scope="session")

@@ -45,16 +45,19 @@ def call(
     body: dict[str, Any] | None = None,
     replayed: str = "",
     codes: tuple[int, ...] = (),
+    streamed: str = "",
 ) -> Callable[[Any], Any]:
     """What a call does and answers: `many` rows in the list envelope, or one object, or None for nothing.
 
     `replayed` says what its answer with 200 means, where the same request was sent before; `codes` which refusals it has
-    besides those that every call has.
+    besides those that every call has, `streamed` what it goes on to send to who accepts `text/event-stream`.
     """
     said = None if answer is None else answer(many=True) if many else answer
-    responses: dict[int, Any] = {status: said or OpenApiResponse(description="Done, and nothing to say.")}
+    responses: dict[Any, Any] = {status: said or OpenApiResponse(description="Done, and nothing to say.")}
     if replayed:
         responses[200] = OpenApiResponse(said, description=replayed)
+    if streamed:
+        responses[200, "text/event-stream"] = OpenApiResponse(str, description=streamed)
     refusals = (*ALWAYS, *codes, *(BODY_REFUSALS if body else ()))
     return extend_schema(
         summary=summary, request=body, responses={**responses, **dict.fromkeys(refusals, ErrorSerializer)}

@@ -102,6 +102,12 @@ class LedgerViewSet(AccountMixin, ListViewSet):
         return self.shown(verify_ledger(book=self.book))
 
 
+AS_IT_HAPPENS = (
+    "With `Accept: text/event-stream`: each event as it happens, as server-sent events (`id` its seq, `event` its type, "
+    "`data` the event). It begins after the header `Last-Event-ID`, else after `after_seq`, else now."
+)
+
+
 class EventViewSet(AccountMixin, ListViewSet):
     serializer_class = EventSerializer
     filterset_classes = {"list": EventFilter}
@@ -113,6 +119,6 @@ class EventViewSet(AccountMixin, ListViewSet):
     def complete(self, rows: Rows) -> Rows:
         return with_evidence(rows)
 
-    @call("Everything that happened to the account", EventSerializer, many=True)
+    @call("Everything that happened to the account", EventSerializer, many=True, streamed=AS_IT_HAPPENS)
     def list(self, request: Request, account_id: str) -> Response:
         return super().list(request)
