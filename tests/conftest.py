@@ -18,12 +18,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from marketdata.markets import current
 from marketdata.sessions import drop_calendar
+from tests import begin_again
 from tests.api_kit import Api
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import CALL, STOCK, MarketKit
 
-KEPT_CALENDAR = "kept_calendar"  # of which Django knows nothing, so that it stays when tables are emptied
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -39,33 +39,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The test database, with the exchange's calendar in it."""
     from marketdata.services import sync_sessions
 
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        sync_sessions()
-        cursor.execute(f"CREATE TABLE {KEPT_CALENDAR} AS TABLE marketdata_tradingsession")
-
-
-@pytest.fixture
-def _guards_off_for_the_flush(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Append-only tables refuse TRUNCATE, and pytest-django empties tables with nothing else."""
     with django_db_blocker.unblock():
-        _truncate_guards("DISABLE")
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        _truncate_guards("ENABLE")
-        cursor.execute(f"INSERT INTO marketdata_tradingsession TABLE {KEPT_CALENDAR} ON CONFLICT DO NOTHING")
-
-
-def _truncate_guards(action: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 32 = 32"
-        )
-        for table, trigger in cursor.fetchall():
-            cursor.execute(f"ALTER TABLE {table} {action} TRIGGER {trigger}")
+        sync_sessions()
+        begin_again.remember()
 
 
 @pytest.fixture
-def committed(_guards_off_for_the_flush: None, transactional_db: None) -> None:
+def _tables_begin_again() -> Iterator[None]:
+    with begin_again.instead_of_the_flush():
+        yield
+
+
+@pytest.fixture
+def committed(_tables_begin_again: None, transactional_db: None) -> None:
     """A database in which other threads see what a test did. Name it before fixtures that use the database."""
 
 
