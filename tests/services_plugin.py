@@ -6,6 +6,7 @@ as they are.
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -31,6 +32,9 @@ def pytest_load_initial_conftests() -> Generator[None]:
     somebody's, and left alone.
     """
     global _var, _shared
+    # Whatever the shell says: a run starts hundreds of processes, and each would compile all that it imports.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PAPERTRADE_SECRET_KEY", "tests-only-" + "x" * 40)
     os.environ.setdefault("PAPERTRADE_STRANGER_LIMIT_MINUTE", "unlimited")  # all tests come from one address
     _var = Path(tempfile.mkdtemp(prefix="papertrade-tests-var-"))
