@@ -15,9 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.operations.composed import GIVEN, Composed, database_of_its_own
 from tests.operations.proxies import PROXIES, Proxy
-from tests.stack.server import wait_until
+from tests.stack.server import wait_until, whole_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("composed")]
+pytestmark = [pytest.mark.slow, whole_server]
 
 ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 WAITING = {**ORDER, "type": "limit", "limit_price": "1.00"}

@@ -21,7 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tests.operations.test_upgrade import RELEASES
 from tests.services_plugin import APP_URL
-from tests.stack.server import PROJECT, wait_until
+from tests.stack.server import PROJECT, wait_until, whole_server
 
 LAST = RELEASES[-1]
 COMMIT = (LAST / "commit").read_text().strip()
@@ -108,6 +108,7 @@ def rolling(empty_database: str, tmp_path: Path) -> Iterator[Rolling]:
 
 
 @pytest.mark.slow
+@whole_server
 def test_the_last_release_goes_on_beside_this_one(rolling: Rolling, last_release: Path) -> None:
     rolling.trade(PROJECT, "2026-11-06")
     rolling.trade(last_release, "2026-11-13")

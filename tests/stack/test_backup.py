@@ -15,7 +15,7 @@ from django.db import connection
 
 from tests.desk import Desk
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server
+from tests.stack.server import PROJECT, Server, whole_server
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
 
@@ -38,6 +38,7 @@ def start(new_folder: Callable[[], Path]) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.mark.slow
+@whole_server
 def test_a_backup_is_restored_elsewhere(start: Callable[..., Server], tmp_path: Path) -> None:
     first = start()
     first.wait_for("credentials")

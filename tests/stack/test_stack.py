@@ -18,7 +18,7 @@ from papertrade.stack.embedded.postgres import DAC_READ_SEARCH
 from tests.browser import CHROMIUM, WIDE, chromium
 from tests.dashboard.browser import Trader
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server, wait_until, without_servers
+from tests.stack.server import PROJECT, Server, wait_until, whole_server, without_servers
 
 MANUAL = {"PAPERTRADE_SPEED": "0"}
 
@@ -84,6 +84,7 @@ def sees_it_again(trader: Trader) -> None:
 
 
 @pytest.mark.slow
+@whole_server
 def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     new_folder: Callable[[], Path], servers: list[Server], watching: ExitStack
 ) -> None:
@@ -142,6 +143,7 @@ def open_to_others(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@whole_server
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as somebody else")
 def test_as_root_under_a_closed_home(new_folder: Callable[[], Path], servers: list[Server]) -> None:
     """The data and PostgreSQL's own programs, both where nobody but root may enter, as all is below /root."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.server import whole_server
 from tests.torture.trial import VICTIMS, Trial
 
 ROUNDS = 50
@@ -34,6 +35,7 @@ def start(new_folder: Callable[[], Path]) -> Iterator[Callable[..., Trial]]:
 
 
 @pytest.mark.slow
+@whole_server
 def test_kills_in_short(start: Callable[..., Trial]) -> None:
     trial = start(resting_books=SHORT_RESTING_BOOKS, resting_orders=SHORT_RESTING_ORDERS, seed=1)
     print(trial.round("feed", in_sweep=True))

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from tests.stack.prepared import prepared
-from tests.stack.server import Server, wait_until
+from tests.stack.server import Server, wait_until, whole_server
 from tests.torture.journal import open_account
 from tests.torture.market import EVERY, START, ask, write_recording
 
@@ -22,6 +22,7 @@ BACK_SECONDS = 5.0
 
 
 @pytest.mark.slow
+@whole_server
 def test_quotes_and_matching_are_back_within_five_seconds(new_folder: Callable[[], Path]) -> None:
     folder = new_folder()
     server = Server(

@@ -23,7 +23,7 @@ import pytest
 
 from tests.services_plugin import SHARED_FOLDER
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server
+from tests.stack.server import PROJECT, Server, whole_server
 from tests.web.crowd import KINDS
 
 CONNECTIONS, SECONDS = 100, 2.0
@@ -128,6 +128,7 @@ def served() -> Iterator[tuple[Server, list[str]]]:
 
 
 @pytest.mark.slow
+@whole_server
 def test_a_chunked_body_is_obeyed(served: tuple[Server, list[str]]) -> None:
     """A close of one share of three, whose body has no length, sold all three once."""
     server, accounts = served
@@ -143,6 +144,7 @@ def test_a_chunked_body_is_obeyed(served: tuple[Server, list[str]]) -> None:
 
 
 @pytest.mark.slow
+@whole_server
 def test_no_crowd_stops_the_server(served: tuple[Server, list[str]]) -> None:
     server, accounts = served
     seen: dict[str, Any] = {}
