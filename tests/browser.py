@@ -28,8 +28,9 @@ needs_chromium = pytest.mark.skipif(
 def chromium() -> Iterator[Any]:
     """A running browser. Playwright keeps an event loop in this thread, and Django must still read the database."""
     from django.db import connections
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=TIMEOUT_MS)
     beside_another = "DJANGO_ALLOW_ASYNC_UNSAFE" in os.environ
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:

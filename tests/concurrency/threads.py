@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-JOIN_SECONDS = 60
+JOIN_SECONDS = 180
 
 
 def together(*jobs: Callable[[], Any]) -> list[Any]:

@@ -36,7 +36,7 @@ def test_a_watchlist(trader: Trader, open_market: MarketKit) -> None:
     expect(option.locator("b")).to_have_text("IBM Oct 19 2013 100 call")
     open_market.advance("14:00:10")
     page.clock.fast_forward(5_000)
-    expect(stock.locator(".ask")).to_have_text("101.10", timeout=15_000)
+    expect(stock.locator(".ask")).to_have_text("101.10")
     expect(stock).to_have_attribute("data-moved", "up")
     assert trader.accessibility_problems() == [] and trader.overflow() <= 0
 

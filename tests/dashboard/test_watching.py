@@ -104,7 +104,7 @@ def test_the_chain_side_by_side(wide: Trader, account: PaperAccount, open_market
     assert 0.4 < float(row.locator(".call[data-figure=delta]").inner_text()) < 0.7
     expect(page.locator("#chain-spot")).to_have_text("IBM 100.05")
     open_market.play(f"14:00:00 {CALL} 5.00 5.20 20 10", "14:00:00 IBM 100.00 100.10", start="14:00:00")
-    expect(row.locator(".call[data-figure=ask]")).to_have_text("5.20", timeout=10_000)
+    expect(row.locator(".call[data-figure=ask]")).to_have_text("5.20")
     assert wide.accessibility_problems() == []
     page.keyboard.press("Escape")
     wide.problems.clear()  # what was asked while the market was played anew (503)

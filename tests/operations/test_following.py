@@ -20,6 +20,7 @@ from tests.api_kit import Api
 from tests.desk import Desk
 from tests.factories import UserFactory
 from tests.market_kit import DAY, OPEN, MarketKit
+from tests.stack.server import wait_until
 
 MADE = request_id_from("")
 
@@ -157,10 +158,7 @@ def test_a_worker_knows_which_request_its_task_is_for(outside_of_any_loop: None)
             look_at_the_cause.apply_async()
         look_at_the_cause.apply_async()
         worker.ensure_started()
-        for _ in range(200):
-            if len(SEEN) == 2:
-                break
-            tracing.time.sleep(0.05)
+        wait_until(lambda: len(SEEN) == 2, "both tasks")
     assert SEEN == ["advance-2", ""]
 
 

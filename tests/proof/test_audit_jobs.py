@@ -60,7 +60,7 @@ def test_each_part_is_done_once_and_the_last_one_writes_the_report(desks: list[D
 
 def test_two_workers_share_it(committed: None, desks: list[Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are at a part of their own at one time."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     audit_chunk = audit_parts.audit_chunk
 
     def meet(books: list[int], **options: Any) -> Any:

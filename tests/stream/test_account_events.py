@@ -126,7 +126,7 @@ def test_a_week_to_two_clients_one_cut_at_random_both_see_everything_once_in_ord
     last.append(AccountEvent.objects.filter(account=streamed.account).count() - begin + 1)
     streamed.desk.cancel(ends)
     whole = calm.read(last[0], after_seq=str(begin))
-    reading.join(20)
+    reading.join(60)
     assert [m["data"] for m in seen] == [m["data"] for m in whole] == listed(streamed)[begin : begin + last[0]]
     assert {"order_filled", "order_expired", "order_canceled", "position_settled"} <= {m["event"] for m in whole}
 

@@ -16,10 +16,11 @@ from alpaca.trading.stream import TradingStream
 
 from papertrade.stream import following
 from tests.market_kit import CALL, STOCK
+from tests.stack.server import wait_until
 from tests.stream.conftest import Streamed, run
 
 OCC = CALL.removeprefix("O:")
-ENOUGH_SECONDS = 20.0
+ENOUGH_SECONDS = 60.0
 
 
 class Client:
@@ -50,6 +51,8 @@ class Client:
     def stop(self) -> None:
         with contextlib.suppress(Exception):
             self.stream.stop()
+            # While nothing comes it looks every five seconds whether it is to stop.
+            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result(5)
         self._thread.join(10)
 
 
@@ -58,11 +61,8 @@ def listening(stream: Any, subscribe: Callable[[Client], None], ready: Callable[
     client = Client(stream)
     subscribe(client)
     client.start()
-    for _ in range(200):
-        if ready():
-            break
-        threading.Event().wait(0.05)
     try:
+        wait_until(ready, "the stream listens")
         yield client
     finally:
         client.stop()

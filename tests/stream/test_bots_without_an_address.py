@@ -22,10 +22,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 LAUNCHER, FRONT = DOCS / "bots" / "alpaca_launcher.py", DOCS / "bots" / "tls_front.py"
 LOOPBACK = "127.64.43.1"  # where no web server of this machine listens
 KNOWN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-RUN_SECONDS = 60
+RUN_SECONDS = 120
 
 BOT = """
-import sys, threading
+import sys, threading, time
 from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDataClient
 from alpaca.data.live import OptionDataStream, StockDataStream
 from alpaca.data.requests import StockLatestQuoteRequest
@@ -51,9 +51,14 @@ async def quoted(quote):
 
 updates.subscribe_trade_updates(update)
 quotes.subscribe_quotes(quoted, "IBM")
+def when_updates_come():
+    while not updates._running:
+        time.sleep(0.05)
+    quotes.run()
+
 threading.Thread(target=updates.run, daemon=True).start()
-threading.Timer(1.0, quotes.run).start()
-assert seen.wait(20)
+threading.Thread(target=when_updates_come, daemon=True).start()
+assert seen.wait(60)
 sys.stdout.flush()
 import os
 os._exit(0)

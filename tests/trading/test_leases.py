@@ -29,7 +29,7 @@ from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.live_kit import LiveKit
 from tests.market_kit import MarketKit, at
-from tests.stack.server import PROJECT, wait_until
+from tests.stack.server import PROJECT, wait_until, whole_server
 from tests.trading.kit import run_of_many_chunks
 
 SPEED = 20
@@ -101,6 +101,7 @@ def feeds(settings: Any) -> Iterator[Callable[[], Feed]]:
 
 
 @pytest.mark.slow
+@whole_server
 def test_a_stopped_feed_is_replaced_and_finds_that_it_lost(
     committed: None, market_kit: MarketKit, settings: Any, feeds: Callable[[], Feed]
 ) -> None:
@@ -246,16 +247,23 @@ def test_a_stopped_worker_loses_its_chunk(
     """The database ends its transaction, and another worker does the chunk."""
     run = run_of_many_chunks(market_kit, monkeypatch, books=2, orders_a_book=2)
     monkeypatch.setattr(sweeping, "HUNG_SECONDS", 0.2)
-    hung, open_chunk = threading.Event(), sweeping.open_chunk
+    hung, done, open_chunk = threading.Event(), threading.Event(), sweeping.open_chunk
 
     def stop_once(*arguments: Any) -> Any:
         if not hung.is_set():
             hung.set()
-            time.sleep(1)
+            done.wait(30)
         return open_chunk(*arguments)
 
+    def finish() -> bool:
+        hung.wait(30)
+        try:
+            return sweeping.finish(run)
+        finally:
+            done.set()
+
     monkeypatch.setattr(sweeping, "open_chunk", stop_once)
-    lost, finished = together(lambda: sweeping.work(run), lambda: hung.wait(30) and sweeping.finish(run))
+    lost, finished = together(lambda: sweeping.work(run), finish)
     assert isinstance(lost, Error) and finished is True
     assert Sweep.objects.get(pk=run.pk).finished_at is not None
     assert Fill.objects.count() == 4
