@@ -1,6 +1,7 @@
-"""Alpaca's clients that cannot be installed beside the project's own packages, unmodified, each in an environment of its own.
+"""Alpaca's clients that cannot be installed beside the project's own packages, unmodified, each in a folder of its own.
 
-They are fetched from their registries, so they are driven in `make torture`, and skipped with a message where no registry is.
+They are fetched from their registries once, and skipped with a message where no registry is. What takes more than seconds to
+fetch is driven in `make torture`.
 """
 
 import os
@@ -18,10 +19,20 @@ from tests.stream.conftest import Streamed
 HERE = Path(__file__).parent / "clients"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "papertrade-test-clients"
 INSTALL_SECONDS, RUN_SECONDS = 600, 180
+UV = str(Path(sys.executable).with_name("uv"))
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BOTS = Path(__file__).resolve().parents[2] / "docs" / "bots"
 NOW = "14:04:30"
-
-pytestmark = pytest.mark.torture
+# The older client's own dependencies that are not among ours, or that it needs an older version of.
+OLDER = [
+    "alpaca-trade-api==3.2.0",
+    "websockets==10.4",
+    "websocket-client",
+    "deprecation",
+    "aiohttp",
+    "aiohappyeyeballs",
+]
+OLDER += ["aiosignal", "frozenlist", "multidict", "propcache", "yarl"]
 
 
 @pytest.fixture
@@ -39,7 +50,7 @@ def known_market(streamed: Streamed, market_kit: MarketKit) -> Streamed:
     return streamed
 
 
-def drive(command: list[str], streamed: Streamed) -> str:
+def drive(command: list[str], streamed: Streamed, **more: str) -> str:
     """Run a driver against the server; what it says. It fails where an answer is not what it should be."""
     env = {
         "PATH": os.environ["PATH"],
@@ -49,6 +60,7 @@ def drive(command: list[str], streamed: Streamed) -> str:
         "SECRET": streamed.secret,
         "MARKET_KEY": TokenFactory(user=streamed.account.user, scopes=["market"]),  # it moves the clock
         "APCA_API_DATA_URL": f"http://{streamed.host}",
+        **more,
     }
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, env=env)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -69,19 +81,33 @@ def fetched(place: Path, *commands: list[str]) -> Path:
     return place
 
 
-@pytest.mark.parametrize(
-    ("package", "driver", "arguments", "said"),
-    [
-        ("alpaca-trade-api==3.2.0", "alpaca_trade_api_calls.py", [], "57 calls, and the streams\n"),
-        ("alpaca-mcp-server==2.4.0", "alpaca_mcp_calls.py", [str(BOTS)], "12 tools\n"),
-    ],
-)
-def test_the_python_clients(known_market: Streamed, package: str, driver: str, arguments: list[str], said: str) -> None:
-    place = CACHE / f"{package.replace('==', '-')}-{sys.version_info.major}.{sys.version_info.minor}"
+def test_the_older_python_client(known_market: Streamed) -> None:
+    place = CACHE / f"alpaca-trade-api-3.2.0-beside-{PYTHON}"
+    fetched(place, [UV, "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--target", ".", *OLDER])
+    command = [sys.executable, str(HERE / "alpaca_trade_api_calls.py")]
+    assert drive(command, known_market, PYTHONPATH=str(place)) == "57 calls, and the streams\n"
+
+
+def environment(package: str) -> str:
+    """The Python of an environment that has the package and all that it asks for."""
+    place = CACHE / f"{package.replace('==', '-')}-{PYTHON}"
     python = str(place / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
-    fetched(place, [sys.executable, "-m", "venv", str(place)], pip)
-    assert drive([python, str(HERE / driver), *arguments], known_market) == said
+    fetched(place, [sys.executable, "-m", "venv", "."], [UV, "pip", "install", "--quiet", "--python", python, package])
+    return python
+
+
+@pytest.mark.torture
+def test_their_mcp_server(known_market: Streamed) -> None:
+    command = [environment("alpaca-mcp-server==2.4.0"), str(HERE / "alpaca_mcp_calls.py"), str(BOTS)]
+    assert drive(command, known_market) == "12 tools\n"
+
+
+@pytest.mark.torture
+def test_lumibot(known_market: Streamed) -> None:
+    """Its broker for Alpaca has no address to set, so it is launched as docs/alpaca.md says."""
+    launcher, strategy = str(BOTS / "alpaca_launcher.py"), str(HERE / "lumibot_strategy.py")
+    command = [environment("lumibot==4.6.30"), launcher, f"http://{known_market.host}", strategy]
+    assert drive([*command, known_market.key_id, known_market.secret], known_market).endswith("4 iterations\n")
 
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="no node and npm here")
