@@ -3,17 +3,23 @@
 A sweep and its chunks are made in one transaction; a worker locks a chunk's row (SKIP LOCKED), decides every order of its
 books with the pinned quotes, and marks the chunk done in the same transaction. So a chunk is done exactly once, whoever
 crashes, and books being independent the outcome is the same with one worker or several.
+
+Where nobody waits for it, a long sweep is worked on by two threads of a process, each with chunks of its own: while one waits
+for PostgreSQL the other decides.
 """
 
 import gc
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from datetime import datetime
 
 import psycopg
-from django.db import IntegrityError, transaction
+import structlog
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
@@ -29,8 +35,12 @@ from papertrade.lib.lines import milliseconds, say
 from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.processes import process_name
 
+log = structlog.get_logger(__name__)
+
 CHUNK_ORDERS = 1000  # about a third of a second under lock
 BRIEF_CHUNK_ORDERS = 100  # a tenth of that: where requests are let pass in between
+LONG_CHUNKS = 4  # left: fewer are not worth a thread
+SECOND_THREAD = "second of a sweep"
 POLL_SECONDS = 0.02
 
 
@@ -107,9 +117,10 @@ def finish(sweep: Sweep, *, until: float = math.inf) -> bool:
     False where the monotonic clock came to `until` first: it is looked at after each chunk.
     """
     while True:
-        while work(sweep):
-            if time.monotonic() >= until:
-                return False
+        with in_two_threads(sweep) if until == math.inf else nullcontext():
+            while work(sweep):
+                if time.monotonic() >= until:
+                    return False
         if not sweep.chunks.filter(done_at__isnull=True).exists():
             if Sweep.objects.filter(pk=sweep.pk, finished_at__isnull=True).update(finished_at=Now()):
                 _tell_of_sweep(sweep)
@@ -132,12 +143,39 @@ def work(sweep: Sweep) -> bool:
         if chunk is None:
             return False
         began = time.perf_counter()
-        with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection():
+        with metrics.CHUNK_SECONDS.labels(sweep.kind).time(), _no_garbage_collection:
             outcomes = _do(cursor, sweep, chunk)
         SweepChunk.objects.filter(pk=chunk.pk).update(done_at=Now(), worker=process_name())
     took, books = time.perf_counter() - began, f"{chunk.first_book_id}-{chunk.last_book_id}"
     say("chunk", sweep=str(sweep), run=sweep.pk, chunk=chunk.number, books=books, **outcomes, ms=milliseconds(took))
     return True
+
+
+@contextmanager
+def in_two_threads(sweep: Sweep) -> Iterator[None]:
+    """Meanwhile a second thread does chunks of the sweep too, where many are left."""
+    if not sweep.chunks.filter(done_at__isnull=True)[LONG_CHUNKS - 1 : LONG_CHUNKS].exists():
+        yield
+        return
+    over = threading.Event()
+    second = threading.Thread(target=copy_context().run, args=(_work_until, over, sweep), name=SECOND_THREAD)
+    second.start()
+    try:
+        yield
+    finally:
+        over.set()
+        second.join()
+
+
+def _work_until(over: threading.Event, sweep: Sweep) -> None:
+    """Do chunks until none is free, or the other thread has ended."""
+    try:
+        while not over.is_set() and work(sweep):
+            pass
+    except Exception:  # the chunk is free again, and the first thread meets with the same
+        log.exception("second_thread_ended", sweep=str(sweep))
+    finally:
+        connection.close()
 
 
 def _tell_of_sweep(sweep: Sweep) -> None:
@@ -173,13 +211,25 @@ def _do(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict[str, in
     return open_chunk(cursor, sweep, chunk) if sweep.kind == Sweep.Kind.OPEN else close_chunk(cursor, sweep, chunk)
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+class _NoGarbageCollection:
     """A chunk makes a hundred thousand objects and no cycles of them: looking for some takes a sixth of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+
+    def __init__(self) -> None:
+        self._chunks, self._was_on = 0, False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._chunks:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._chunks += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._chunks -= 1
+            if not self._chunks and self._was_on:
+                gc.enable()
+
+
+_no_garbage_collection = _NoGarbageCollection()  # of the process, whose threads share one collector

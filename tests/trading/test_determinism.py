@@ -1,5 +1,6 @@
 """The same inputs end in the same ledger, byte for byte: in one advance or many, with one worker or several."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -126,3 +127,34 @@ def test_with_one_worker_or_several(
     monkeypatch.setattr(tasks, "invite_workers", lambda run: None)
     alone = trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END, owner)
     assert several == alone
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["both go on", "the second dies in its first chunk"])
+def test_with_two_threads_of_a_process(
+    committed: None, market_kit: MarketKit, settings: Any, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """The first waits until the second has had a chunk; what that leaves the first does too."""
+    monkeypatch.setattr(tasks, "invite_workers", lambda run: None)
+    monkeypatch.setattr(sweeping, "CHUNK_ORDERS", 4)
+    owner, do, had_one, worked = UserFactory(), sweeping.open_chunk, threading.Event(), set()
+
+    def watched(*given: Any) -> dict[str, int]:
+        name = threading.current_thread().name
+        if name == sweeping.SECOND_THREAD:
+            had_one.set()
+            if dies:
+                raise RuntimeError("the second thread dies")
+        elif sweeping.LONG_CHUNKS == 1:
+            assert had_one.wait(10)
+        worked.add(name)
+        return do(*given)
+
+    monkeypatch.setattr(sweeping, "open_chunk", watched)
+    heads = []
+    for least in (1, 1_000_000):
+        monkeypatch.setattr(sweeping, "LONG_CHUNKS", least)
+        heads.append(trade(market_kit, recorded(market_kit, settings), STEPS["by the hour"], END, owner))
+        assert gc.isenabled()
+    assert had_one.is_set() and (sweeping.SECOND_THREAD in worked) is not dies
+    assert heads[0] == heads[1]
+    assert not Sweep.objects.filter(finished_at=None).exists()
