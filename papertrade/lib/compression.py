@@ -14,7 +14,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
 LEAST_API_BYTES = 2_000
-API_PREFIX = "/v1/"
+API_PREFIXES = ("/v1/", "/v2/", "/v1beta")  # ours, and Alpaca's
 FILES_KEPT = 200
 # What is text; other files are compressed already.
 TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
@@ -28,7 +28,8 @@ class Compression(GZipMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if isinstance(response, FileResponse):
             return _file(request, response)
-        if request.path.startswith(API_PREFIX) and not response.streaming and len(response.content) < LEAST_API_BYTES:
+        is_api = request.path.startswith(API_PREFIXES)
+        if is_api and not response.streaming and len(response.content) < LEAST_API_BYTES:
             return response
         return super().process_response(request, response)
 
