@@ -11,6 +11,7 @@ from django.utils.safestring import mark_safe
 
 from accounts.filters import TagFilter
 from marketdata.clock import wall_now
+from marketdata.filters import QuoteFilter
 from orders.models import Fill, Order, Sweep, SweepChunk
 from orders.services import cancel
 from papertrade.lib.admin import cells
@@ -130,7 +131,7 @@ class FillAdmin(HistoryAdmin):
         cells.when("created_at", label="filled at"),
     )
     list_select_related = (BOOK, "quote")
-    list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter)
+    list_filter = (BookFilter, SymbolFilter, "side", "asset_class", DateRangeFilter, QuoteFilter)
     search_fields = ("id", "order")
     search_help_text = (
         "A fill's or an order's id. Use the filters for accounts and symbols. "

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 
 from accounts.models import Generation, PaperAccount
+from marketdata.filters import QuoteFilter
 from marketdata.models import QuoteRecord
 from papertrade.lib.admin import cells
 from papertrade.lib.admin.filters import DateRangeFilter, SymbolFilter
@@ -119,7 +120,7 @@ class LedgerTransactionAdmin(HistoryAdmin):
     )
     list_select_related = (BOOK,)
     list_prefetch = ("entries",)
-    list_filter = (BookFilter, SymbolFilter, "kind", DateRangeFilter)
+    list_filter = (BookFilter, SymbolFilter, "kind", DateRangeFilter, QuoteFilter)
     search_fields = ("id",)
     search_help_text = "A transaction's id. Use the filters for accounts and symbols."
     inlines = (EntryInline,)
@@ -187,7 +188,7 @@ class AccountEventAdmin(HistoryAdmin):
         cells.text("request_id", label="request"),
     )
     list_select_related = (BOOK, "quote")
-    list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter)
+    list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter, QuoteFilter)
     search_fields = ("id", "order_id")
     search_help_text = "An event's or an order's id. Use the filters for accounts and symbols."
     page_fields = (

@@ -13,11 +13,13 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, PaperAccount
 from accounts.services import revoke_key
-from orders.models import Order
+from orders.models import Fill, Order
 from papertrade.lib.admin.history import ROWS_PER_PAGE
 from papertrade.lib.spreadsheets import csv_value
+from portfolio.models import AccountEvent
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
+from tests.market_kit import MarketKit
 
 LISTS = [
     "accounts_user",
@@ -167,6 +169,22 @@ class TestFilters:
         assert numbers(auditor, **one, since="2013-10-07", until="2013-10-07") == [4, 2, 1]
         assert numbers(auditor, **one, since="2013-10-08") == [3]
         assert numbers(auditor, **one, until="2013-10-06") == []
+
+    def test_by_the_quote_that_they_were_decided_on(self, auditor: Client, desk: Desk, open_market: MarketKit) -> None:
+        desk.buy("1")
+        open_market.advance("14:00:20")
+        desk.buy("2")
+        first, second = Fill.objects.order_by("seq")
+        assert first.quote_id != second.quote_id
+        for fill in (first, second):
+            for name, key in (
+                ("orders_fill", fill.pk),
+                ("portfolio_ledgertransaction", fill.ledger_transaction_id),
+                ("portfolio_accountevent", AccountEvent.objects.get(fill_id=fill.pk).pk),
+            ):
+                found = listed(auditor, name, quote=fill.quote_id).result_list
+                assert key in {row.pk for row in found} and {row.quote_id for row in found} == {fill.quote_id}
+        assert list(listed(auditor, "orders_fill", quote=fill.pk).result_list) == [], "no quote of that id"
 
     @pytest.mark.parametrize(
         "query",
