@@ -83,7 +83,9 @@ def _start_page() -> Figure:
     if rows_outside() or EquitySnapshot.objects.count() != rows:
         raise AssertionError("snapshots were lost on their way into months")
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE portfolio_equitysnapshot")  # as autovacuum does a minute after so many were moved
+        cursor.execute(
+            "VACUUM ANALYZE portfolio_equitysnapshot"
+        )  # as autovacuum does a minute after so many were moved
     client = Client(headers={"host": "localhost"})
     client.force_login(owner)
     return _figure(f"start page of {ACCOUNTS} accounts", _p50(lambda: client.get("/")), PAGE_BAR_MS)

@@ -88,7 +88,13 @@ def audit_chunk(
         found += [Difference(f"book {book_id}", "has no generation, or is gone") for book_id in lost]
         if books:
             found += _differences(books, sealed, still, between)
-        return Verified(found, {} if found else kept | _sealed([book.pk for book in books], standing))
+        if found:
+            return Verified(found, {})
+        later = {
+            book_id: seals.a_minute_later(sealed[book_id], standing[book_id]["worth"])
+            for book_id in still - kept.keys()
+        }
+        return Verified([], kept | later | _sealed([book.pk for book in books if book.pk not in still], standing))
 
 
 def _standing(book_ids: Sequence[int]) -> dict[int, dict[str, str]]:
@@ -110,8 +116,9 @@ def _differences(
 ) -> Iterator[Difference]:
     """Of books that `still` stand as they did, only what the minutes bring is compared."""
     changed = [book for book in books if book.pk not in still]
-    ledgers = verify_ledgers(changed, sealed=sealed, between=between)
-    yield from chain.from_iterable(ledger.differences for ledger in ledgers.values())
+    if changed:
+        ledgers = verify_ledgers(changed, sealed=sealed, between=between)
+        yield from chain.from_iterable(ledger.differences for ledger in ledgers.values())
     yield from closed_books(books)
     by_the_minute = seals.scope(books, sealed, without=NOT_BY_THE_MINUTE)
     with raw_cursor() as cursor:
@@ -134,6 +141,8 @@ def _open_at_seals(books: Sequence[Book], sealed: Mapping[int, Seal]) -> dict[st
 
 def _sealed(book_ids: Sequence[int], standing: Mapping[int, Mapping[str, str]]) -> dict[int, Seal]:
     """Seals of books that were just found right."""
+    if not book_ids:
+        return {}
     with raw_cursor() as cursor:
         numbers: dict[int, Any] = dict(cursor.execute(OPEN_NUMBERS, {"books": list(book_ids)}).fetchall())
     return {

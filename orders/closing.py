@@ -181,7 +181,8 @@ def close_all(
     """Close every position, or those in some symbols, each by an order and in a transaction of its own; by symbol.
 
     `note` and `tags` are the labels of each of the orders. Each order's id is `client_order_id`, a colon and its symbol, so
-    that sent again it closes only what is still open. Raises BadRequest, Conflict `account_archived`, Unavailable.
+    that sent again it closes only what is still open; what one of them is refused is its own outcome. Raises BadRequest and
+    Conflict `account_archived`.
     """
     if account.is_archived:
         raise archived()

@@ -221,10 +221,11 @@ class Engine:
         write_all(cursor, *([extra] if extra else []), books, orders)
         touched = self._touched()
         outcomes = [(str(order.status), order.reason) for order in touched]
-        transaction.on_commit(lambda: metrics.count_orders(outcomes, placed=len(placed)))
+        # Whatever fails there, the orders are stored: `robust`, so that nobody is told otherwise.
+        transaction.on_commit(lambda: metrics.count_orders(outcomes, placed=len(placed)), robust=True)
         if lines:
             told = [order for order in touched if order.id in placed or order.status not in QUIET]
-            transaction.on_commit(lambda: _tell(told))
+            transaction.on_commit(lambda: _tell(told), robust=True)
 
     def outcomes(self) -> dict[str, int]:
         """How many orders that were touched are in which state."""

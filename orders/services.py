@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Generation, PaperAccount
@@ -37,6 +37,7 @@ from papertrade.lib.errors import Conflict, NotFound, Unavailable, Unprocessable
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.words import counted
 from portfolio.books import OpenBook
 from portfolio.models import Book
 from portfolio.money import ZERO, round_money
@@ -98,7 +99,8 @@ def cancel_all(
 ) -> list[Order]:
     """Cancel every open order, or those of some symbols or one side, by order number; those that were canceled.
 
-    In transactions of CANCEL_CHUNK orders, so that nobody waits long for the book; orders sent meanwhile stay.
+    In transactions of CANCEL_CHUNK orders, so that nobody waits long for the book; orders sent meanwhile stay. Raises
+    Unavailable, which says how many are canceled, where it gets no further after some.
     """
     wanted = IS_OPEN
     if symbols is not None:
@@ -114,8 +116,14 @@ def cancel_all(
         return orders
 
     canceled: list[Order] = []
-    while last is not None and (some := with_book(account, run)):
-        canceled += some
+    try:
+        while last is not None and (some := with_book(account, run)):
+            canceled += some
+    except (Unavailable, OperationalError, InterfaceError) as problem:
+        if not canceled:
+            raise
+        said = f"{counted(len(canceled), 'order')} of those were canceled, then a part was busy or away. Send it again."
+        raise Unavailable(said) from problem
     return canceled
 
 

@@ -66,13 +66,13 @@ _STATES = f"""
         CASE WHEN NOT EXISTS (
             SELECT FROM portfolio_book x WHERE x.account_id = b.account_id AND x.generation_number > b.generation_number
         ) THEN (SELECT e.seq FROM portfolio_accountevent e WHERE e.account_id = b.account_id ORDER BY e.seq DESC LIMIT 1) END
-        )::text, 'UTF8')), 'hex'), jsonb_build_array(b.peak_equity, b.max_drawdown, last.id)::text
+        )::text, 'UTF8')), 'hex'), jsonb_build_array(b.peak_equity, b.max_drawdown, last.id, last.at)::text
     FROM portfolio_book b
     LEFT JOIN accounts_generation g ON g.id = b.generation_id
     LEFT JOIN accounts_paperaccount a ON a.id = b.account_id
     LEFT JOIN accounts_user u ON u.id = a.user_id
     LEFT JOIN LATERAL (
-        SELECT s.id FROM portfolio_equitysnapshot s WHERE s.book_id = b.id ORDER BY s.at DESC, s.id DESC LIMIT 1
+        SELECT s.id, s.at FROM portfolio_equitysnapshot s WHERE s.book_id = b.id ORDER BY s.at DESC, s.id DESC LIMIT 1
     ) AS last ON true
     WHERE b.id = ANY(%(books)s)
 """
@@ -131,6 +131,19 @@ def seals(book_ids: Sequence[int]) -> dict[int, Seal]:
     return {book_id: json.loads(seal, parse_float=str) for book_id, seal in rows}
 
 
+def a_minute_later(seal: Seal, worth: str) -> Seal:
+    """The seal of a book that was just found right and stands as it did, but for its `Standing.worth`."""
+    peak, drawdown, snapshot, at = json.loads(worth, parse_float=str)
+    return {
+        **seal,
+        "worth": worth,
+        "peak": peak,
+        "drawdown": drawdown,
+        "snapshots": snapshot or 0,
+        "snapshot_at": at,
+    }
+
+
 def scope(books: Iterable[Book], sealed: Mapping[int, Seal], *, without: Collection[str] = ()) -> dict[str, Any]:
     """The parameters of `NEWER`: which books are read, and from where on. `without` names what no statement asks for."""
     rows = [sealed.get(book.pk) or _unsealed(book) for book in books]
@@ -164,7 +177,12 @@ _STILL_THERE = """
                 ELSE format('event %%s, in which the last audit left it, is gone', s.events) END
     FROM unnest(%(book_id)s::bigint[], %(account_id)s::uuid[], %(transactions)s::bigint[], %(head)s::text[],
                 %(events)s::bigint[]) AS s (book_id, account_id, transactions, head, events)
-    LEFT JOIN portfolio_ledgertransaction t ON t.book_id = s.book_id AND t.sequence = s.transactions
-    LEFT JOIN portfolio_accountevent e ON e.account_id = s.account_id AND e.seq = s.events
+    LEFT JOIN LATERAL (
+        SELECT t.hash FROM portfolio_ledgertransaction t
+        WHERE t.book_id = s.book_id AND t.sequence = s.transactions OFFSET 0
+    ) AS t ON true
+    LEFT JOIN LATERAL (
+        SELECT e.id FROM portfolio_accountevent e WHERE e.account_id = s.account_id AND e.seq = s.events OFFSET 0
+    ) AS e ON true
     WHERE (s.transactions > 0 AND t.hash IS DISTINCT FROM s.head) OR (s.events > 0 AND e.id IS NULL)
 """

@@ -52,8 +52,18 @@ ERRORS = {
         "Cancel some, or send orders that fill at once.",
     ),
     "rate_limit_exceeded": ("More requests than the key may send.", "Wait `Retry-After` seconds."),
-    "internal_error": ("A defect of the server; nothing was stored.", "Report it with the `request_id`."),
-    "unavailable": ("A part is busy or away; nothing was stored.", "Send the same again after `Retry-After` seconds."),
+    "internal_error": (
+        "A defect of the server, which may have come up after something was stored.",
+        "Report it with the `request_id`. Look before you send it again; what has a `client_order_id` may be sent again.",
+    ),
+    "outcome_unknown": (
+        "The database went away while it was asked to store this: it may be stored, or not.",
+        "Look before you send it again; what has a `client_order_id` may be sent again as it is.",
+    ),
+    "unavailable": (
+        "A part is busy or away; nothing was stored, or the message says what was.",
+        "Send the same again after `Retry-After` seconds.",
+    ),
 }
 STATUSES = {
     Status.ACCEPTED: "Waits for the open. Then it is decided.",

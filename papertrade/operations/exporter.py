@@ -5,10 +5,11 @@ answers `/metrics`. With PAPERTRADE_METRICS_ADDRESS one of them does, for all; w
 neither database nor Valkey: states of the whole server are in every web host's `/metrics`, and a worker forks.
 """
 
+import errno
 import socket
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Self
 
 import structlog
@@ -21,7 +22,7 @@ from papertrade.operations.presence import Beacon
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 5.0  # that one caller may take; there is one thread, and one scraper
+SECONDS = 5.0  # that a caller may be silent
 
 
 class Exporter:
@@ -30,6 +31,7 @@ class Exporter:
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
         self._server: HTTPServer | None = None
+        self._has_said = False
 
     @classmethod
     def of_settings(cls) -> Self | None:
@@ -41,9 +43,12 @@ class Exporter:
         """Whether this process serves the port: it does already, or the port was free."""
         if self._server is None:
             try:
-                kind = _ServerOfIPv6 if ":" in self._address[0] else HTTPServer
+                kind = _ServerOfIPv6 if ":" in self._address[0] else _Server
                 self._server = kind(self._address, _Handler)
-            except OSError:
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE and not self._has_said:  # in use: by another process of this host
+                    self._has_said = True
+                    log.warning("metrics_not_served", address="{}:{}".format(*self._address), error=str(error))
                 return False
             threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
             log.info("metrics_served", address="{}:{}".format(*self._address))
@@ -63,7 +68,13 @@ def attend(kind: str, *, role: Callable[[], str] = str) -> Beacon:
     return Beacon(kind, role=role, also=exporter.try_to_serve if exporter else bool).start()
 
 
-class _ServerOfIPv6(HTTPServer):
+class _Server(ThreadingHTTPServer):
+    """A caller who is slow keeps a thread, and not the scraper."""
+
+    daemon_threads = True
+
+
+class _ServerOfIPv6(_Server):
     address_family = socket.AF_INET6
 
 

@@ -156,7 +156,8 @@ def processes() -> list[Process]:
             found.append(process)
     if forgotten:
         client().hdel(PROCESSES, *forgotten)
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.host, one.pid))
+    kinds = {kind: place for place, kind in enumerate(KINDS)}  # one of the next release may be of none of them
+    return sorted(found, key=lambda one: (kinds.get(one.kind, len(kinds)), one.kind, one.host, one.pid))
 
 
 def _hash(name: str) -> dict[str, str]:

@@ -104,6 +104,8 @@ def _grant(role: str) -> None:
         cursor.execute(sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(to))
         for kind, name in cursor.execute(_VIEWS_AND_FUNCTIONS).fetchall():
             right = sql.SQL("SELECT" if kind == "TABLE" else "EXECUTE")
+            # A function is everybody's until it is taken back, also after a restore, which brings no rights along.
+            cursor.execute(sql.SQL("REVOKE ALL ON {} {} FROM PUBLIC").format(sql.SQL(kind), sql.SQL(name)))
             cursor.execute(sql.SQL("GRANT {} ON {} {} TO {}").format(right, sql.SQL(kind), sql.SQL(name), to))
         for table, triggers in cursor.execute(_TABLES).fetchall():
             name = sql.Identifier(table)

@@ -74,6 +74,11 @@ def _full_is_due(*, at: datetime) -> bool:
     return last is None or at - last.started_at > FULL_EVERY
 
 
+def under_way(scope: str = "") -> Audit | None:
+    """The audit that is at these books now."""
+    return _unfinished().filter(scope=scope).first()
+
+
 def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, extent: str = FULL) -> Audit:
     """An audit to be worked on: of all books, or of those given, which `scope` names; the one that is at it already, if any.
 

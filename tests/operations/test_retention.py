@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from marketdata.models import MarketClock
@@ -147,8 +147,13 @@ def test_months_are_taken_out_and_the_books_go_on(desk: Desk, market_kit: Market
     lines = list(heads.export())
     call_command("retain", detach_before="2013-10")
     assert "No month ends before that." in capsys.readouterr().out
+    with pytest.raises(CommandError, match="The market is in 2013-10"):
+        call_command("retain", detach_before="2013-11")
+    through = MarketClock.objects.get().through
+    MarketClock.objects.update(through=at("2013-11-01T00:00:00Z"))
     call_command("retain", detach_before="2013-11")
     assert "detached_snapshots_2013_10" in capsys.readouterr().out
+    MarketClock.objects.update(through=through)
     assert not EquitySnapshot.objects.exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM detached_snapshots_2013_10")

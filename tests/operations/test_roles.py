@@ -25,6 +25,12 @@ APPEND_ONLY = [
 KEPT = ["orders_order", "portfolio_book"]
 
 
+CALLED_BY_ALL = """
+    SELECT proname FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) r
+    WHERE prosecdef AND pronamespace = 'public'::regnamespace AND r.grantee = 0
+"""
+
+
 def prepare(owner: str, app: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", "prepare"],
@@ -89,8 +95,10 @@ def test_it_can_do_what_serving_takes_and_nothing_to_the_guards(app: psycopg.Con
             app.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner.info.user)))
         # Prepared again, as at every release, it has the same rights.
         owner.execute(sql.SQL("REVOKE ALL ON portfolio_book FROM {}").format(role))
+        owner.execute("GRANT EXECUTE ON FUNCTION portfolio_thin_snapshots TO PUBLIC")  # as after a restore
         owner.commit()
-    assert prepare(empty_database, as_app(empty_database)).returncode == 0
+        assert prepare(empty_database, as_app(empty_database)).returncode == 0
+        assert owner.execute(CALLED_BY_ALL).fetchall() == []
     assert app.execute("SELECT count(*) FROM portfolio_book").fetchone() == (0,)
 
 

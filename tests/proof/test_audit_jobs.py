@@ -188,6 +188,23 @@ def test_a_canceled_audit_ends_and_is_no_beginning(desks: list[Desk], invited: l
     assert tasks.audit() == 1, "which is not the one that was canceled"
 
 
+def test_who_stops_waiting_for_another_s_audit_does_not_end_it(
+    desks: list[Desk], invited: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    another = ask(by="the nightly audit")
+    monkeypatch.setattr(audits, "carry_out", press_ctrl_c)
+    for canceled in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            call_command("audit_books")
+        another.refresh_from_db()
+        assert another.canceled_at is None
+        assert Audit.objects.exclude(pk=another.pk).filter(canceled_at__isnull=False).exists() == canceled
+        Audit.objects.filter(pk=another.pk).update(finished_at="2013-10-07T14:00:00Z")
+
+
 def test_one_of_a_kind_at_a_time_and_a_full_one_takes_the_place_of_an_increment(desks: list[Desk]) -> None:
     carry_out(ask(by="a test"))
     increment = ask(by="the night", extent=INCREMENT)

@@ -13,6 +13,7 @@ from django.urls import resolve
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from papertrade.lib.database.base import CommitLost
 from papertrade.lib.errors import PapertradeError
 
 log = structlog.get_logger(__name__)
@@ -202,6 +203,9 @@ def _refusal_of(error: Exception, path: str) -> tuple[AlpacaError, dict[str, str
         return AlpacaError(405, METHOD_NOT_ALLOWED, "method not allowed"), {}
     if isinstance(error, exceptions.APIException):
         return AlpacaError(error.status_code, BAD_INPUT, str(error.detail)), {}
+    if isinstance(error, CommitLost):
+        log.error("commit_lost", error=str(error).strip(), path=path)
+        return AlpacaError(500, BROKEN, "it is not known whether this was stored; look before you send it again"), {}
     if isinstance(error, (OperationalError, InterfaceError)):
         log.warning("database_unavailable", error=str(error).strip(), path=path)
         return AlpacaError(503, UNAVAILABLE, "busy; nothing was stored. Send the request again."), {}

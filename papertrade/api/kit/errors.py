@@ -14,11 +14,23 @@ from marketdata.instruments import EXAMPLE_OPTION
 from marketdata.listing import example_contract
 from papertrade.api.kit.hints import of_nothing_there
 from papertrade.lib import metrics
+from papertrade.lib.database.base import CommitLost
 from papertrade.lib.errors import PapertradeError
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = "1"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+NOTHING_STORED = "Something went wrong here; nothing was stored."
+# A defect may come up after the commit, in what shows the outcome.
+MAY_BE_STORED = (
+    "Something went wrong here. Look whether it was stored before you send it again; an order with a client_order_id may be "
+    "sent again as it is."
+)
+OUTCOME_UNKNOWN = (
+    "The database went away while it was asked to store this: it may be stored, or not. Look before you send it again; what "
+    "has a client_order_id may be sent again as it is."
+)
 
 STATUS_OF_CODE = {
     "bad_request": 400,
@@ -48,6 +60,7 @@ STATUS_OF_CODE = {
     "too_many_open_orders": 422,
     "rate_limit_exceeded": 429,
     "internal_error": 500,
+    "outcome_unknown": 500,
     "unavailable": 503,
 }
 
@@ -93,6 +106,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         headers = _headers_of(error)
     elif isinstance(error, Http404):
         code, message, details = "not_found", "There is no such thing.", {}
+    elif isinstance(error, CommitLost):
+        log.error("commit_lost", error=str(error).strip(), path=request.path)
+        code, message, details = "outcome_unknown", OUTCOME_UNKNOWN, {}
     elif isinstance(error, (OperationalError, InterfaceError)):
         # A lock that was not given in time, or a database that is away: nothing was stored.
         log.warning("database_unavailable", error=str(error).strip(), path=request.path)
@@ -101,7 +117,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         if isinstance(error, IntegrityError):
             metrics.BOOK_ERRORS.labels("database").inc()
         log.exception("request_failed", path=request.path)
-        code, message, details = "internal_error", "Something went wrong here; nothing was stored.", {}
+        code, details = "internal_error", {}
+        message = NOTHING_STORED if request.method in SAFE_METHODS else MAY_BE_STORED
     status = STATUS_OF_CODE.get(code, 400)
     if status == 503:
         headers["Retry-After"] = RETRY_AFTER_SECONDS

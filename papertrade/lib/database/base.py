@@ -2,17 +2,26 @@
 
 Asking the server costs every request a round trip, a twentieth of a submit. A server that ended a connection has said so on
 its socket, so looking there is enough; one that vanished without a word is found out by keepalives, as it would be otherwise.
+
+A connection that is lost while it is asked to commit leaves nobody knowing whether it did: that is an error of its own.
 """
 
 import select
 from typing import Any
 
+from django.db import OperationalError
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
+SHUTDOWN = "57P"  # the class of what a server says that ends
+
+
+class CommitLost(OperationalError):
+    """What was to be committed may be stored, or may not be."""
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Does not hand out a connection that the server has ended."""
+    """Does not hand out a connection that the server has ended, and tells a commit that was lost from one that was refused."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         while True:
@@ -21,6 +30,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
             connection.close()
             self.pool.putconn(connection)  # which opens another in its place
+
+    def _commit(self) -> None:
+        asked = self.connection is not None and not self.connection.closed
+        try:
+            super()._commit()
+        except OperationalError as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if asked and (state is None or state.startswith(SHUTDOWN)):
+                raise CommitLost(*error.args) from error.__cause__
+            raise
 
 
 def has_ended(connection: Connection) -> bool:

@@ -32,15 +32,18 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        audit = audits.ask(by=BY, extent=INCREMENT if options["increment"] else FULL, **self._which(options))
-        if audit.by != BY or (audit.extent == FULL and options["increment"]):
+        which = self._which(options)
+        running = audits.under_way(which.get("scope", ""))
+        audit = audits.ask(by=BY, extent=INCREMENT if options["increment"] else FULL, **which)
+        if audit == running:
             self.stderr.write(f"A {audit} is under way, asked for by {audit.by}.")
         invite_auditors(audit)
         self._tell(audits.progress_of(audit))
         try:
             report = audits.carry_out(audit, told=self._tell)
         except KeyboardInterrupt:
-            audits.cancel(audit, by=BY)
+            if audit != running:  # another's goes on, with the workers
+                audits.cancel(audit, by=BY)
             raise
         if report is None:
             raise CommandError("The audit was canceled.")

@@ -1,12 +1,13 @@
 """`manage.py retain`: months of snapshots made ahead, old minutes thinned, old months taken out as tables."""
 
 import re
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from marketdata import clock
 from papertrade.lib.postgres import as_owner
 from papertrade.operations.retention import retain
 from portfolio.retention import detach
@@ -30,9 +31,12 @@ class Command(BaseCommand):
             return
         if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", options["detach_before"]):
             raise CommandError("--detach-before is a month, such as 2026-01.")
+        before, now = date.fromisoformat(f"{options['detach_before']}-01"), clock.read().now.astimezone(UTC).date()
+        if before > now.replace(day=1):
+            raise CommandError(f"The market is in {now:%Y-%m}: that month and those after it are in use.")
         try:
             with as_owner():
-                tables = detach(before=date.fromisoformat(f"{options['detach_before']}-01"))
+                tables = detach(before=before)
         except DatabaseError as problem:
             raise CommandError(f"The months stay where they are: {problem}") from None
         for table in tables:

@@ -108,7 +108,7 @@ class Postgres(Server):
         pid_file = self.data / "postmaster.pid"
         end_leftover(pid_file, str(self.data), self.stop_signal)
         if LINUX:
-            end_orphans(self.data)
+            end_orphans(self.data, "postgres")
             pid_file.unlink(missing_ok=True)
 
     def _refuse_somebody_elses(self) -> None:

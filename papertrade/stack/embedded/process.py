@@ -174,10 +174,13 @@ def end_leftover(pid_file: Path, mark: str, sign: signal.Signals) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def end_orphans(folder: Path) -> None:
-    """End every live process that works in the folder: parts of a server whose head was killed. Linux; it must be owned."""
+def end_orphans(folder: Path, program: str) -> None:
+    """End every live process of a program that works in the folder: parts of a server whose head was killed.
+
+    Others may stand there too, such as somebody's shell. Linux; the folder must be owned.
+    """
     deadline = time.monotonic() + STOP_SECONDS
-    while pids := _working_in(folder):
+    while pids := _working_in(folder, program):
         if time.monotonic() > deadline:
             raise EmbeddedError(f"Processes {pids} still work in {folder} and do not stop: end them first.")
         for pid in pids:
@@ -186,12 +189,13 @@ def end_orphans(folder: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _working_in(folder: Path) -> list[int]:
+def _working_in(folder: Path, program: str) -> list[int]:
     """The dead, also unburied ones, work nowhere."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (process / "cwd").readlink() == folder:
+            # Of a program that was replaced since, the link says that as well, after its name.
+            if (process / "cwd").readlink() == folder and (process / "exe").readlink().name.split()[0] == program:
                 found.append(int(process.name))
     return found
 

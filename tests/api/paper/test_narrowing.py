@@ -1,9 +1,11 @@
 """Calls that cancel or list some orders and not others; the cap on those that wait; orders meant for one generation."""
 
+import itertools
 from typing import Any
 
 import pytest
 
+from marketdata.clock import MarketIsBehind
 from orders import services
 from tests.api.contract import ORDER, is_error, is_list
 from tests.api_kit import Api
@@ -63,6 +65,23 @@ class TestCancelSome:
         monkeypatch.setattr(services, "CANCEL_CHUNK", 3)
         assert len(is_list(api.delete(f"{account_id}/orders/"))) == len(waiting)
         assert is_list(api.get(f"{account_id}/orders/", status="open")) == []
+
+    def test_that_gets_no_further_it_says_how_far_it_got(
+        self, api: Api, account_id: str, waiting: dict, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "CANCEL_CHUNK", 3)
+        with_book, calls = services.with_book, itertools.count()
+
+        def busy_then(*arguments: Any) -> Any:
+            if next(calls) == 1:
+                raise MarketIsBehind("An open is about to be done; nothing was stored.")
+            return with_book(*arguments)
+
+        monkeypatch.setattr(services, "with_book", busy_then)
+        response = api.delete(f"{account_id}/orders/")
+        is_error(response, 503, "unavailable")
+        assert response.json()["error"]["message"].startswith("3 orders of those were canceled")
+        assert len(is_list(api.delete(f"{account_id}/orders/"))) == len(waiting) - 3
 
 
 class TestListSome:
