@@ -130,7 +130,7 @@ class _Client:
             await self.connection.write(_error(ALREADY))
             return
         try:
-            self.subscription = self.subscription.after(message, options=self.options)
+            self.subscription = self.subscription.after(message)
         except Refused as refusal:
             await self.connection.write(_error(refusal.code))
             return

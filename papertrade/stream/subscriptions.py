@@ -1,8 +1,8 @@
 """What a client of Alpaca's market data asks for: a message is read whole, within its bound, before anything changes. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from marketdata.instruments import InvalidSymbol, parse_symbol
 from papertrade.api.alpaca.wire import instrument_of
@@ -29,42 +29,60 @@ class Refused(Exception):
         self.code = code
 
 
-class Subscription(NamedTuple):
-    """The texts of each channel in order, as they are told; and of those that are sent our symbols, `*` among them."""
+class Subscription:
+    """What stands: of each channel the texts in order, and beside each our symbol of it, or nothing where it has none."""
 
-    texts: Mapping[str, tuple[str, ...]]
-    symbols: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, texts: Mapping[str, tuple[str, ...]], *, options: bool) -> "Subscription":
-        """With the symbols of the texts. What is no symbol, or one of the other kind, will never have a quote."""
-        return cls(texts, {name: _symbols(texts[name], options=options) for name in SENT if name in texts})
+    def __init__(self, channels: Mapping[str, Mapping[str, str]], *, options: bool) -> None:
+        self._channels, self._options = channels, options
+        self.symbols = {name: _in_order(channels[name].values()) for name in SENT if name in channels}
+        self.wanted = frozenset[str]().union(*self.symbols.values())  # whatever the channel; `*` among them
 
     @classmethod
     def none(cls, *, options: bool) -> "Subscription":
         """Nothing, on every channel."""
-        return cls.of(dict.fromkeys(OF_OPTIONS if options else OF_STOCKS, ()), options=options)
+        return cls({name: {} for name in (OF_OPTIONS if options else OF_STOCKS)}, options=options)
 
     @property
-    def wanted(self) -> frozenset[str]:
-        """All symbols, whatever the channel."""
-        return frozenset().union(*self.symbols.values())
+    def texts(self) -> dict[str, list[str]]:
+        """As the client is told."""
+        return {name: list(kept) for name, kept in self._channels.items()}
 
-    def after(self, message: Mapping[str, Any], *, options: bool) -> "Subscription":
+    def after(self, message: Mapping[str, Any]) -> "Subscription":
         """What it becomes by a message. Raises Refused."""
         action = message.get("action")
         if action not in ACTIONS:
             raise Refused(SYNTAX)
         if any(message.get(name) for name in REFUSED):
             raise Refused(INVALID)
-        asked = {name: _texts(message.get(name) or []) for name in self.texts}
-        texts = {name: _changed(kept, asked[name], add=action == "subscribe") for name, kept in self.texts.items()}
-        if any(len(kept) > MAX_SYMBOLS for kept in texts.values()):
-            raise Refused(SYMBOL_LIMIT)
-        found = Subscription.of(texts, options=options)
-        if len(found.wanted) > MAX_SYMBOLS:
+        asked = {name: _texts(message.get(name) or []) for name in self._channels}
+        change = self._with if action == "subscribe" else self._without
+        found = Subscription(
+            {name: change(kept, asked[name]) for name, kept in self._channels.items()}, options=self._options
+        )
+        if len(found.wanted) > MAX_SYMBOLS or any(len(kept) > MAX_SYMBOLS for kept in found._channels.values()):
             raise Refused(SYMBOL_LIMIT)
         return found
+
+    def _with(self, kept: Mapping[str, str], asked: Sequence[str]) -> Mapping[str, str]:
+        return {**kept, **{text: self._symbol(text) for text in asked if text not in kept}}
+
+    def _without(self, kept: Mapping[str, str], asked: Sequence[str]) -> Mapping[str, str]:
+        gone = set(asked)
+        return {text: symbol for text, symbol in kept.items() if text not in gone}
+
+    def _symbol(self, text: str) -> str:
+        """What is no symbol, or one of the other kind, will never have a quote."""
+        if text == EVERYTHING:
+            return text
+        with suppress(InvalidSymbol):
+            instrument = instrument_of(text)
+            if instrument.is_option == self._options:
+                return instrument.symbol
+        return ""
+
+
+def _in_order(symbols: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(symbol for symbol in symbols if symbol))
 
 
 def is_option(symbol: str) -> bool:
@@ -81,23 +99,3 @@ def _texts(asked: Any) -> Sequence[str]:
     if not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in asked):
         raise Refused(SYNTAX)
     return [text.strip().upper() for text in asked]
-
-
-def _changed(kept: Sequence[str], asked: Sequence[str], *, add: bool) -> tuple[str, ...]:
-    if add:
-        return tuple(dict.fromkeys((*kept, *asked)))  # each once, in order
-    gone = set(asked)
-    return tuple(text for text in kept if text not in gone)
-
-
-def _symbols(texts: Sequence[str], *, options: bool) -> tuple[str, ...]:
-    found = {}  # each once, in order
-    for text in texts:
-        if text == EVERYTHING:
-            found[text] = True
-            continue
-        with suppress(InvalidSymbol):
-            instrument = instrument_of(text)
-            if instrument.is_option == options:
-                found[instrument.symbol] = True
-    return tuple(found)

@@ -1,0 +1,351 @@
+"""What a stream bears: messages that cannot be, clients of one symbol, strangers, slow readers, revoked keys, a database away."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from django.db import OperationalError
+
+from accounts.models import ApiKey
+from accounts.services import revoke_key
+from papertrade.lib import strangers
+from papertrade.stream import STREAMS, account_events, following, identity, market_data, moves, sockets, trade_updates
+from papertrade.stream.quote_look import look
+from papertrade.web import limits
+from papertrade.web.places import Watch
+from papertrade.web.refusals import BUSY
+from tests.market_kit import STOCK
+from tests.stream.conftest import Streamed, run
+from tests.stream.test_account_events import Reader, listed
+from tests.stream.test_alpaca_streams import GoEvents
+from tests.web.test_connections import frame, until
+
+DATA, TRADES = "/v2/iex", "/stream"
+POLICY, TRY_AGAIN = 1008, 1013
+
+
+class Talk:
+    """A client of a WebSocket in JSON."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    async def say(self, **message: Any) -> Any:
+        """What is answered; of what else comes meanwhile nothing is lost that is waited for below."""
+        await self.connection.send(json.dumps(message))
+        return await self.hear(lambda told: not isinstance(told, list) or told[0]["T"] not in "qtb")
+
+    async def hear(self, wanted: Callable[[Any], bool] = lambda told: True) -> Any:
+        """The next message of those that are wanted."""
+        while True:
+            told = json.loads(await self.connection.recv())
+            if wanted(told):
+                return told
+
+    async def quote(self) -> str:
+        """When the next quote is of."""
+        [told] = await self.hear(lambda told: isinstance(told, list) and told[0]["T"] == "q")
+        return str(told["t"])
+
+    async def ends(self) -> tuple[int, str]:
+        """With which code and reason the server closes."""
+        with suppress(websockets.ConnectionClosed):
+            while True:
+                await self.connection.recv()
+        return self.connection.close_code, self.connection.close_reason
+
+
+@asynccontextmanager
+async def talking(streamed: Streamed, path: str, secret: str = "") -> AsyncIterator[Talk]:
+    """A client that has said who it is, where a secret is given or its own is good."""
+    async with websockets.connect(f"ws://{streamed.host}{path}") as connection:
+        talk = Talk(connection)
+        if path == DATA:
+            await talk.hear()
+        if secret != "none":
+            with suppress(websockets.ConnectionClosed):
+                await talk.say(action="auth", key=streamed.key_id, secret=secret or streamed.secret)
+        yield talk
+
+
+def test_two_clients_of_one_symbol(streamed: Streamed) -> None:
+    """What one cannot have, gives up, or leaves behind, is nothing to the other."""
+
+    async def talk() -> None:
+        async with talking(streamed, DATA) as healthy:
+            await healthy.say(action="subscribe", quotes=[STOCK], trades=["KO"])
+            assert await healthy.quote() == "2013-10-07T14:00:00.000000Z"
+            async with talking(streamed, DATA) as other:
+                [told] = await other.say(action="subscribe", trades=[STOCK], quotes=STOCK)
+                assert told["code"] == 400
+                [told] = await other.say(action="subscribe", quotes=[STOCK])
+                assert (told["quotes"], told["trades"]) == ([STOCK], [])
+                assert await other.quote() == "2013-10-07T14:00:00.000000Z"
+                [told] = await other.say(action="subscribe", quotes=[f"S{n}" for n in range(1_000)])
+                assert (told["code"], told["msg"]) == (405, "symbol limit exceeded")
+                [told] = await other.say(action="subscribe", quotes=[f"S{n}" for n in range(10_000)])
+                assert told["code"] == 405
+                [told] = await other.say(action="subscribe")
+                assert told["quotes"] == [STOCK], "what stood stands"
+                assert look._wanted == {STOCK: 2, "KO": 1}
+                await moves.ask(streamed.market.advance, "14:00:10")
+                assert await other.quote() == "2013-10-07T14:00:10.000000Z"
+                [told] = await other.say(action="unsubscribe", quotes=[STOCK])
+                [told] = await other.say(action="subscribe", bars=["*"])
+                assert (told["quotes"], told["bars"]) == ([], ["*"])
+            while look._wanted != {STOCK: 1, "KO": 1}:
+                await asyncio.sleep(0.01)
+            assert await healthy.quote() == "2013-10-07T14:00:10.000000Z"
+            await moves.ask(streamed.market.advance, "14:00:20")
+            assert await healthy.quote() == "2013-10-07T14:00:20.000000Z"
+            # A client who gives a thing up and wants it again is told it again.
+            await healthy.say(action="unsubscribe", quotes=[STOCK])
+            await healthy.say(action="subscribe", quotes=["*"])
+            assert await healthy.quote() == "2013-10-07T14:00:20.000000Z"
+
+    run(talk())
+
+
+@pytest.mark.parametrize(("path", "told"), [(DATA, (POLICY, "auth timeout")), (TRADES, (POLICY, "auth timeout"))])
+def test_whatever_a_stranger_says_he_has_one_deadline(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch, path: str, told: tuple[int, str]
+) -> None:
+    monkeypatch.setattr(limits, "IDENTIFY_SECONDS", 0.6)
+
+    async def talk() -> tuple[int, str]:
+        async with talking(streamed, path, secret="none") as stranger:
+            with suppress(websockets.ConnectionClosed):
+                while True:
+                    await stranger.connection.send(json.dumps({"action": "listen", "data": {"streams": []}}))
+                    await asyncio.sleep(0.1)
+            return await stranger.ends()
+
+    assert run(talk()) == told
+
+
+# How somebody with a secret asks for each stream, and what he is told: a status, or code and reason of the end.
+async def _of_data(streamed: Streamed, secret: str) -> Any:
+    return await _socket(streamed, DATA, secret)
+
+
+async def _of_trades(streamed: Streamed, secret: str) -> Any:
+    return await _socket(streamed, TRADES, secret)
+
+
+async def _socket(streamed: Streamed, path: str, secret: str) -> Any:
+    async with talking(streamed, path, secret) as client:
+        return await client.ends()
+
+
+async def _of_events(streamed: Streamed, secret: str) -> Any:
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {secret}"}
+    return await _get(f"http://{streamed.host}/v1/paper/accounts/{streamed.key_id}/events/", headers)
+
+
+async def _of_go(streamed: Streamed, secret: str) -> Any:
+    headers = {"APCA-API-KEY-ID": streamed.key_id, "APCA-API-SECRET-KEY": secret}
+    return await _get(f"http://{streamed.host}/v2/events/trades", headers)
+
+
+async def _get(url: str, headers: dict[str, str]) -> Any:
+    async with httpx.AsyncClient() as client, client.stream("GET", url, headers=headers) as answer:
+        if answer.status_code != 200:
+            assert json.loads(await answer.aread())
+        assert ("retry-after" in answer.headers) == (answer.status_code == 503) or answer.status_code == 429
+        return answer.status_code
+
+
+ASKING: dict[Any, Callable[[Streamed, str], Awaitable[Any]]] = {
+    account_events.application: _of_events,
+    trade_updates.event_stream: _of_go,
+    trade_updates.socket: _of_trades,
+    market_data.application: _of_data,
+}
+# To each: an unknown key, a stranger too many, a user with too many streams, a database that is away.
+CROWDED = "too many requests without a valid key from this address"
+TOLD: dict[Any, tuple[Any, Any, Any, Any]] = {
+    account_events.application: (401, 429, 429, 503),
+    trade_updates.event_stream: (401, 429, 429, 503),
+    trade_updates.socket: (
+        (POLICY, "unauthorized"),
+        (POLICY, CROWDED),
+        (POLICY, "You have 0 streams open; end one first."),
+        (TRY_AGAIN, BUSY.message),
+    ),
+    market_data.application: (
+        (POLICY, "auth failed"),
+        (POLICY, "connection limit exceeded"),
+        (POLICY, "connection limit exceeded"),
+        (TRY_AGAIN, BUSY.message),
+    ),
+}
+
+
+def test_every_stream_is_asked_for_below() -> None:
+    assert set(ASKING) == set(TOLD) == {application for _, application in STREAMS}
+
+
+@pytest.mark.parametrize(
+    "stream", ASKING, ids=lambda stream: f"{stream.__module__.rpartition('.')[2]}.{stream.__name__}"
+)
+def test_who_gets_no_stream(streamed: Streamed, settings: Any, monkeypatch: pytest.MonkeyPatch, stream: Any) -> None:
+    """Strangers are counted before anything is looked up; who is known, or comes when all is well again, is let in."""
+    unknown, crowded, no_seat, away = TOLD[stream]
+    asked: list[Any] = []
+    real = moves.lane.run
+
+    async def counted(call: Any, *arguments: Any, **more: Any) -> Any:
+        asked.append(call)
+        return await real(call, *arguments, **more)
+
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise OperationalError("it is away")
+
+    async def busy(*_: Any, **__: Any) -> Any:
+        raise BUSY
+
+    async def ask() -> None:
+        monkeypatch.setattr(moves.lane, "run", counted)
+        monkeypatch.setattr(strangers.door, "counts", strangers.Counts())
+        monkeypatch.setattr(strangers.door, "known", strangers.Known())
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(identity, "MAX_STREAMS_OF_A_USER", 0)
+            assert await ASKING[stream](streamed, streamed.secret) == no_seat
+        settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = 2
+        assert [await ASKING[stream](streamed, f"cm_{number}") for number in range(2)] == [unknown] * 2
+        asked.clear()
+        assert await ASKING[stream](streamed, "cm_third") == crowded
+        assert asked == []
+        for fault in (failing, busy):
+            monkeypatch.setattr(moves.lane, "run", fault)
+            settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = None
+            assert await ASKING[stream](streamed, streamed.secret) == away
+
+    monkeypatch.setattr(strangers, "wall_seconds", lambda: 1_000_000)
+    run(ask())
+
+
+def test_a_key_that_is_revoked_ends_a_socket_that_says_nothing_and_lets_none_begin(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def revoke() -> None:
+        [key] = ApiKey.objects.filter(user=streamed.account.user, revoked_at=None)
+        revoke_key(user=streamed.account.user, key_id=key.pk)
+
+    async def talk() -> list[tuple[int, str]]:
+        async with talking(streamed, TRADES) as late:
+            monkeypatch.setattr(following, "CHECK_SECONDS", 0.2)
+            async with talking(streamed, TRADES) as idle, talking(streamed, DATA) as data:
+                await asyncio.sleep(0.5)  # more than one check that finds it good
+                await moves.ask(revoke)
+                ends = [await idle.ends(), await data.ends()]
+            await late.connection.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+            return [*ends, await late.ends()]
+
+    monkeypatch.setattr(following, "_streams", count())  # the first is due as late as can be
+    revoked = (POLICY, "the key was revoked")
+    assert run(talk()) == [revoked, (POLICY, "auth failed"), revoked]
+
+
+def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a read nor a look at the key ends them, and nothing is lost or told twice."""
+    monkeypatch.setattr(following, "AFTER_A_FAULT_SECONDS", 0.05)
+    monkeypatch.setattr(following, "CHECK_SECONDS", 0.1)
+    is_away, faults = threading.Event(), []
+
+    def failing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if is_away.is_set():
+                faults.append(real)
+                raise OperationalError("it is away")
+            return real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(following, "read", failing(following.read))
+    monkeypatch.setattr(trade_updates, "check_key", failing(trade_updates.check_key))
+    monkeypatch.setattr(account_events, "account_of", failing(account_events.account_of))
+    seen: list[Any] = []
+    first = streamed.desk.buy("10")
+    readers = [
+        threading.Thread(target=lambda: seen.append(Reader(streamed).read(5, after_seq="0"))),
+        threading.Thread(target=lambda: seen.append(GoEvents(streamed).read(4, since_id="0"))),
+    ]
+    for reader in readers:
+        reader.start()
+    until(lambda: len(moves.moves._watching.get(streamed.account.pk, ())) == 2)
+    is_away.set()
+    second = streamed.desk.buy("5")
+    until(lambda: len(set(faults)) == 3)  # each of the three was asked
+    is_away.clear()
+    for reader in readers:
+        reader.join(30)
+    events = next(found for found in seen if isinstance(found[0], dict))
+    updates = next(found for found in seen if not isinstance(found[0], dict))
+    assert [message["data"] for message in events] == listed(streamed)
+    assert updates == [(word, str(order.pk)) for order in (first, second) for word in ("new", "fill")]
+
+
+def test_updates_that_were_cut_off_go_on_after_the_last_id(streamed: Streamed) -> None:
+    """As the Go client does it: the connection is cut after each update."""
+    go, seen = GoEvents(streamed), []
+    orders = [streamed.desk.buy("1") for _ in range(3)]
+    last = "0"
+    for _ in range(6):
+        seen += go.read(1, since_id=last)
+        [last] = go.ids
+    assert seen == [(word, str(order.pk)) for order in orders for word in ("new", "fill")]
+
+
+def test_who_reads_too_slowly_is_told_so_or_cut_off(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """407 and 1008 to the one who reads after all; the other's connection ends, and with it what was kept for it."""
+    monkeypatch.setattr(sockets, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "WRITE_SECONDS", 60.0)
+    late, never = (_deaf(streamed) for _ in range(2))
+    until(lambda: all(one.stalled_since for one in tuple(Watch._running.sockets.taken)))
+    time.sleep(0.5)
+    told = _read_all(late)
+    assert b'"code":407' in told and told.endswith(b"slow client") and POLICY.to_bytes(2) in told[-20:]
+    monkeypatch.setattr(limits, "WRITE_SECONDS", 0.2)
+    until(lambda: not Watch._running.sockets.taken)
+    assert identity._open == {}
+    never.close()
+
+
+def _deaf(streamed: Streamed) -> socket.socket:
+    """A client with long subscriptions, who says so again and again and reads no answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.connect(("127.0.0.1", int(streamed.host.rpartition(":")[2])))
+    connection.sendall(
+        f"GET {DATA} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    assert connection.recv(1_000).startswith(b"HTTP/1.1 101")
+    many = {"action": "subscribe", "quotes": [f"S{number}" for number in range(990)]}
+    for message in ({"action": "auth", "key": streamed.key_id, "secret": streamed.secret}, many):
+        connection.sendall(frame(json.dumps(message).encode()))
+    connection.sendall(frame(b'{"action":"subscribe"}') * 200)
+    connection.settimeout(5)
+    return connection
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    """All that is there, to the end."""
+    parts = []
+    with suppress(OSError):
+        while part := connection.recv(65_536):
+            parts.append(part)
+            if part.endswith(b"slow client"):
+                break
+    connection.close()
+    return b"".join(parts)
