@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 import redis
 
 from marketdata import leases
-from marketdata.quotes import Quote, quote_from_json, quote_to_json
+from marketdata.quotes import Quote, quote_from_json, quote_text
 from papertrade.lib.errors import Unavailable
 from papertrade.lib.valkey import client
 
@@ -28,29 +28,37 @@ def publish(quotes: Iterable[Quote], *, through: str) -> None:
 
     Of two processes that move the market, one of which was stopped for a while, only the later one writes.
     """
-    fields = [MARKER, through]
-    for quote in quotes:
-        fields += [quote.symbol, json.dumps(quote_to_json(quote))]
+    lines = "".join(
+        f"{quote.symbol}\n{quote_text(quote)}\n" for quote in quotes
+    )  # one argument is packed sooner than many
     mine = leases.holding_of(leases.MOVER)
+    arguments: list[int | str] = [mine.number, MARKER, through, lines]
     try:
         write = client().register_script(_PUBLISH)
-        if not write(keys=[KEY, MOVED_BY], args=[mine.number, *fields]):
+        if not write(keys=[KEY, MOVED_BY], args=arguments):
             # Later than this one, or of another database that this Valkey served before.
             if not mine.is_latest():
                 raise leases.LeaseLost(mine.name)
             client().delete(MOVED_BY)
-            write(keys=[KEY, MOVED_BY], args=[mine.number, *fields])
+            write(keys=[KEY, MOVED_BY], args=arguments)
     except redis.RedisError as error:
         raise BookUnavailable("The quote book cannot be written.") from error
 
 
-# Fields in batches, as Lua takes some thousands of arguments at once.
-_PUBLISH = """
+# Fields in batches, as Lua unpacks some thousands of values at once.
+_PUBLISH = r"""
     if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[1]) then return 0 end
     redis.call('SET', KEYS[2], ARGV[1])
-    for first = 2, #ARGV, 1000 do
-        redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+    local fields, count = {ARGV[2], ARGV[3]}, 2
+    for symbol, quote in string.gmatch(ARGV[4], '([^\n]+)\n([^\n]+)\n') do
+        if count == 1000 then
+            redis.call('HSET', KEYS[1], unpack(fields, 1, count))
+            count = 0
+        end
+        fields[count + 1], fields[count + 2] = symbol, quote
+        count = count + 2
     end
+    redis.call('HSET', KEYS[1], unpack(fields, 1, count))
     return 1
 """
 

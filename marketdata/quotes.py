@@ -4,11 +4,12 @@ Prices are USD per share, sizes shares or contracts. An absent price is None, an
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -165,6 +166,29 @@ def quote_to_json(quote: Quote) -> list[Any]:
         *(None if value is None else str(value) for value in (quote.bid_stood, quote.ask_stood)),
         None if quote.taken_at is None else quote.taken_at.isoformat(),
     ]
+
+
+def quote_text(quote: Quote) -> str:
+    """`quote_to_json` as text, as `json.dumps` would write it, in a third of the time: five times a second, of every symbol."""
+    at = quote.quoted_at
+    quoted_at = at.isoformat()
+    bid_since = quoted_at if quote.bid_since is at else quote.bid_since.isoformat()
+    ask_since = quoted_at if quote.ask_since is at else quote.ask_since.isoformat()
+    taken_at = None if quote.taken_at is None else quote.taken_at.isoformat()
+    return (
+        f'["{quote.symbol}", {_word(quote.bid)}, {_word(quote.ask)}, {_word(quote.bid_size)}, {_word(quote.ask_size)}, '
+        f'"{quoted_at}", {_escaped(quote.feed)}, "{bid_since}", "{ask_since}", '
+        f"{_word(quote.bid_stood)}, {_word(quote.ask_stood)}, {_word(taken_at)}]"
+    )
+
+
+def _word(value: Decimal | str | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+@lru_cache(maxsize=256)
+def _escaped(feed: str) -> str:
+    return json.dumps(feed)
 
 
 def quote_from_json(stored: list[Any]) -> Quote:

@@ -55,6 +55,12 @@ class Row(NamedTuple):
     quoted_at: datetime
     taken_at: datetime | None = None
 
+    def taken(self, at: datetime) -> "Row":
+        """The row of a live market that takes the quote at an instant."""
+        return Row(
+            at, self.symbol, self.bid, self.ask, self.bid_size, self.ask_size, self.source, self.quoted_at, taken_at=at
+        )
+
     @property
     def is_of_its_time(self) -> bool:
         """Whether it was quoted when it was taken, or within the minute before, and so belongs to the past of that minute.

@@ -1,6 +1,7 @@
 """What a market is: a feed behind a clock and a calendar."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -112,6 +113,13 @@ class Market:
     def publish(self, cursor: FeedCursor, *, through: str) -> None:
         """Tell all processes the latest quotes; `through` is the position of the clock."""
         quote_book.publish(cursor.latest.values(), through=through)
+
+    def listen(self, cursor: FeedCursor) -> None:
+        """Before a step, with the gate open: a live market prepares what that will take."""
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """In a step: what this process does beside waits a moment."""
+        return nullcontext()
 
     def take(self, cursor: FeedCursor, to: datetime) -> None:
         """A live market takes what it has heard, as quotes of the instant `to`; the others have theirs."""

@@ -49,8 +49,9 @@ class FeedProcess:
             leases.end_the_hung()  # an advance that stopped half way keeps everyone at the gate
             self._refill()
             return IDLE_SECONDS
+        self.market.listen(the_mover().cursor)
         try:
-            with moving(), metrics.STEP_SECONDS.time():
+            with moving(), self.market.undisturbed(), metrics.STEP_SECONDS.time():
                 done = self._step()
         except Conflict:  # an operator's command moves the market just now
             return IDLE_SECONDS

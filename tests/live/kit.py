@@ -29,6 +29,9 @@ class Notes:
         self.counts = Counter[str]()
         self.changed = asyncio.Event()
 
+    def give_way(self) -> None:
+        """Nobody makes a step."""
+
     def hear(self, quotes: Sequence[RawQuote]) -> None:
         self.quotes.extend(quotes)
         self.changed.set()

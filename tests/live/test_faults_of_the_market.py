@@ -9,7 +9,7 @@ import pytest
 
 from marketdata import clock
 from marketdata.feeds.live import alpaca
-from marketdata.feeds.live.intake import CONFLATED, Intake
+from marketdata.feeds.live.intake import CONFLATED, GIVE_WAY_SECONDS, Intake
 from marketdata.feeds.live.protocol import ProviderOptions, Rank, Want
 from orders.models import Order
 from tests.desk import Desk
@@ -63,6 +63,20 @@ def test_a_step_that_takes_long_costs_no_memory_and_no_connection() -> None:
         assert max(quote.quoted_at for quote in newest) == last
 
     asyncio.run(scenario())
+
+
+def test_frames_wait_for_a_step_that_has_just_begun_and_for_no_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = 100.0, list[float]()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    intake = Intake()
+    monkeypatch.setattr(intake._free, "wait", waited.append)
+    intake.give_way()
+    with intake.undisturbed():
+        intake.give_way()
+        now += GIVE_WAY_SECONDS
+        intake.give_way()
+        assert waited == [pytest.approx(GIVE_WAY_SECONDS)] and not intake._free.is_set()
+    assert intake._free.is_set()
 
 
 @pytest.mark.parametrize("skew", [-2.0, 2.0])

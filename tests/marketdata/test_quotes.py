@@ -1,11 +1,13 @@
 """Since when a side's price has stood, and the quote's way through the quote book."""
 
-from datetime import timedelta
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from marketdata.quotes import Quote, quote_from_json, quote_to_json, succeed
+from marketdata.quotes import Quote, quote_from_json, quote_text, quote_to_json, succeed
 from tests.market_kit import at
 
 FIRST = at("14:00:00")
@@ -55,6 +57,16 @@ def test_since_when_a_price_has_stood(asks: str, second: int) -> None:
 def test_the_quote_book_loses_nothing(asks: str) -> None:
     for quote in quotes(asks):
         assert quote_from_json(quote_to_json(quote)) == quote
+
+
+@pytest.mark.parametrize("asks", ["100.10 -", "- -", "100.10 100.10"])
+@pytest.mark.parametrize("feed", ["test", 'a "feed" \\ of $ml', "naïve"])
+@pytest.mark.parametrize("taken_at", [None, FIRST, FIRST + timedelta(microseconds=1)])
+def test_its_text_is_what_json_would_write(asks: str, feed: str, taken_at: datetime | None) -> None:
+    for quote in quotes(asks):
+        for size in (None, Decimal("1E+2"), Decimal("0.5")):
+            other = replace(quote, feed=feed, taken_at=taken_at, bid_size=size)
+            assert quote_text(other) == json.dumps(quote_to_json(other))
 
 
 def test_a_quote_kept_by_the_release_before_is_read() -> None:

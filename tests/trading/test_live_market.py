@@ -14,6 +14,7 @@ from marketdata.feeds.live import recorder
 from marketdata.feeds.live.feed import LiveCursor
 from marketdata.feeds.recorded import RecordedFeed
 from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Report
+from marketdata.markets.current import current_market
 from marketdata.markets.live import number_of_leader
 from orders import working
 from orders.models import Sweep
@@ -129,6 +130,20 @@ class TestAQuote:
         live.step()
         assert live.feed.intake.take_counted()["refused", outcome] == 1
         assert quote_book.latest(["IBM"])["IBM"] == before
+
+    def test_that_is_judged_before_the_gate_is_closed_is_taken_by_the_step_and_a_later_one_by_the_next(
+        self, live: LiveKit
+    ) -> None:
+        live.pass_time(seconds=0.2)
+        for ask in ("100.20", "100.30"):
+            live.hear(f"IBM 100.00 {ask} 500 300")
+            current_market().listen(live.cursor)
+            live.pass_time(milliseconds=5)
+        live.step()
+        assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.20")
+        assert quote_book.latest(["IBM"])["IBM"].taken_at == live.wall
+        live.step()
+        assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.30")
 
     def test_of_many_between_two_steps_the_newest_counts(self, live: LiveKit) -> None:
         desk = Desk(UserFactory())

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from marketdata.feeds import Passed, Supplies, ignore
 from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
 from marketdata.feeds.live.io_thread import Build, IoThread
-from marketdata.feeds.live.protocol import Count, RawQuote
+from marketdata.feeds.live.protocol import Count
 from marketdata.feeds.live.recorded_past import RecordedPast
-from marketdata.feeds.live.recorder import LONG_AGO, Recorder, lines_since, row_text
+from marketdata.feeds.live.recorder import LONG_AGO, Recorder, lines_since, row_text, taken
 from marketdata.feeds.past import PastMinute, PastQuote
 from marketdata.feeds.recording_parts import newest_number
 from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Row, read_row
@@ -32,7 +32,7 @@ LOOKED_BACK = timedelta(minutes=10)  # into the recording, where no quote book s
 
 
 class Heard(NamedTuple):
-    """A line of the recording, and what a reader of it sees."""
+    """A line of the recording, and what a reader of it sees; but for when it was taken, as long as it has not been."""
 
     text: str
     row: Row
@@ -129,6 +129,7 @@ class LiveCursor:
         self.latest: dict[str, Quote] = {}
         self.changed: set[str] = set()  # symbols of which the quote book does not have the latest yet
         self._taken: deque[tuple[datetime, list[Row]]] = deque()  # and not given out by `until` yet
+        self._judged: list[Heard] | None = None  # what is news, and is to be taken by the next step
         self._supplies: dict[tuple[str, bool], tuple[Decimal, datetime]] = {}
         self._at: datetime | None = None  # where it stands; None = it has not been put anywhere
 
@@ -146,39 +147,50 @@ class LiveCursor:
             self._at, rows = self._taken.popleft()
             yield [self._follow(row) for row in rows]
 
+    def listen(self, now: datetime) -> None:
+        """Judge what was heard, while requests still pass; the next step takes it."""
+        if self._at is not None and self._judged is None:
+            self._judged = self._judge_heard(now)
+
     def hear(self, to: datetime) -> list[Heard]:
-        """What was heard since the last time, at the instant `to`, without what is not news."""
-        outcomes: Counter[str] = Counter()
-        news = []
-        for raw in self.feed.intake.take_quotes():
-            text = row_text(raw, to)
-            outcome, row = self._judge(raw, text, to)
-            outcomes[outcome] += 1
-            if row is not None:
-                news.append(Heard(text, row))
-                self.feed.lags.append(to - raw.quoted_at)
-        self.feed.intake.count_outcomes(outcomes)
+        """What is news since the last time, and what `listen` left for later where it was called."""
+        news, self._judged = self._judge_heard(to) if self._judged is None else self._judged, None
         return news
 
     def take(self, news: Sequence[Heard], to: datetime) -> None:
         """Record it, and let `until` give it out at the instant `to`."""
         if self.feed.recorder is not None:
-            self.feed.recorder.write([heard.text for heard in news], to)
-        self._taken.append((to, [heard.row for heard in news]))
+            self.feed.recorder.write(taken([heard.text for heard in news], to), to)
+        self._taken.append((to, [heard.row.taken(to) for heard in news]))
+        self.feed.lags.extend(to - heard.row.quoted_at for heard in news)
 
-    def _judge(self, raw: RawQuote, text: str, to: datetime) -> tuple[str, Row | None]:
-        """The row that a quote becomes, as a reader of the recording will see it; else what is wrong with it."""
-        try:
-            row = read_row(text.split(","), columns=COLUMNS_TAKEN)
-        except ValueError:
-            return str(Count.BAD), None
-        known = self.latest.get(raw.symbol)
-        if known is None or known.quoted_at < row.quoted_at or known.quoted_at - to > TOLERANCE_OF_TAKEN:
-            return TAKEN, row
+    def _judge_heard(self, now: datetime) -> list[Heard]:
+        """What the provider has said that is news, as a reader of the recording will see it."""
+        outcomes: Counter[str] = Counter()
+        news = []
+        for raw in self.feed.intake.take_quotes():
+            text = row_text(raw)
+            try:
+                row = read_row(text.split(","))
+            except ValueError:
+                outcomes[str(Count.BAD)] += 1
+                continue
+            outcome = self._judge(row, now)
+            outcomes[outcome] += 1
+            if outcome == TAKEN:
+                news.append(Heard(text, row))
+        self.feed.intake.count_outcomes(outcomes)
+        return news
+
+    def _judge(self, row: Row, now: datetime) -> str:
+        """Whether a quote is news, or why it is not."""
+        known = self.latest.get(row.symbol)
+        if known is None or known.quoted_at < row.quoted_at or known.quoted_at - now > TOLERANCE_OF_TAKEN:
+            return TAKEN
         if known.quoted_at > row.quoted_at:
-            return OUT_OF_ORDER, None
+            return OUT_OF_ORDER
         same = (known.bid, known.ask, known.bid_size, known.ask_size) == (row.bid, row.ask, row.bid_size, row.ask_size)
-        return (DUPLICATE, None) if same else (TAKEN, row)
+        return DUPLICATE if same else TAKEN
 
     def _follow(self, row: Row) -> Quote:
         before = self.latest.get(row.symbol)
@@ -196,8 +208,8 @@ class LiveCursor:
 
     def _since(self, symbol: str, is_ask: bool, price: Decimal | None, since: datetime, known: datetime) -> datetime:
         """Since when a price has stood: orders may have taken from it after the last quote that is known from before."""
-        taken = self._supplies.pop((symbol, is_ask), None)
-        return taken[1] if taken is not None and taken[0] == price and known < taken[1] < since else since
+        before = self._supplies.pop((symbol, is_ask), None)
+        return before[1] if before is not None and before[0] == price and known < before[1] < since else since
 
     def _recover(self, through: datetime, whole: bool, passed: Passed) -> None:
         """Begin where another leader ended: its quote book, and behind that its recording."""

@@ -5,12 +5,15 @@ long a step takes: of the quotes between two steps only the newest of each symbo
 """
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from marketdata.feeds.live.protocol import Chain, Count, Coverage, Line, RawQuote
 
+GIVE_WAY_SECONDS = 0.05
 MAX_SYMBOLS = 20_000  # far above what any provider streams; a pusher that invents symbols ends here
 
 CONFLATED = "conflated"
@@ -43,6 +46,9 @@ class Intake:
         self._lines: dict[str, Line] = {}
         self._coverage: dict[str, Coverage] = {}
         self._counted: Counted = defaultdict(float)
+        self._free = threading.Event()  # no step is being made
+        self._free.set()
+        self._way_given_until = 0.0  # of the monotonic clock
 
     # --- from the provider --------------------------------------------------------------------------------------------
 
@@ -62,6 +68,12 @@ class Intake:
                 else:
                     counted[CONFLATED, ""] += 1
                 newest[quote.symbol] = quote
+
+    def give_way(self) -> None:
+        """Wait for a step that has just begun, a moment at most: never so long that a provider would call us slow."""
+        left = self._way_given_until - time.monotonic()
+        if left > 0:
+            self._free.wait(left)
 
     def hear_chain(self, chain: Chain) -> None:
         with self._lock:
@@ -84,6 +96,16 @@ class Intake:
             self._counted[str(what), reason] += amount
 
     # --- to the leader ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Make a step: whoever gives way waits for its end."""
+        self._way_given_until = time.monotonic() + GIVE_WAY_SECONDS
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._free.set()
 
     def take_quotes(self) -> list[RawQuote]:
         """What was heard since the last call, by the exchange's time, then by symbol."""

@@ -139,6 +139,9 @@ class Listener(Protocol):
     def in_session(self) -> bool:
         """Whether the exchange is open: only then is silence a fault."""
 
+    def give_way(self) -> None:
+        """Call it before a frame is read: it blocks for a moment while the market makes a step."""
+
     def hear(self, quotes: Sequence[RawQuote]) -> None:
         """Quotes as they came, streamed, seeded or polled. Cheap: call it once a message. The newest `quoted_at` wins."""
 

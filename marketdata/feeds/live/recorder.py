@@ -109,12 +109,18 @@ class Recorder:
         self.close()
 
 
-def row_text(quote: RawQuote, taken_at: datetime) -> str:
-    """A quote as a line of a recording."""
+def row_text(quote: RawQuote) -> str:
+    """A quote as a line of a recording, but for the last column, which `taken` adds."""
     return (
         f"{_stamp(quote.quoted_at)},{quote.symbol},{_number(quote.bid)},{_number(quote.ask)},{_number(quote.bid_size)},"
-        f"{_number(quote.ask_size)},{quote.feed},{_stamp(taken_at)}"
+        f"{_number(quote.ask_size)},{quote.feed}"
     )
+
+
+def taken(lines: Sequence[str], at: datetime) -> list[str]:
+    """Whole lines of a recording, of quotes that are taken at an instant."""
+    last = f",{_stamp(at)}"
+    return [line + last for line in lines]
 
 
 def lines_since(folder: Path, taken_from: datetime) -> list[str]:

@@ -212,6 +212,7 @@ class Stream:
         if not self.dialect.asks_login:
             self._enter()
         async for frame in socket:
+            self.listener.give_way()
             quotes: list[RawQuote] = []
             ending = None
             try:

@@ -67,6 +67,9 @@ class Trial:
         self.chain: Chain | None = None
         self.changed = asyncio.Event()
 
+    def give_way(self) -> None:
+        """Nobody makes a step."""
+
     def hear(self, quotes: Sequence[RawQuote]) -> None:
         now = datetime.now(UTC)
         self.quotes.extend(quotes)
