@@ -142,20 +142,53 @@ def summary(*, book: Book) -> Summary:
 
 
 def summaries(*, books: Iterable[Book]) -> dict[int, Summary]:
-    """The summaries of several books, by book id, in one query."""
+    """The summaries of several books, by book id, in one query.
+
+    Money and positions are of one instant, whenever the books were read: an order may fill in between.
+    """
     books = list(books)
-    held: dict[int, list[PositionView]] = {book.pk: [] for book in books}
-    for book_id, view in _views("p.book_id = ANY(%s) AND p.qty > 0", [list(held)]):
-        held[book_id].append(view)
-    return {
-        book.pk: _summary(
-            book,
-            initial_cash=book.generation.initial_cash,
-            market_value=sum((view.market_value for view in held[book.pk]), ZERO_MONEY),
-            cost_basis=sum((view.cost_basis for view in held[book.pk]), ZERO_MONEY),
-        )
-        for book in books
-    }
+    rows: dict[int, list[_Standing]] = {book.pk: [] for book in books}
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [list(rows)])
+        for row in map(_Standing._make, cursor.fetchall()):
+            rows[row.book_id].append(row)
+    return {book.pk: _summary_at_marks(rows[book.pk], book.generation.initial_cash) for book in books}
+
+
+class _Standing(NamedTuple):
+    """A book with one of its positions at its mark, or without any, as `_STANDING` reads it; its fields are the columns."""
+
+    book_id: int
+    cash: Decimal
+    held_cash: Decimal
+    realized_pl: Decimal
+    peak_equity: Decimal
+    max_drawdown: Decimal
+    closed_trades: int
+    winning_trades: int
+    qty: Decimal | None
+    multiplier: int
+    mark: Decimal
+    cost_basis: Decimal
+
+
+_STANDING = f"""
+    SELECT b.id, b.cash, b.held_cash, b.realized_pl, b.peak_equity, b.max_drawdown, b.closed_trades, b.winning_trades,
+           p.qty, p.multiplier, {MARK_PRICE}, p.cost_basis
+    FROM portfolio_book b LEFT JOIN portfolio_position p ON p.book_id = b.id AND p.qty > 0
+    LEFT JOIN portfolio_mark m ON m.symbol = p.symbol AND b.closed_at IS NULL
+    WHERE b.id = ANY(%s)
+"""
+
+
+def _summary_at_marks(rows: list[_Standing], initial_cash: Decimal) -> Summary:
+    held = [(row, row.qty) for row in rows if row.qty is not None]
+    return _summary(
+        rows[0],
+        initial_cash=initial_cash,
+        market_value=sum((valuation.market_value(qty, row.mark, row.multiplier) for row, qty in held), ZERO_MONEY),
+        cost_basis=sum((row.cost_basis for row, _ in held), ZERO_MONEY),
+    )
 
 
 def last_equity(*, books: Iterable[Book], before: datetime | None = None) -> dict[int, Decimal]:
@@ -183,7 +216,9 @@ def summary_of(book: OpenBook, initial_cash: Decimal) -> Summary:
     )
 
 
-def _summary(book: Book | OpenBook, *, initial_cash: Decimal, market_value: Decimal, cost_basis: Decimal) -> Summary:
+def _summary(
+    book: _Standing | OpenBook, *, initial_cash: Decimal, market_value: Decimal, cost_basis: Decimal
+) -> Summary:
     equity = book.cash + market_value
     drawdown = valuation.drawdown(peak=max(book.peak_equity, equity), equity=equity)
     return Summary(
@@ -205,13 +240,13 @@ def _summary(book: Book | OpenBook, *, initial_cash: Decimal, market_value: Deci
 
 def positions(*, book: Book) -> list[PositionView]:
     """What the book holds, by symbol."""
-    return [view for _, view in _views("p.book_id = %s AND p.qty > 0", [book.pk])]
+    return _views("p.book_id = %s AND p.qty > 0", [book.pk])
 
 
 def position(*, book: Book, symbol: str) -> PositionView:
     """One position that is held. Raises NotFound."""
     if is_symbol(symbol):  # other text may be what no text column takes
-        for _, view in _views("p.book_id = %s AND p.qty > 0 AND p.symbol = %s", [book.pk, symbol]):
+        for view in _views("p.book_id = %s AND p.qty > 0 AND p.symbol = %s", [book.pk, symbol]):
             return view
     raise NotFound("There is no such position.")
 
@@ -225,7 +260,6 @@ def unsettled_positions() -> QuerySet[Position]:
 class _PositionAtMark(NamedTuple):
     """A position as `_POSITION_VIEWS` reads it; its fields are the columns."""
 
-    book_id: int
     id: UUID
     symbol: str
     asset_class: str
@@ -245,15 +279,14 @@ _POSITION_VIEWS = """
     SELECT {columns}
     FROM portfolio_position p JOIN portfolio_book b ON b.id = p.book_id
     LEFT JOIN portfolio_mark m ON m.symbol = p.symbol AND b.closed_at IS NULL
-    WHERE {{condition}} ORDER BY p.book_id, p.symbol
+    WHERE {{condition}} ORDER BY p.symbol
 """.format(columns=", ".join(f"{_MARKS.get(name, f'p.{name}')} AS {name}" for name in _PositionAtMark._fields))
 
 
-def _views(condition: str, arguments: list[Any]) -> list[tuple[int, PositionView]]:
+def _views(condition: str, arguments: list[Any]) -> list[PositionView]:
     with connection.cursor() as cursor:
         cursor.execute(_POSITION_VIEWS.format(condition=condition), arguments)
-        rows = [_PositionAtMark(*row) for row in cursor.fetchall()]
-    return [(row.book_id, _view(row)) for row in rows]
+        return [_view(_PositionAtMark._make(row)) for row in cursor.fetchall()]
 
 
 def _view(row: _PositionAtMark) -> PositionView:
