@@ -5,12 +5,11 @@ The same path for one order and for a hundred thousand. A use case locks the boo
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -18,37 +17,24 @@ from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from marketdata.instruments import parse_symbol
-from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote, fault
+from marketdata.quotes import Quote
 from marketdata.sessions import Session
 from orders import matching
 from orders.admission import OrderRequest
-from orders.matching import Circumstances, NoFill, Reject, WorkingOrder, evaluate, hold_for
+from orders.holds import first_hold, later_hold, refuse, working
+from orders.matching import Circumstances, NoFill, Reject, evaluate
 from orders.models import Order
 from orders.rows import FillRow, OrderUpdate
 from orders.states import CancelReason, RejectReason, Status, move
-from orders.terms import OrderType, Side
+from orders.supplies import Supply, supply_of
+from orders.terms import Side
 from papertrade.lib import metrics
-from papertrade.lib.batch import Batch
 from papertrade.lib.lines import say_of_order
 from portfolio.books import Done, OpenBook
 from portfolio.bulk import Writer, write_all
 from portfolio.models import EventType
 from portfolio.money import ZERO, ZERO_MONEY
 from portfolio.store import collect
-
-
-class Supply(NamedTuple):
-    """The displayed supply of a side, as a book may take from it: it belongs to a price and to since when that has stood.
-
-    Both, because rows of one instant may bring several prices.
-    """
-
-    book_id: int
-    symbol: str
-    side: str
-    since: datetime
-    price: Decimal | None
-
 
 _INSERT = tuple(column.attname for column in Order._meta.concrete_fields if column.attname != "recorded_at")
 _insert_row = attrgetter(*_INSERT)
@@ -122,7 +108,7 @@ class Engine:
         self, book: OpenBook, order: Order, sent: Submission, quote: Quote | None, *, at_submission: bool
     ) -> None:
         """Hold for the order, and evaluate it at once where the market is open."""
-        self._hold(book, order, first_hold(book, order, quote), sent.at)
+        self._hold(book, order, first_hold(order, quote), sent.at)
         order.status, order.accepted_at = move(order.status, Status.ACCEPTED), sent.at
         book.record(
             EventType.ORDER_SUBMITTED,
@@ -349,9 +335,8 @@ class Engine:
         self.changed[order.id] = order
 
 
-QUIET = frozenset(
-    {Status.ACCEPTED, Status.NEW}
-)  # an order that goes on waiting needs no line each time it is looked at
+# An order that goes on waiting needs no line each time it is looked at.
+QUIET = frozenset({Status.ACCEPTED, Status.NEW})
 
 
 def _tell(orders: Collection[Order]) -> None:
@@ -405,87 +390,3 @@ def new_order(book: OpenBook, request: OrderRequest, sent: Submission, quote: Qu
         note=request.labels.note,
         tags=list(request.labels.tags),
     )
-
-
-def refuse(book: OpenBook, order: Order, quote: Quote | None) -> RejectReason | None:
-    """Why the book cannot take the order, or None (trading-rules.md section 4)."""
-    if order.side == Side.SELL:
-        position = book.positions.get(order.symbol)
-        if position is None or order.qty > position.available_qty:
-            stock = order.multiplier == 1
-            return RejectReason.SHORT_SELL_NOT_ALLOWED if stock else RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED
-    elif first_hold(book, order, quote) > book.buying_power:
-        return RejectReason.INSUFFICIENT_BUYING_POWER
-    return None
-
-
-def first_hold(book: OpenBook, order: Order, quote: Quote | None) -> Decimal:
-    """What the order reserves when it is accepted: USD for a buy, quantity for a sell.
-
-    A market buy holds for the ask of a quote that passes guards 2, 3 and 5; without one it is decided at the fill.
-    """
-    if order.side == Side.SELL:
-        return order.qty
-    if order.limit_price is not None:
-        return hold_for(working(order), order.limit_price)
-    if quote is None or quote.ask is None or fault(quote, at=order.submitted_at, max_age=None, session_open=None):
-        return ZERO_MONEY
-    return hold_for(working(order), quote.ask)
-
-
-def later_hold(book: OpenBook, order: Order, price: Decimal) -> Decimal:
-    """What a partially filled buy goes on reserving; a market buy follows its fill's ask as far as the cash goes."""
-    if order.type == OrderType.LIMIT:
-        return hold_for(working(order), order.limit_price)
-    return min(hold_for(working(order), price), book.buying_power)
-
-
-def working(order: Order) -> WorkingOrder:
-    """The order as matching sees it."""
-    return WorkingOrder(
-        side=Side(order.side),
-        multiplier=order.multiplier,
-        remaining=order.qty - order.filled_qty,
-        limit_price=order.limit_price,
-        exact_cost=order.exact_cost,
-        booked=order.booked,
-        held_cash=order.held_cash,
-    )
-
-
-def supply_of(book_id: int, side: str, quote: Quote) -> Supply:
-    """Names the displayed supply that an order of that side would take from."""
-    since, price = (quote.ask_since, quote.ask) if side == Side.BUY else (quote.bid_since, quote.bid)
-    return Supply(book_id, quote.symbol, str(side), since, price)
-
-
-def load_taken(
-    cursor: psycopg.Cursor, books: Mapping[int, OpenBook], keys: Collection[Supply]
-) -> dict[Supply, Decimal]:
-    """What locked books took of displayed prices since they were set, shares or contracts.
-
-    A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it; a live quote may
-    be stamped a little after it was taken.
-    """
-    priced = [
-        key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at + TOLERANCE_OF_TAKEN
-    ]
-    if len(priced) <= FEW:
-        with Batch(cursor.connection) as batch:
-            sums = [(key, batch.execute(_TAKEN_OF_ONE, key)) for key in priced]
-        return {key: qty for key, reply in sums for (qty,) in reply.rows() if qty is not None}
-    rows = cursor.execute(_TAKEN_OF_MANY, [list(column) for column in zip(*priced, strict=True)]).fetchall()
-    return {Supply(*key): qty for *key, qty in rows}
-
-
-FEW = 4  # supplies that are asked for one by one: binding arrays costs more
-_TAKEN_OF_ONE = """
-    SELECT sum(qty) FROM orders_fill WHERE book_id = %s AND symbol = %s AND side = %s AND price_since = %s AND price = %s
-"""
-_TAKEN_OF_MANY = """
-    SELECT f.book_id, f.symbol, f.side, f.price_since, f.price, sum(f.qty)
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::numeric[])
-         AS k(book_id, symbol, side, price_since, price)
-    JOIN orders_fill f USING (book_id, symbol, side, price_since, price)
-    GROUP BY 1, 2, 3, 4, 5
-"""

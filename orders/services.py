@@ -26,10 +26,11 @@ from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, Session, calendar
 from orders.admission import OrderRequest, read_order
 from orders.catching_up import catch_up, patient
-from orders.engine import Engine, Submission, load_taken, supply_of
+from orders.engine import Engine, Submission
 from orders.matching import NoFillReason
 from orders.models import IS_OPEN, Order
 from orders.states import OPEN, CancelReason, Status
+from orders.supplies import load_taken, supply_of
 from orders.terms import Side, TimeInForce
 from papertrade.lib import metrics, tracing
 from papertrade.lib.batch import Batch

@@ -18,10 +18,11 @@ from marketdata import clock
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote, QuoteFault, fault
 from marketdata.sessions import Session, calendar
-from orders.engine import Engine, Supply, load_taken, supply_of
+from orders.engine import Engine
 from orders.matching import marketable
 from orders.models import Order
 from orders.states import OPEN
+from orders.supplies import Supply, load_taken, supply_of
 from orders.terms import Side
 from papertrade.lib.postgres import instances, raw_cursor
 from portfolio.books import OpenBook

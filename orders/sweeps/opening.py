@@ -4,8 +4,9 @@ import psycopg
 from django.db.models import Q, QuerySet
 
 from marketdata.sessions import Session
-from orders.engine import Engine, load_taken, supply_of
+from orders.engine import Engine
 from orders.models import IS_OPEN, Order, Sweep, SweepChunk
+from orders.supplies import load_taken, supply_of
 from orders.sweeps.chunk import lock_due, pinned_quotes, session_of
 
 
