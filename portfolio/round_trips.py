@@ -47,7 +47,8 @@ class RoundTrip:
 
     `cost` and `proceeds` are of all that was bought and sold, `realized_pl` of what was sold. `spread_paid` is USD beyond the
     mids, of the executions of which it is known; `spread_cost` the same, and None where it is unknown of one. `entries` and
-    `exits` are what it is made of, where that was asked for.
+    `exits` are what it is made of, where that was asked for. `tags` are those of the orders that bought it, each once: an exit
+    says how a trade ended, not whose it was.
     """
 
     symbol: str
@@ -63,17 +64,13 @@ class RoundTrip:
     spread_paid: Decimal
     spread_cost: Decimal | None
     settled: bool
+    tags: tuple[str, ...]
     entries: tuple[Execution, ...]
     exits: tuple[Execution, ...]
 
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Those of the orders that bought it, each once: an exit says how a trade ended, not whose it was."""
-        return tuple(dict.fromkeys(tag for entry in self.entries for tag in entry.tags))
 
     @property
     def result_share(self) -> Decimal | None:
@@ -156,6 +153,7 @@ class _Trade:
     spread_paid: Decimal = ZERO_MONEY
     knows_spreads: bool = True
     settled: bool = False
+    tags: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, first: Execution, keeps_parts: bool) -> "_Trade":
@@ -172,7 +170,9 @@ class _Trade:
         side.qty += part.qty
         side.value += part.qty * part.price
         side.amount += part.amount
-        if not part.is_buy:
+        if part.is_buy:
+            self.tags |= dict.fromkeys(part.tags)
+        else:
             self.realized_pl += part.realized_pl
             self.settled |= part.kind == "settlement"
         if part.spread_cost is None:
@@ -198,6 +198,7 @@ class _Trade:
             spread_paid=self.spread_paid,
             spread_cost=self.spread_paid if self.knows_spreads else None,
             settled=self.settled,
+            tags=tuple(self.tags),
             entries=tuple(self.bought.parts),
             exits=tuple(self.sold.parts),
         )

@@ -52,7 +52,7 @@ class TradingAxis:
         return [Tick(self.place(session.open), format_day(session)) for session in chosen[::every]]
 
     def _within(self, zone: tzinfo, most: int) -> list[Tick]:
-        """Round times of a session, or of the part of it that is shown."""
+        """Round times of a session, or of the part of it that is shown; at least one."""
         session = self._days.session_at(self._start) or self._days.previous(self._end)
         if session is None or self._end <= self._start:
             return []
@@ -65,7 +65,8 @@ class TradingAxis:
             if at >= first:
                 found.append(Tick(self.place(at), f"{at:%H:%M}"))
             at += step * MINUTE
-        return found
+        # In what is shorter than a minute none begins.
+        return found or [Tick(self.place(first), f"{first.astimezone(zone):%H:%M}")]
 
 
 def _day_format(sessions: Sequence[Session], this_year: int) -> Callable[[Session], str]:

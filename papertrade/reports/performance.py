@@ -21,6 +21,7 @@ from portfolio.selectors import Summary, summary
 from portfolio.valuation import ratio
 
 DRAWDOWNS_SHOWN = 5
+MOST_TAGS = 200
 DEFAULT_METHOD = "flat"
 
 
@@ -41,10 +42,10 @@ class MonthReturn(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolResult:
-    """What a symbol came to: trades that began and ended, and USD realized in all."""
+class Result:
+    """What a symbol, or a tag, came to: trades that began and ended, and USD realized in all."""
 
-    symbol: str
+    name: str
     closed: int
     realized_pl: Decimal
     spread_paid: Decimal
@@ -80,7 +81,8 @@ class Performance:
     sold: Decimal
     spread_paid: Decimal
     honesty: Honesty
-    by_symbol: Sequence[SymbolResult]
+    by_symbol: Sequence[Result]
+    by_tag: Sequence[Result]
 
     @property
     def total_return(self) -> Decimal:
@@ -128,7 +130,8 @@ def _performance_of(book: Book, method: str) -> Performance:
         sold=seen.sold,
         spread_paid=seen.spread_paid,
         honesty=_honesty(book, days=len(days), trades=results.closed.closed),
-        by_symbol=results.by_symbol(),
+        by_symbol=results.by_symbol.rows(),
+        by_tag=results.by_tag.rows(),
     )
 
 
@@ -171,31 +174,48 @@ class _Totals:
 
 
 class _Results:
-    """What round trips come to, in all and by symbol."""
+    """What round trips come to, in all, by symbol, and by tag: one with several tags counts for each of them."""
 
     def __init__(self, until: datetime) -> None:
         self.closed = TradeTally()
+        self.by_symbol, self.by_tag = _Group(), _Group(most=MOST_TAGS)
         self._until = until
-        self._symbols: dict[str, SymbolResult] = {}
-        self._began: dict[str, datetime] = {}
 
     def add(self, trip: RoundTrip) -> None:
         """The next one, in any order."""
         if not trip.is_open:
             self.closed.add(trip.realized_pl, held_for(trip, self._until))
-        known = self._symbols.get(trip.symbol) or SymbolResult(trip.symbol, 0, ZERO_MONEY, ZERO_MONEY)
-        self._symbols[trip.symbol] = SymbolResult(
-            symbol=trip.symbol,
+        self.by_symbol.add(trip.symbol, trip)
+        for tag in trip.tags:
+            self.by_tag.add(tag, trip)
+
+
+class _Group:
+    """Results by name. `most`: those of so many names that came first, so that a tag for each order takes no memory."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._results: dict[str, Result] = {}
+        self._began: dict[str, datetime] = {}
+
+    def add(self, name: str, trip: RoundTrip) -> None:
+        """One more of that name."""
+        known = self._results.get(name)
+        if known is None:
+            if self._most is not None and len(self._results) >= self._most:
+                return
+            known = Result(name, 0, ZERO_MONEY, ZERO_MONEY)
+        self._results[name] = Result(
+            name=name,
             closed=known.closed + (not trip.is_open),
             realized_pl=known.realized_pl + trip.realized_pl,
             spread_paid=known.spread_paid + trip.spread_paid,
         )
-        self._began[trip.symbol] = min(trip.opened_at, self._began.get(trip.symbol, trip.opened_at))
+        self._began[name] = min(trip.opened_at, self._began.get(name, trip.opened_at))
 
-    def by_symbol(self) -> list[SymbolResult]:
+    def rows(self) -> list[Result]:
         """The best first; of equal ones the one that was traded first."""
-        rows = self._symbols.values()
-        return sorted(rows, key=lambda row: (-row.realized_pl, self._began[row.symbol], row.symbol))
+        return sorted(self._results.values(), key=lambda row: (-row.realized_pl, self._began[row.name], row.name))
 
 
 def held_for(trip: RoundTrip, until: datetime) -> timedelta:

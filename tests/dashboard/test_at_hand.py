@@ -122,6 +122,10 @@ def test_notes_and_tags(trader: Trader, user: Any, open_market: MarketKit) -> No
     expect(page.locator("#order-labels .tag")).to_have_text(["v2", "stop exit"])
     assert Order.objects.get(pk=tagged.pk).tags == ["v2", "stop exit"]
 
+    trader.go(f"{home}performance/")
+    assert trader.overflow() <= 0
+    page.click("#by-tag .tag:has-text('v2')")
+    page.wait_for_selector("#trades tbody tr")
     trader.go(f"{home}trades/")
     expect(page.locator("#trades tbody tr")).to_have_count(1)
     page.click("#trades .tag:has-text('stop exit')")

@@ -68,6 +68,7 @@ def test_ticks_of_a_session_are_round_times_in_the_zone() -> None:
     assert told(axis, 4) == [(30, "10:00"), (90, "11:00"), (150, "12:00"), (210, "13:00")]
     assert told(axis, 4, ZoneInfo("Asia/Kolkata"))[0] == (0, "19:00")
     assert told(TradingAxis(DAYS, at("07T13:30"), at("07T13:30")), 4) == []
+    assert told(TradingAxis(DAYS, at("07T13:30:10"), at("07T13:30:40")), 4) == [(0, "09:30")], "shorter than a minute"
 
 
 def test_ticks_of_a_year_are_months() -> None:

@@ -165,6 +165,6 @@ def test_equal_symbols_come_in_the_order_in_which_they_were_traded(market_kit: M
     book = Book.objects.select_related("generation").get(account=desk.account)
     for method in METHODS:
         found = performance_of(book, method=method).by_symbol
-        assert [(row.symbol, row.realized_pl) for row in found] == [
+        assert [(row.name, row.realized_pl) for row in found] == [
             (name, Decimal("-0.1")) for name in ("IBM", "BAC", "AIG")
         ]

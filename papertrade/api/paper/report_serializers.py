@@ -70,7 +70,16 @@ class HonestySerializer(WireSerializer):
 class SymbolResultSerializer(WireSerializer):
     """What a symbol came to."""
 
-    symbol = Text()
+    symbol = Text(source="name")
+    closed = Count()
+    realized_pl = Money()
+    spread_paid = Money()
+
+
+class TagResultSerializer(WireSerializer):
+    """What the round trips with a tag came to; one with several counts for each of them."""
+
+    tag = Text(source="name")
     closed = Count()
     realized_pl = Money()
     spread_paid = Money()
@@ -108,6 +117,7 @@ class PerformanceSerializer(WireSerializer):
     honesty = HonestySerializer()
     drawdowns = DrawdownSerializer(many=True)
     by_symbol = SymbolResultSerializer(many=True)
+    by_tag = TagResultSerializer(many=True)
     months = MonthSerializer(many=True)
     daily = DaySerializer(source="days", many=True)
 

@@ -165,6 +165,14 @@ class TestOfAnOrder:
         assert [row["number"] for row in api.all(f"{account_id}/trades/", tag="v2")] == [2]
         assert [row["number"] for row in api.all(f"{account_id}/trades/", tag="more", method="fifo")] == [2]
         assert api.all(f"{account_id}/trades/", tag="exit") == []
+        for method in ("flat", "fifo"):
+            results = api.get(f"{account_id}/performance/", method=method).json()["by_tag"]
+            closed = {row["tag"]: (row["closed"], row["realized_pl"]) for row in results}
+            assert closed["v2"] == (0, "0.0000") and closed["a1b2c3d"] == (
+                1,
+                "-0.2000" if method == "flat" else "-0.1000",
+            )
+            assert closed["v1"] == (1 if method == "flat" else 2, "-0.2000")
         api.patch(f"{account_id}/orders/{first['id']}/", {"tags": []})
         assert api.get(f"{account_id}/trades/").json()["results"][0]["tags"] == ["v1", "more"]
         is_error(api.get(f"{account_id}/trades/", tag="a,b"), 400, "bad_request")
