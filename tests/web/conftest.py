@@ -70,7 +70,7 @@ class Front:
     def _view(self, environ: dict[str, Any], body: bytes) -> HttpResponse:
         match environ["PATH_INFO"]:
             case "/wait" | "/compare/":
-                self.release.wait(10)
+                self.release.wait(60)
             case "/large":
                 return HttpResponse(b"x" * LARGE)
             case "/composed":
