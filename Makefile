@@ -5,7 +5,7 @@ BIN := .venv/bin
 PAPERTRADE := $(PYTHON) bin/papertrade
 LOCK := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header pyproject.toml
 
-.PHONY: run demo dev test quick lint format bench torture docs lock setup setup-dev clean
+.PHONY: run demo dev test suite quick lint style types format bench torture docs lock setup setup-dev clean
 
 run:
 	@exec $(PAPERTRADE) run
@@ -18,8 +18,13 @@ demo:
 dev: setup-dev
 	@exec $(PAPERTRADE) dev
 
-test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup
+# Types are looked at beside the tests: what takes a second has been looked at before.
+test: style
+	@$(MAKE) --no-print-directory --jobs=2 types suite
+
+# On two cores: a third of the tests wait for servers that they started.
+suite: setup-dev
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 # The pure rules alone, without servers. One of them takes under a second: make quick T='tests/orders -k crossed'
 T ?= tests
@@ -27,10 +32,14 @@ quick: setup-dev
 	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/pytest -q -p tests.pure --noconftest -p no:cacheprovider -p no:warnings \
 		-o addopts=--import-mode=importlib $(T)
 
-lint: setup-dev
+lint: style types
+
+style: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+types: setup-dev
 	$(BIN)/mypy
 
 format: setup-dev
