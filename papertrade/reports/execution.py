@@ -8,13 +8,13 @@ from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
-from django.db.models import Count, F, Sum
+from django.db.models import Case, Count, F, Sum, When
 from django.db.models.functions import TruncDate
 
 from marketdata.models import QuoteRecord
 from marketdata.sessions import calendar
 from orders.models import Fill, Order
-from orders.states import Status
+from orders.states import OPEN, Status
 from papertrade.lib.times import EXCHANGE_ZONE
 from papertrade.reports.executions import spread_cost
 from portfolio.models import AccountEvent, Book, EventType
@@ -22,6 +22,7 @@ from portfolio.money import ZERO_MONEY
 
 BASIS_POINTS = 10_000
 DAYS_OF_REASONS = 60
+_UNDECIDED = {*OPEN, Status.REPLACED}  # of their quantity only what is filled counts as ordered
 
 
 class Counted(NamedTuple):
@@ -41,8 +42,10 @@ class ReasonsOfDay:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Of all orders of a run. Costs are USD and basis points of what was traded; `fill_ratio` is filled / ordered quantity.
+    """Of all orders of a run. Costs are USD and basis points of what was traded.
 
+    `fill_ratio` is filled / ordered quantity, a contract being the shares that it stands for. What a replaced order passed on
+    was ordered once, by the one that took its place, and what an open order still waits for is not decided.
     `half_spread` is paid against the mid of the quote that filled, `shortfall` against the mid when the order was sent: it
     adds what the market moved meanwhile, and is below zero where that was in one's favour.
     """
@@ -65,7 +68,10 @@ class Execution:
 def execution_of(book: Book) -> Execution:
     """The execution quality of a book's run."""
     orders = Order.objects.filter(book=book)
-    counted = orders.aggregate(orders=Count("id"), ordered=Sum("qty"), filled=Sum("filled_qty"))
+    decided = Case(When(status__in=_UNDECIDED, then="filled_qty"), default="qty") * F("multiplier")
+    counted = orders.aggregate(
+        orders=Count("id"), ordered=Sum(decided), filled_qty=Sum(F("filled_qty") * F("multiplier"))
+    )
     by_status = dict(orders.values_list("status").annotate(Count("id")).order_by())
     rejects = orders.filter(status=Status.REJECTED).values_list("rejected_reason").annotate(count=Count("id"))
     traded, half_spread, shortfall = _costs(book)
@@ -76,7 +82,7 @@ def execution_of(book: Book) -> Execution:
     return Execution(
         orders=counted["orders"],
         filled=by_status.get(Status.FILLED, 0),
-        fill_ratio=float(counted["filled"] / counted["ordered"]) if counted["ordered"] else None,
+        fill_ratio=float(counted["filled_qty"] / counted["ordered"]) if counted["ordered"] else None,
         traded=traded,
         half_spread=half_spread,
         half_spread_bp=_basis_points(half_spread, traded),

@@ -8,7 +8,7 @@ from portfolio.models import Book
 from tests.api.contract import is_error, is_list
 from tests.api_kit import Api
 from tests.factories import TokenFactory
-from tests.market_kit import MarketKit, steady
+from tests.market_kit import CALL, MarketKit, steady
 
 COMPARE = "/v1/paper/compare/"
 
@@ -101,6 +101,19 @@ def test_execution(api: Api, account_id: str) -> None:
     assert found["no_fills"] == [{"reason": "not_marketable", "count": 1}]
     assert found["no_fills_by_day"] == [{"date": "2013-10-07", "reasons": [{"reason": "not_marketable", "count": 1}]}]
     assert found["median_time_to_fill_seconds"] == 0
+
+
+def test_what_a_replace_passed_on_was_ordered_once(api: Api, open_market: MarketKit) -> None:
+    """100 shares, edited twice and filled, are all that was decided on; 5 that still wait are not; contracts are 100 shares."""
+    account = api.open_account()
+    api.buy(account, qty="5", type="limit", limit_price="90")
+    order = api.buy(account, qty="100", type="limit", limit_price="95")
+    for limit in ("96", "100.10"):
+        order = api.patch(f"{account}/orders/{order['id']}/", {"limit_price": limit}).json()
+    assert (order["status"], api.get(f"{account}/execution/").json()["fill_ratio"]) == ("filled", "1.000000")
+    contract = api.buy(account, qty="1", symbol=CALL, type="limit", limit_price="1")
+    api.delete(f"{account}/orders/{contract['id']}/")
+    assert api.get(f"{account}/execution/").json()["fill_ratio"] == "0.500000"
 
 
 class TestCompare:
