@@ -17,7 +17,7 @@ from papertrade.lib.errors import PapertradeError
 
 Result = TypeVar("Result")
 
-GROUPING = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 TOO_MANY = "Too many failed sign-ins. Wait a quarter of an hour, then try again."
 
 
@@ -50,10 +50,17 @@ class StaffSignInForm(Throttled, AdminAuthenticationForm):
 
 
 class MoneyField(forms.CharField):
-    """USD as people write it: `100,000` and `$50` are numbers too. What is no number is left to the service to refuse."""
+    """USD as people write it: `100,000` and `$50` are numbers too, by the rule of the pages' numbers.js.
+
+    What is no number, or has a comma that may be a decimal one (`1,5`), is left to the service to refuse.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}), **options)
 
     def to_python(self, value: str | None) -> str:
-        return GROUPING.sub("", super().to_python(value).removeprefix("$").strip())
+        bare = super().to_python(value).removeprefix("$").strip()
+        return bare.replace(",", "") if GROUPED.fullmatch(bare) else bare
 
 
 class NewAccountForm(forms.Form):

@@ -202,7 +202,9 @@ LEDGER = TableSpec(
         _column("symbol", "Symbol", "symbol"),
         _column("qty", "Quantity", "quantity"),
         _column("price", "Price", "price"),
-        Column("entries", "Entries", lambda row: " · ".join(map(_entry_words, row.entries.all())), "entries"),
+        Column(
+            "entries", "Entries: debit, credit", lambda row: " · ".join(map(_entry_words, row.entries.all())), "entries"
+        ),
         _column("hash", "Hash", "hash", sortable=False),
     ),
     search=_by_symbol,

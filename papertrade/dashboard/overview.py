@@ -8,6 +8,7 @@ from decimal import Decimal
 from accounts.models import PaperAccount
 from marketdata import clock
 from marketdata.sessions import calendar
+from papertrade.dashboard.live import state_of
 from papertrade.dashboard.pictures import Sparkline, sparkline
 from portfolio.history import sampled_equity
 from portfolio.models import Book
@@ -39,6 +40,12 @@ class Card:
     account: PaperAccount
     standing: Standing
     spark: Sparkline | None
+
+
+@state_of.register
+def _(line: Sparkline) -> object:
+    """The equity beside it says more: where a point of the line lies depends on the second."""
+    return line.trend
 
 
 def cards(accounts: Iterable[PaperAccount]) -> list[Card]:

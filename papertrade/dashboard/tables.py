@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 
+from papertrade.dashboard.live import state_of
 from papertrade.lib.spreadsheets import each
 from portfolio.money import PRICE_DECIMALS
 
@@ -160,6 +161,11 @@ class Table:
     def _following(self, column: Column) -> str:
         """Largest or latest first, then the other way, then as it was."""
         return {f"-{column.name}": column.name, column.name: ""}.get(self.sort, f"-{column.name}")
+
+
+@state_of.register
+def _(spec: TableSpec) -> object:
+    return spec.name
 
 
 def read_table(

@@ -120,12 +120,6 @@ class AccountPage:
         return f"{self.book.event_seq}.{self.standing.summary.equity}"
 
     @property
-    def state(self) -> tuple[object, ...]:
-        """What every page of the account shows and that may change by itself."""
-        run = self.book.generation
-        return self.standing.summary, self.book.event_seq, self.account.updated_at, run.note, run.tags
-
-    @property
     def generation_query(self) -> str:
         """What links must carry to stay in an earlier generation."""
         return f"?generation={self.book.generation_number}" if self.is_past else ""
@@ -175,7 +169,7 @@ def overview(request: HttpRequest, account: PaperAccount) -> HttpResponse:
         chosen=chart_choices(request),
         glances=[glance(POSITIONS, {}), glance(ORDERS, {"status": "open"}), glance(FILLS, {})],
     )
-    return respond(request, "dashboard/overview.html", context, *page.state)
+    return respond(request, "dashboard/overview.html", context)
 
 
 def chart_choices(request: HttpRequest) -> dict[str, str]:
@@ -207,16 +201,15 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
     rows = rows_of(name, account=account, book=page.book)
     found = read_table(TABLES[name], rows, request.GET, keep=keep)
     context = page.context(table=found)
-    is_orders = name == ORDERS.name
-    away, labels = (distances(found.rows), [row.tags for row in found.rows]) if is_orders else ({}, [])
-    context["distances"] = {str(order_id): distance for order_id, distance in away.items()}
+    away = distances(found.rows) if name == ORDERS.name else {}
+    context["distances"] = {str(order_id): distance.share for order_id, distance in away.items()}
     if name == ACTIVITY.name:
         with_their_orders(found.rows)
         context["key_used_at"] = account.user.api_keys.aggregate(latest=Max("last_used_at"))["latest"]
         context["last_order_at"] = Order.objects.filter(book=page.book).aggregate(latest=Max("submitted_at"))["latest"]
     if name == LEDGER.name and "verify" in request.GET:
         context["report"] = verify_ledger(book=page.book)
-    return respond(request, "dashboard/table.html", context, *page.state, labels, [row.share for row in away.values()])
+    return respond(request, "dashboard/table.html", context)
 
 
 @account_view
@@ -239,5 +232,4 @@ def all_generations(request: HttpRequest, account: PaperAccount) -> HttpResponse
     current = page.standing.summary.as_json() if not page.is_past else None
     tag = request.GET.get("tag", "").strip()
     runs = [(run, run.summary or current) for run in page.generations if not tag or tag in run.tags]
-    labels = [(run.note, run.tags) for run, _ in runs]
-    return respond(request, "dashboard/generations.html", page.context(runs=runs, tag=tag), *page.state, labels)
+    return respond(request, "dashboard/generations.html", page.context(runs=runs, tag=tag))

@@ -31,8 +31,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "active_count": sum(not account.is_archived for account in accounts),
         "most": MAX_ACTIVE_ACCOUNTS,
     }
-    state = [(card.account.updated_at, card.standing.summary, card.standing.book.event_seq) for card in found]
-    return respond(request, "dashboard/accounts.html", context, state, len(accounts))
+    return respond(request, "dashboard/accounts.html", context)
 
 
 @login_required

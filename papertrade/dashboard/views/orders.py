@@ -49,10 +49,7 @@ def order(request: HttpRequest, account: PaperAccount, order_id: str) -> HttpRes
     context = page.context(order=row, steps=steps, policy=book.generation.policy, verdict=verdict(row))
     away = distances([row]).get(row.pk)
     context["now"] = away
-    labels = row.note, row.tags
-    return respond(
-        request, "dashboard/order.html", context, *page.state, labels, away and (away.quote.bid, away.quote.ask)
-    )
+    return respond(request, "dashboard/order.html", context)
 
 
 def step(order: Order, event: AccountEvent, fills: dict[object, Fill], before: AccountEvent | None) -> Step:

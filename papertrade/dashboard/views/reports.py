@@ -1,6 +1,7 @@
 """Judging a run: its performance, its trades, and runs side by side; the tearsheet and CSV files to take along."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -17,14 +18,15 @@ from accounts.selectors import accounts_of
 from marketdata import clock
 from marketdata.instruments import is_symbol
 from papertrade.dashboard import heat
-from papertrade.dashboard.live import respond
+from papertrade.dashboard.figures import duration
+from papertrade.dashboard.live import respond, state_of
 from papertrade.dashboard.views.account import account_view, book_asked_for, read_page
 from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
-from papertrade.reports.compare import MOST_RUNS, compare, compared_figure, curves_of, read_runs
+from papertrade.reports.compare import MOST_RUNS, Curve, compare, compared_figure, curves_of, read_runs
 from papertrade.reports.execution import execution_of
 from papertrade.reports.executions import executions_of
-from papertrade.reports.performance import DEFAULT_METHOD, Trade, performance_of, trades_of
+from papertrade.reports.performance import DEFAULT_METHOD, Performance, Trade, performance_of, trades_of
 from papertrade.reports.tearsheet import tearsheet_of
 from portfolio.closes import last_instant
 from portfolio.models import Book
@@ -35,11 +37,32 @@ from portfolio.selectors import generations
 Found = TypeVar("Found")
 
 TRADES_A_PAGE = 50
+EXPOSURE_DECIMALS = 4
 METHOD_WORDS = {"flat": "Flat to flat", "fifo": "Lot by lot, oldest first"}
 TRADE_COLUMNS = (
     "number", "symbol", "opened_at", "closed_at", "qty", "entry_price", "exit_price", "cost", "proceeds", "realized_pl",
     "spread_paid", "settled", "held_seconds", "entry_fill_ids", "exit_fill_ids", "order_ids", "client_order_ids", "tags",
 )  # fmt: skip
+
+
+@state_of.register
+def _(found: Performance) -> object:
+    """Not the instant until which it is judged; the share of time in the market as it is shown."""
+    exposure = None if found.exposure is None else round(found.exposure, EXPOSURE_DECIMALS)
+    return [
+        state_of(getattr(found, field.name)) for field in fields(found) if field.name not in {"until", "exposure"}
+    ] + [exposure]
+
+
+@state_of.register
+def _(trade: Trade) -> object:
+    return trade.number, state_of(trade.trip), duration(trade.held)
+
+
+@state_of.register
+def _(curve: Curve) -> object:
+    """The page's script asks for the points."""
+    return curve.id, curve.name
 
 
 def method_of(request: HttpRequest) -> str:
@@ -61,7 +84,7 @@ def performance(request: HttpRequest, account: PaperAccount) -> HttpResponse:
         months=heat.months(found.days),
         weekdays=("Mon", "Tue", "Wed", "Thu", "Fri"),
     )
-    return respond(request, "dashboard/performance.html", context, *page.state)
+    return respond(request, "dashboard/performance.html", context)
 
 
 @account_view
@@ -92,7 +115,7 @@ def trades(request: HttpRequest, account: PaperAccount) -> HttpResponse:
         methods=METHOD_WORDS,
         chosen=chosen,
     )
-    return respond(request, "dashboard/trades.html", context, *page.state, [trade.trip.tags for trade in shown])
+    return respond(request, "dashboard/trades.html", context)
 
 
 def _chosen(request: HttpRequest) -> dict[str, str]:
@@ -182,7 +205,7 @@ def comparison(request: HttpRequest) -> HttpResponse:
         "most": MOST_RUNS,
         "benchmark": _benchmark(request),
     }
-    return respond(request, "dashboard/compare.html", context, [run.performance.summary for run in found.runs])
+    return respond(request, "dashboard/compare.html", context)
 
 
 @login_required
