@@ -4,14 +4,15 @@ A simulated market prices any well-formed contract and lists the usual ones; the
 and a live one what its provider lists.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
 from marketdata.feeds.universe import EXCHANGES, TICKERS
-from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, option_symbol, parse_symbol
+from marketdata.instruments import UNDERLYING_OF_ROOT, Instrument, OptionRight, is_symbol, option_symbol, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from marketdata.sessions import Calendar, calendar
@@ -33,6 +34,8 @@ WIDEST_STRIKE_STEP = Decimal(10)
 EXAMPLE = "SPY"  # where the market has it, else one of its first stocks
 EXAMPLE_STOCKS = 20
 EXAMPLE_DISTANCE = timedelta(days=14)  # an example is read again in some days
+
+_WORD = re.compile(r"[A-Z0-9]+")
 
 # Share classes: their option root is the ticker without its dot.
 _ROOT_OF_TICKER = {ticker: root for root, ticker in UNDERLYING_OF_ROOT.items() if "." in ticker}
@@ -65,6 +68,25 @@ def search(text: str) -> list[Found]:
     """
     wanted = text.strip().upper()
     return sorted(Found(rank, *stock) for stock in stocks() if (rank := _rank(stock, wanted)) is not None)
+
+
+def meant_by(text: str, found: Sequence[Found]) -> str:
+    """The ticker that a text stands for, given what was found for it: its own spelling where the market may have that,
+    unless it is a word of a company's name (`apple`); else the closest match; empty where there is none.
+
+    So no part of a ticker, and no ticker that the list does not know, turns into another stock.
+    """
+    wanted = text.strip().upper()
+    if not wanted:
+        return ""
+    named = (stock.symbol for stock in found if wanted in _WORD.findall(stock.name.upper()))
+    if any(stock.symbol == wanted for stock in found):
+        return wanted
+    if word := next(named, ""):
+        return word
+    if is_symbol(wanted) and current_market().exists(wanted):
+        return wanted
+    return found[0].symbol if found else ""
 
 
 def spot_of(quote: Quote | None) -> Decimal | None:
@@ -154,7 +176,12 @@ def stocks() -> Iterator[Listed]:
         yield from (Listed(ticker.symbol, ticker.name) for ticker in TICKERS.values())
         return
     for symbol in current_market().stocks():
-        yield Listed(symbol, TICKERS[symbol].name if symbol in TICKERS else "")
+        yield Listed(symbol, name_of(symbol))
+
+
+def name_of(symbol: str) -> str:
+    """The company of a stock, or the fund; empty where it is not known."""
+    return TICKERS[symbol].name if symbol in TICKERS else ""
 
 
 def exchange_of(symbol: str) -> str:

@@ -18,13 +18,17 @@ SEARCH_RESULTS = 8
 @login_required
 @require_GET
 def symbols(request: HttpRequest) -> HttpResponse:
-    """`?q=app`: the stocks it may mean."""
-    text = request.GET.get("q", "")
+    """`?q=app`: the stocks it may mean, and which of them, or which other ticker, stands where no choice is made."""
+    text = request.GET.get("q", "").strip()
     try:
-        found = listing.search(text)[:SEARCH_RESULTS] if text.strip() else []
+        found = listing.search(text) if text else []
+        meant = listing.meant_by(text, found)
     except Unavailable as busy:
         return JsonResponse({"message": busy.message}, status=503)
-    return JsonResponse({"results": [{"symbol": stock.symbol, "name": stock.name} for stock in found]})
+    shown = [{"symbol": stock.symbol, "name": stock.name} for stock in found[:SEARCH_RESULTS]]
+    if meant and all(stock.symbol != meant for stock in found):
+        shown = [*shown[: SEARCH_RESULTS - 1], {"symbol": meant, "name": ""}]
+    return JsonResponse({"results": shown, "meant": meant})
 
 
 @login_required
