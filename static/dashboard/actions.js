@@ -38,9 +38,18 @@ async function act(button) {
   await refresh();
 }
 
+// Where the page came over plain http there is no clipboard: the text is marked, and the browser's older way is tried.
 async function copy(button) {
-  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-  button.textContent = "Copied";
+  const source = document.querySelector(button.dataset.copy);
+  let copied = false;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    copied = true;
+  } catch {
+    getSelection().selectAllChildren(source);
+    copied = document.execCommand("copy");
+  }
+  button.textContent = copied ? "Copied" : "Marked: now copy it";
 }
 
 export function wireActions() {

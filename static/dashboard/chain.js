@@ -1,6 +1,7 @@
 // The option chain: calls, strike, puts, as they are quoted, kept true while it is open. What is too wide to fill is dimmed.
 
 import { get } from "./api.js";
+import { repeat } from "./repeat.js";
 
 const QUOTE_MS = 3_000;
 const ROWS_ABOVE_MONEY = 4;
@@ -29,30 +30,34 @@ const PUT_ORDER = ["bid", "ask", "spread", "delta", "iv"];
 
 export function wireChain(button, underlying, choose) {
   let stock = "";
-  let timer = 0;
+  let fresh = false; // another stock or expiry than the one that is shown
   let asked = 0;
 
-  async function load({ fresh = false } = {}) {
-    clearTimeout(timer);
+  async function load() {
     const mine = ++asked;
-    if (fresh) {
-      note.textContent = "";
-      body.replaceChildren();
-    }
     try {
       const chain = await get(`/lookup/chain/${encodeURIComponent(stock)}/?${new URLSearchParams({ expiry: expiry.value })}`);
       if (mine !== asked || !dialog.open) return;
-      if (!chain.expiries.length) note.textContent = `The market lists no options on ${stock}.`;
+      note.textContent = chain.expiries.length ? "" : `The market lists no options on ${stock}.`;
       if (fresh) expiry.replaceChildren(...chain.expiries.map((day) => new Option(dates.format(new Date(day)), day, false, day === chain.expiry)));
       spotLine.textContent = chain.spot ? `${stock} ${Number(chain.spot).toFixed(2)}` : "";
-      show(chain, fresh);
+      show(chain);
+      fresh = false;
     } catch (refusal) {
-      note.textContent = refusal.message;
+      if (mine === asked && dialog.open) note.textContent = refusal.message;
     }
-    timer = setTimeout(load, QUOTE_MS);
   }
 
-  function show({ rows, spot }, fresh) {
+  const look = repeat(load, { every: QUOTE_MS, wanted: () => dialog.open });
+
+  function lookAnew() {
+    fresh = true;
+    note.textContent = "Loading…";
+    body.replaceChildren();
+    look();
+  }
+
+  function show({ rows, spot }) {
     const lines = new Map([...body.children].map((line) => [line.dataset.strike, line]));
     if (rows.length !== lines.size || rows.some(({ strike }) => !lines.has(strike))) body.replaceChildren(...rows.map(line));
     const above = rows.findIndex(({ strike }) => Number(strike) >= Number(spot));
@@ -108,9 +113,8 @@ export function wireChain(button, underlying, choose) {
     document.getElementById("chain-title").textContent = `Options on ${stock}`;
     expiry.replaceChildren();
     dialog.showModal();
-    load({ fresh: true });
+    lookAnew();
   });
-  expiry.addEventListener("change", () => load({ fresh: true }));
-  dialog.addEventListener("close", () => clearTimeout(timer));
+  expiry.addEventListener("change", lookAnew);
   for (const choice of dialog.querySelectorAll("[name=right]")) choice.addEventListener("change", () => (dialog.dataset.right = choice.value));
 }

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { refresh } from "./live.js";
+import { showErrors } from "./refusals.js";
 
 const dialog = document.getElementById("labels");
 const form = document.getElementById("labels-form");
@@ -13,14 +14,11 @@ function open(button) {
   document.getElementById("labels-title").textContent = button.dataset.title;
   form.elements.tags.value = button.dataset.tags;
   form.elements.note.value = button.dataset.note;
-  showErrors({});
+  showRefusal({});
   dialog.showModal();
 }
 
-function showErrors({ details = {}, message = "" }) {
-  for (const line of form.querySelectorAll("[data-error]")) line.textContent = details[line.dataset.error] ? `This ${details[line.dataset.error]}.` : "";
-  document.getElementById("labels-error").textContent = Object.keys(details).length ? "" : message;
-}
+const showRefusal = (refusal) => showErrors(form, document.getElementById("labels-error"), refusal);
 
 async function save(event) {
   event.preventDefault();
@@ -30,7 +28,7 @@ async function save(event) {
     dialog.close();
     await refresh();
   } catch (refusal) {
-    showErrors(refusal);
+    showRefusal(refusal);
   }
 }
 

@@ -86,7 +86,9 @@ function schedule() {
 function touched() {
   const wasIdle = isIdle();
   lastTouch = performance.now();
-  if (wasIdle && !document.hidden) refresh();
+  if (!wasIdle || document.hidden) return;
+  document.dispatchEvent(new CustomEvent("papertrade:touched"));
+  refresh();
 }
 
 export function startLive() {

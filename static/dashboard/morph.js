@@ -1,16 +1,19 @@
 // Make an element like another of the same place, changing only what differs: no flicker, focus and scrolling stay.
-// Rows are matched by data-key; an element with data-keep is left alone once it is there.
+// Rows are matched by data-key; an element with data-keep is left alone once it is there. What the server's page cannot know is
+// left alone too: what somebody has opened, typed or chosen, and what a script holds back while it waits for an answer.
+
+const OF_THE_VIEWER = new Set(["open", "disabled"]);
 
 export function morph(now, next) {
   if (now.isEqualNode(next) || now.hasAttribute("data-keep")) return;
   morphAttributes(now, next);
-  if (now.tagName === "DETAILS" || now.tagName === "INPUT" || now.tagName === "SELECT") return;
+  if (now.tagName === "SELECT") return;
   morphChildren(now, next);
 }
 
 function morphAttributes(now, next) {
-  for (const { name, value } of next.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
-  for (const { name } of [...now.attributes]) if (!next.hasAttribute(name)) now.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (!OF_THE_VIEWER.has(name) && now.getAttribute(name) !== value) now.setAttribute(name, value);
+  for (const { name } of [...now.attributes]) if (!OF_THE_VIEWER.has(name) && !next.hasAttribute(name)) now.removeAttribute(name);
 }
 
 function morphChildren(now, next) {

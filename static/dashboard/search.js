@@ -1,4 +1,4 @@
-// A combobox over the symbol search: type, arrow keys, Enter or a click. A name counts for its stock.
+// A combobox over the symbol search: type, arrow keys, Enter or a click. The server says which ticker a text means.
 
 import { get } from "./api.js";
 
@@ -29,23 +29,22 @@ export function wireSearch(input, list, chosen) {
     }
   }
 
-  const lookUp = (text) => get(`/lookup/symbols/?q=${encodeURIComponent(text)}`).then(({ results }) => results).catch(() => []);
+  const lookUp = (text) => get(`/lookup/symbols/?q=${encodeURIComponent(text)}`).catch(() => ({ results: [], meant: "" }));
 
-  // A ticker as it is typed, else the first stock that is meant: "apple" is AAPL. What nothing matches stays as it is.
+  // What is meant by the text: "apple" is AAPL. What nothing matches stays as it is.
   async function settleBest() {
     clearTimeout(timer);
     const text = input.value.trim();
     if (!text || /^o:/i.test(text) || text === settled) return settle(text.toUpperCase());
-    const results = await lookUp(text);
+    const { meant } = await lookUp(text);
     if (input.value.trim() !== text) return undefined;
-    const exact = results.find(({ symbol }) => symbol === text.toUpperCase());
-    return settle((exact ?? results[0])?.symbol ?? text.toUpperCase());
+    return settle(meant || text.toUpperCase());
   }
 
   async function search() {
     const text = input.value.trim();
     if (!text || /^o:/i.test(text)) return close();
-    const results = await lookUp(text);
+    const { results } = await lookUp(text);
     if (input.value.trim() !== text || document.activeElement !== input) return;
     list.replaceChildren(...results.map(option));
     list.hidden = results.length === 0;
@@ -56,7 +55,7 @@ export function wireSearch(input, list, chosen) {
   function option({ symbol, name }, number) {
     const item = Object.assign(document.createElement("li"), { id: `${list.id}-${number}`, role: "option" });
     const ticker = Object.assign(document.createElement("b"), { textContent: symbol });
-    item.append(ticker, name);
+    item.append(ticker, name || Object.assign(document.createElement("span"), { className: "quiet", textContent: "as typed" }));
     item.dataset.symbol = symbol;
     item.addEventListener("pointerdown", (event) => {
       event.preventDefault();
@@ -92,5 +91,13 @@ export function wireSearch(input, list, chosen) {
     close();
     settling = settleBest();
   });
-  return () => settling; // resolves when the input says what it means
+  // A symbol from elsewhere, which is meant as it is.
+  function put(symbol) {
+    clearTimeout(timer);
+    close();
+    input.value = symbol;
+    settled = symbol;
+  }
+
+  return { put, settled: () => settling }; // `settled` resolves when the input says what it means
 }

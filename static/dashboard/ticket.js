@@ -2,7 +2,11 @@
 
 import { call, get } from "./api.js";
 import { wireChain } from "./chain.js";
-import { IDLE_MS, isQuiet, refresh } from "./live.js";
+import { newOrderId } from "./ids.js";
+import { refresh } from "./live.js";
+import { plainNumber } from "./numbers.js";
+import { showErrors } from "./refusals.js";
+import { repeat } from "./repeat.js";
 import { wireSearch } from "./search.js";
 import { openSheet, wireSheet } from "./sheet.js";
 import { isOption, nameOf, prices, underlyingOf } from "./symbols.js";
@@ -23,8 +27,8 @@ const done = document.getElementById("ticket-done");
 
 let armed = true;
 let watched = null;
-let symbolSettled = () => Promise.resolve();
-let quoteTimer = 0;
+let search = null;
+let quoted = "";
 let previewTimer = 0;
 let previewing = null;
 
@@ -39,26 +43,31 @@ function terms() {
   return isLimit() ? { ...order, limit_price: number("limit_price") } : order;
 }
 
-// "1,000" and "$50" as the API takes them.
-const plainNumber = (text) => text.replace(/^\$\s*/, "").replace(/(?<=\d),(?=\d{3}(?!\d))/g, "");
-
 // --- The quote ---
 
-async function showQuote() {
-  clearTimeout(quoteTimer);
+async function askForQuote() {
   const wanted = symbol();
-  if (wanted && !document.hidden) {
-    try {
-      const { results } = await get(`${form.dataset.quotes}?symbols=${encodeURIComponent(wanted)}`);
-      if (wanted === symbol()) renderQuote(results[0]);
-    } catch (refusal) {
-      if (wanted === symbol()) renderQuote(null, refusal.message);
-    }
+  try {
+    const { results } = await get(`${form.dataset.quotes}?symbols=${encodeURIComponent(wanted)}`);
+    if (wanted === symbol()) renderQuote(results[0]);
+  } catch (refusal) {
+    if (wanted === symbol()) renderQuote(null, refusal.message);
   }
-  quoteTimer = setTimeout(showQuote, isQuiet() ? IDLE_MS : QUOTE_MS);
+}
+
+const isInSight = () => form.getClientRects().length > 0; // it may lie in a sheet that is closed
+
+const showQuote = repeat(askForQuote, { every: QUOTE_MS, wanted: () => Boolean(symbol()) && isInSight() });
+
+// The estimate and its warnings are of a quote: another one, another estimate.
+function previewOf(quote) {
+  const now = quote ? [quote.symbol, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quality].join() : "";
+  if (now && quoted && now !== quoted) previewSoon();
+  quoted = now;
 }
 
 function renderQuote(quote, problem) {
+  previewOf(quote);
   const put = (side) => {
     const cell = form.querySelector(`[data-quote=${side}]`);
     cell.textContent = quote?.[side] ? prices.format(quote[side]) : "–";
@@ -103,11 +112,11 @@ async function preview() {
   previewing = new AbortController();
   try {
     renderPreview(await call("POST", `${form.dataset.orders}preview/`, order, { signal: previewing.signal }));
-    showErrors({});
+    showRefusal({});
   } catch (refusal) {
     if (refusal.name === "AbortError") return;
     renderPreview(null);
-    showErrors(refusal);
+    showRefusal(refusal);
   }
 }
 
@@ -133,22 +142,7 @@ function warnings(found) {
 
 // --- Sending ---
 
-// "must be above 0" of a field as a sentence about it.
-function sentence(name, problem) {
-  const label = form.elements[name]?.labels?.[0]?.textContent ?? capital(name.replaceAll("_", " "));
-  const whole = /^[A-Z]/.test(problem) ? problem : `${label.replace(/, USD$/, "")} ${problem}`;
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
-}
-
-function showErrors({ details = {}, message = "" }) {
-  const placed = Object.keys(details).filter((name) => form.querySelector(`[data-error=${CSS.escape(name)}]`));
-  for (const line of form.querySelectorAll("[data-error]")) {
-    const name = line.dataset.error;
-    line.textContent = placed.includes(name) ? sentence(name, `${details[name]}`) : "";
-    form.elements[name]?.setAttribute("aria-invalid", String(placed.includes(name)));
-  }
-  document.getElementById("ticket-error").textContent = placed.length ? "" : message;
-}
+const showRefusal = (refusal) => showErrors(form, document.getElementById("ticket-error"), refusal);
 
 // A ticket sends once. Sent, it is disarmed until something in it is changed or "New order" is pressed: a second click or
 // Enter, however soon, sends nothing. While no answer has come its id stays, so that sending it again cannot double it.
@@ -157,11 +151,11 @@ async function send(event) {
   event.preventDefault();
   if (!armed) return;
   const pressed = symbol();
-  await symbolSettled();
+  await search.settled();
   if (!armed || symbol() !== pressed) return; // the button says now what would be sent
   disarm();
   endPreview(); // its answer would wipe out what sending has to say
-  showErrors({});
+  showRefusal({});
   try {
     const order = await call("POST", form.dataset.orders, { ...terms(), client_order_id: form.elements.client_order_id.value });
     sent(order);
@@ -170,7 +164,7 @@ async function send(event) {
     if (refusal.code === "client_order_id_not_unique") await tellOfTheFirst(refusal.details.order_id);
     else {
       arm();
-      showErrors(refusal);
+      showRefusal(refusal);
     }
   }
 }
@@ -189,7 +183,7 @@ function arm() {
 // Armed again with an id of its own, when what was sent before has been answered.
 function renew() {
   if (armed || fresh.hidden) return;
-  form.elements.client_order_id.value = `web-${crypto.randomUUID()}`;
+  form.elements.client_order_id.value = newOrderId();
   arm();
 }
 
@@ -205,11 +199,11 @@ function sent(order) {
 async function tellOfTheFirst(id) {
   try {
     sent(await get(`${form.dataset.orders}${id}/`));
-    showErrors({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; press “New order” to send it too." });
+    showRefusal({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; press “New order” to send it too." });
     await refresh();
   } catch (problem) {
     arm();
-    showErrors(problem);
+    showRefusal(problem);
   }
 }
 
@@ -256,15 +250,18 @@ function label() {
   button.textContent = symbol() ? `${side} ${form.elements.qty.value} ${nameOf(symbol())}` : "Send the order";
 }
 
+function choose(wanted) {
+  search.put(wanted);
+  symbolChangedAndLabel();
+}
+
 // Somebody wants to trade: put in what is said, and go to the field that comes next.
 function trade({ symbol: wanted, side }) {
   const choice = side && form.querySelector(`[name=side][value=${side}]`);
   if (choice && !choice.checked) choice.click();
-  if (wanted) {
-    form.elements.symbol.value = wanted;
-    symbolChangedAndLabel();
-  }
   openSheet();
+  if (wanted) choose(wanted);
+  else showQuote();
   form.elements[wanted ? "qty" : "symbol"].focus();
 }
 
@@ -277,7 +274,7 @@ export function start() {
     renew();
     done.replaceChildren();
     watched = null;
-    showErrors({});
+    showRefusal({});
     previewSoon();
     form.elements.symbol.focus();
   });
@@ -287,12 +284,8 @@ export function start() {
     label();
     if (event.target !== form.elements.symbol) previewSoon();
   });
-  symbolSettled = wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
-  wireChain(document.getElementById("open-chain"), () => underlyingOf(symbol()), (contract) => {
-    form.elements.symbol.value = contract;
-    symbolChangedAndLabel();
-  });
-  document.addEventListener("visibilitychange", () => document.hidden || showQuote());
+  search = wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
+  wireChain(document.getElementById("open-chain"), () => underlyingOf(symbol()), choose);
   const asked = new URLSearchParams(location.search).get("symbol");
   label();
   if (asked) trade({ symbol: asked });

@@ -1,7 +1,7 @@
 // The watchlist beside the ticket: its quotes live, a press puts a symbol into the ticket; arrows, Delete and w do it by keyboard.
 
 import { call, get, getAll } from "./api.js";
-import { isQuiet, IDLE_MS } from "./live.js";
+import { repeat } from "./repeat.js";
 import { wireSearch } from "./search.js";
 import { nameOf, prices } from "./symbols.js";
 
@@ -20,7 +20,6 @@ const ticketSymbol = document.getElementById("ticket-symbol");
 const KEPT = `papertrade-watchlist-${document.getElementById("account").dataset.account}`;
 
 let lists = [];
-let timer = 0;
 let looks = 0;
 let inSight = true;
 const mids = new Map();
@@ -114,20 +113,17 @@ function markStar() {
 
 // --- Quotes ---
 
-async function showQuotes() {
-  clearTimeout(timer);
-  const wanted = symbols().slice(0, SHOWN_QUOTES);
-  if (!document.hidden && inSight) {
-    try {
-      if (++looks % READ_AGAIN === 0) await read();
-      if (wanted.length) for (const quote of (await get(`${panel.dataset.quotes}?symbols=${wanted.map(encodeURIComponent).join(",")}`)).results) put(quote);
-    } catch {
-      // the page says by itself when the server is away, and the next look mends the rest
-    }
+async function look() {
+  try {
+    if (++looks % READ_AGAIN === 0) await read();
+    const wanted = symbols().slice(0, SHOWN_QUOTES);
+    if (wanted.length) for (const quote of (await get(`${panel.dataset.quotes}?symbols=${wanted.map(encodeURIComponent).join(",")}`)).results) put(quote);
+  } catch {
+    // the page says by itself when the server is away, and the next look mends the rest
   }
-  clearTimeout(timer);
-  timer = setTimeout(showQuotes, isQuiet() ? IDLE_MS : QUOTE_MS);
 }
+
+const showQuotes = repeat(look, { every: QUOTE_MS, wanted: () => inSight });
 
 function put({ symbol, bid, ask, quality }) {
   const row = rows.querySelector(`[data-symbol="${CSS.escape(symbol)}"]`);
@@ -169,7 +165,6 @@ export function start() {
   });
   document.addEventListener("papertrade:watch", toggle);
   document.addEventListener("papertrade:symbol", markStar);
-  document.addEventListener("visibilitychange", () => document.hidden || showQuotes());
   new IntersectionObserver(([{ isIntersecting }]) => {
     const came = isIntersecting && !inSight;
     inSight = isIntersecting;

@@ -1,5 +1,6 @@
 """What the dashboard must show (issue 4), in a real browser at both widths: trade, watch, cancel, read why, reset, archive."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -232,19 +233,46 @@ def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:
     trader.problems.clear()  # what was asked meanwhile
 
 
-def test_a_hidden_tab_asks_nothing(wide: Trader) -> None:
-    """Not in a minute."""
-    wide.page.clock.install()
+def test_an_idle_tab_asks_seldom_and_a_hidden_one_nothing(wide: Trader) -> None:
+    """With all that a page asks for by itself: its HTML, the ticket's quote, the watchlist's, and an open chain."""
+    page = wide.page
+    page.clock.install()
     wide.open_account("Hidden")
-    asked: list[str] = []
-    wide.page.evaluate(
+    page.fill("#watch-symbol", "IBM")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#watched [data-symbol=IBM] .ask:has-text('100.10')")
+    page.fill("#ticket-symbol", "IBM")
+    page.keyboard.press("Tab")
+    page.click("#open-chain")
+    page.wait_for_selector("#chain button:has-text('Choose')")
+    asked: Counter[str] = Counter()
+    page.on("request", lambda request: asked.update([request.url]))
+
+    def pass_by(seconds: int) -> Counter[str]:
+        asked.clear()
+        for _ in range(seconds):  # step by step, so that what is asked can be answered, and asked again
+            page.clock.run_for(1_000)
+            page.wait_for_timeout(20)
+        return Counter(asked)
+
+    pass_by(3)
+    kinds = pass_by(6)
+    assert len(kinds) == 3 and sum(kinds.values()) >= 4, kinds
+    page.clock.fast_forward(120_000)
+    pass_by(6)
+    idle = pass_by(40)
+    assert len(idle) == 3 and max(idle.values()) <= 6, idle  # ticket and watchlist ask for the same
+    page.evaluate(
         "Object.defineProperty(document, 'hidden', {value: true}); document.dispatchEvent(new Event('visibilitychange'))"
     )
-    wide.page.wait_for_timeout(300)
-    wide.page.on("request", lambda request: asked.append(request.url))
-    wide.page.clock.run_for(60_000)
-    wide.page.wait_for_timeout(100)
-    assert asked == []
+    page.wait_for_timeout(300)
+    assert pass_by(60) == {}
+    wide.context.grant_permissions(["notifications"])
+    page.evaluate(
+        "localStorage.setItem('papertrade-notify', 'yes'); document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    (news,) = pass_by(45).items()
+    assert news[0].endswith("/events/?after_seq=1") and news[1] == 2
 
 
 def test_every_page_fits_and_is_accessible(trader: Trader) -> None:
@@ -286,13 +314,17 @@ def test_the_keyboard_is_enough(trader: Trader, open_market: MarketKit) -> None:
 
 
 def test_a_key_works_as_pasted(narrow: Trader, user: Any) -> None:
-    """It is shown once, works, and is refused once it is revoked."""
+    """It is shown once, works, and is refused once it is revoked. It can be copied where the page has no clipboard."""
     page = narrow.page
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     narrow.go("/keys/")
     page.fill("[name=name]", "bot")
     page.click("button:has-text('Create the key')")
     token = page.locator("#token").inner_text()
     assert Api(token).get("/v1/paper/accounts/").status_code == 200
+    page.click("[data-copy='#token']")
+    expect(page.locator("[data-copy='#token']")).not_to_have_text("Copy")
+    assert page.evaluate("getSelection().toString()") == token
     expect(page.locator("#curl")).to_contain_text(f'-H "Authorization: Bearer {token}"')
     narrow.go("/keys/")
     assert page.locator(f"text={token}").count() == 0

@@ -1,17 +1,18 @@
 """What a person watches and does beside the ticket: activity, settlements, limits, the chain, keys of the keyboard."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from accounts.models import PaperAccount
+from accounts.models import ApiKey, PaperAccount
 from orders.models import Order
 from papertrade.trading.accounts import open_account
 from tests.browser import needs_chromium
 from tests.dashboard.browser import Trader
 from tests.desk import Desk
+from tests.factories import TokenFactory
 from tests.market_kit import CALL, MarketKit, at
 
 pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -39,6 +40,12 @@ def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKi
     expect(page.locator("#activity td[data-column=detail]").first).to_have_text("1 at 5.00")
     expect(page.locator("#activity td[data-column=detail]").nth(1)).to_have_text("buy 1 at 4.20")
     expect(page.locator("#last-seen")).to_contain_text("Last order Oct 18 2013, 10:00:00 ET")
+    expect(page.locator("#last-seen")).to_contain_text("never")
+    expect(page.locator("#notify")).to_be_visible()
+    TokenFactory(user=user)
+    ApiKey.objects.update(last_used_at=datetime.now(UTC))
+    expect(page.locator("#last-seen")).not_to_contain_text("never", timeout=15_000)
+    expect(page.locator("#notify")).to_be_visible()  # brought up to date around it
     page.select_option("#choice-kind", "fills")
     expect(page.locator("#activity tbody tr")).to_have_count(1)
     expect(page.locator("#activity tbody tr")).to_contain_text("Filled")
@@ -62,7 +69,11 @@ def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKi
 
 
 def test_limits_and_all_at_once(wide: Trader, user: Any, open_market: MarketKit) -> None:
-    """How far the market is from a limit, beside the order and on its page; cancel all and close all ask first."""
+    """How far the market is from a limit, beside the order and on its page; edit; cancel all and close all ask first."""
+    times = ("14:00:00", "14:00:10")
+    open_market.play(
+        *(f"{time} IBM 100.00 100.10 500 {size}" for time, size in zip(times, (300, 700), strict=True)), start=times[0]
+    )
     desk = desk_of(user)
     order = desk.buy("5", limit="95")
     desk.buy("5", limit="90")
@@ -72,13 +83,27 @@ def test_limits_and_all_at_once(wide: Trader, user: Any, open_market: MarketKit)
     expect(page.locator("#orders tr", has_text="95.00").first).to_contain_text("5.09% away")
     wide.go(f"{home}orders/{order.pk}/")
     expect(page.locator(".now [data-figure=distance]")).to_have_text("5.09%")
-    expect(page.locator(".now")).to_contain_text("100.10")
-    page.click("#open-edit")
-    page.fill("#edit-limit", "96")
+    expect(page.locator(".now")).to_contain_text("100.10 × 300")
+    open_market.advance("14:00:10")  # the same prices, another size and time
+    expect(page.locator(".now")).to_contain_text("100.10 × 700", timeout=15_000)
+    expect(page.locator(".now")).to_contain_text("10:00:10 ET")
+    page.click("#order [data-edit]")
+    page.fill("#edit-limit", "96,5")  # a decimal comma is not taken for one that parts thousands
+    page.click("text=Replace the order")
+    expect(page.locator("#edit-limit-error")).to_contain_text("Limit price")
+    wide.problems.clear()  # the refused edit (400)
+    page.fill("#edit-limit", "$96")
     page.click("text=Replace the order")
     page.wait_for_selector("h2:has-text('at 96.00 or better')")
     assert sorted(str(row.limit_price) for row in Order.objects.filter(status="new")) == ["90.000000", "96.000000"]
     wide.go(f"{home}orders/")
+    page.locator("#orders tr", has_text="90.00").locator("[data-edit]").click()
+    page.fill("#edit-qty", "1,000")
+    page.select_option("#edit-force", "gtc")
+    assert wide.accessibility_problems() == []
+    page.click("text=Replace the order")
+    expect(page.locator("#orders tr", has_text="1,000")).to_contain_text("gtc")
+    assert Order.objects.get(status="new", time_in_force="gtc").qty == 1_000
     page.click("button:has-text('Cancel all')")
     page.click("#confirm-yes")
     page.wait_for_selector(".toast:has-text('All open orders were canceled.')")
@@ -111,10 +136,21 @@ def test_the_chain_side_by_side(wide: Trader, account: PaperAccount, open_market
 
 
 def test_keys(wide: Trader, account: PaperAccount) -> None:
-    """/ and b and s, g and a letter, and ? for the list of them; none while something is typed."""
+    """/ and b and s, g and a letter, and ? for the list of them; none while something is typed.
+
+    Before: a server that refuses its stream for a moment is asked again, and what it tells then is shown.
+    """
     page, home = wide.page, f"/accounts/{account.pk}/"
-    wide.go(home)
+    news = 'id: 2\ndata: {"seq": 2, "type": "order_filled", "symbol": "IBM", "reason": ""}\n\n'
+    answers = iter([{"status": 503}, {"status": 200, "content_type": "text/event-stream", "body": news}])
+    page.route("**/events/", lambda route: route.fulfill(**next(answers, {"status": 204})))
+    page.clock.install()
+    with page.expect_response("**/events/"):
+        wide.go(home)
     page.wait_for_selector("#ticket[data-ready]")
+    page.clock.run_for(5_000)
+    page.wait_for_selector(".toast:has-text('Filled: IBM')")
+    wide.problems.clear()  # the refusal (503)
     page.keyboard.press("s")
     assert page.locator("#ticket [name=side]:checked").get_attribute("value") == "sell"
     assert page.evaluate("document.activeElement.id") == "ticket-symbol"

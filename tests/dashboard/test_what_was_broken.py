@@ -33,8 +33,12 @@ def account(user: Any) -> PaperAccount:
 
 
 def test_a_ticket_sends_once(wide: Trader, account: PaperAccount) -> None:
-    """Two presses, however far apart, and Enter twice: one order. Changed, or asked for anew, it sends the next."""
+    """Two presses, however far apart, and Enter twice: one order. Changed, or asked for anew, it sends the next.
+
+    As on a page that came over plain http, where browsers make no UUIDs.
+    """
     page = wide.page
+    page.add_init_script("delete Crypto.prototype.randomUUID")
     wide.go(f"/accounts/{account.pk}/")
     page.wait_for_selector("#ticket[data-ready]")
     page.fill("#ticket-symbol", "IBM")
@@ -82,14 +86,24 @@ def test_the_answer_stays_true(wide: Trader, account: PaperAccount, open_market:
     assert page.locator("#warnings li").count() == 0
     page.fill("#ticket-qty", "900000")  # what is asked now is answered now
     page.wait_for_selector("#warnings li:has-text('It would be rejected')")
+    page.locator(".segments label:has(input[value=market])").click()
+    page.fill("#ticket-qty", "100")
+    expect(page.locator("[data-estimate=estimated_cost]")).to_have_text("10,020.00")
+    open_market.advance("14:00:20")  # another quote, another estimate
+    expect(page.locator("[data-estimate=estimated_cost]")).to_have_text("10,030.00", timeout=15_000)
 
 
 def test_a_name_is_taken_for_its_stock(wide: Trader, account: PaperAccount, open_market: MarketKit) -> None:
-    """`apple` and Enter is AAPL; a wrong quantity is told in a sentence; `$1,000.50` is a number."""
+    """`apple` and Enter is AAPL; `app` may be a ticker, and stays one; a wrong quantity is told in a sentence."""
     open_market.play("14:00:00 AAPL 100.00 100.10 500 300", "14:00:00 IBM 100.00 100.10", start="14:00:00")
     page = wide.page
     wide.go(f"/accounts/{account.pk}/")
     page.wait_for_selector("#ticket[data-ready]")
+    page.fill("#ticket-symbol", "app")
+    page.focus("#ticket-symbol")
+    expect(page.locator("#ticket-found li")).to_have_text(["AAPLApple", "APPas typed"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticket-symbol")).to_have_value("APP")
     page.fill("#ticket-symbol", "apple")
     page.focus("#ticket-symbol")
     page.keyboard.press("Enter")
