@@ -34,6 +34,8 @@ def symbol_chart(symbol: str, books: Iterable[Book], working: Iterable[Order], *
         for session in sessions
         for number in range((min(session.close, now) - session.open) // STEP + 1)
     ]
+    if times and times[-1] < now and days.session_at(now):
+        times.append(now)
     mids = market.mids(symbol, times)
     points = [(at, mid) for at, mid in zip(times, mids or (), strict=False) if mid is not None]
     if not points:

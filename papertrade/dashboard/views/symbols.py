@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET
 
 from accounts.models import PaperAccount
 from accounts.selectors import accounts_of
-from marketdata import clock
-from marketdata.instruments import is_symbol
+from marketdata import clock, listing
+from marketdata.instruments import is_symbol, parse_symbol
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
 from orders.models import Order
@@ -56,9 +56,16 @@ def symbol(request: HttpRequest, name: str) -> HttpResponse:
         if position.symbol == name
     ]
     working = _working(books, name)
-    context = {"name": name, "quote": quote, "held": held, "working": working, "accounts": accounts}
-    state = (quote and (quote.bid, quote.ask), held, [(order.pk, order.status, order.filled_qty) for order in working])
-    return respond(request, "dashboard/symbol.html", context, *state)
+    company = listing.name_of(parse_symbol(name).underlying)
+    context = {
+        "name": name,
+        "company": company,
+        "quote": quote,
+        "held": held,
+        "working": working,
+        "accounts": accounts,
+    }
+    return respond(request, "dashboard/symbol.html", context)
 
 
 def _quote(name: str) -> Quote | None:
