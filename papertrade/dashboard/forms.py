@@ -118,7 +118,8 @@ def attempt(form: forms.Form, act: Callable[[], Result]) -> Result | None:
     except PapertradeError as refusal:
         placed = {name: problem for name, problem in refusal.details.items() if name in form.fields}
         for name, problem in placed.items():
-            form.add_error(name, f"{form.fields[name].label or name.capitalize()} {problem}.")
+            label = str(form.fields[name].label or name.capitalize()).split(",")[0]
+            form.add_error(name, f"{label} {problem}.")
         if not placed:
             form.add_error(None, refusal.message)
         return None

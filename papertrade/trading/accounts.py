@@ -181,7 +181,7 @@ def read_cash(value: object) -> Decimal:
     if cash is None or not 0 < cash <= MAX_INITIAL_CASH or decimals(cash) > MAX_CASH_DECIMALS:
         raise BadRequest(
             "The initial cash cannot be used.",
-            initial_cash=f"must be greater than 0, at most {MAX_INITIAL_CASH}, with at most {MAX_CASH_DECIMALS} decimals",
+            initial_cash=f"must be a number above 0, at most {MAX_INITIAL_CASH:,f}, with at most {MAX_CASH_DECIMALS} decimals",
         )
     return cash
 

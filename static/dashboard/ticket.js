@@ -13,6 +13,7 @@ import { isOption, nameOf, prices, underlyingOf } from "./symbols.js";
 
 const QUOTE_MS = 3_000;
 const PREVIEW_MS = 300;
+const PREVIEW_AGAIN_MS = 8_000;
 
 const form = document.getElementById("ticket");
 const words = JSON.parse(document.getElementById("words").textContent);
@@ -28,7 +29,9 @@ const done = document.getElementById("ticket-done");
 let armed = true;
 let watched = null;
 let search = null;
-let quoted = "";
+let quote = null; // the latest
+let previewedOf = null; // the quote that the estimate is of, and when it was asked for
+let previewedAt = 0;
 let previewTimer = 0;
 let previewing = null;
 
@@ -59,15 +62,19 @@ const isInSight = () => form.getClientRects().length > 0; // it may lie in a she
 
 const showQuote = repeat(askForQuote, { every: QUOTE_MS, wanted: () => Boolean(symbol()) && isInSight() });
 
-// The estimate and its warnings are of a quote: another one, another estimate.
-function previewOf(quote) {
-  const now = quote ? [quote.symbol, quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.quality].join() : "";
-  if (now && quoted && now !== quoted) previewSoon();
-  quoted = now;
+// The estimate and its warnings are of a quote. Another one, another estimate: at once where it is about whether it can fill at
+// all, and not with every tick otherwise.
+function keepEstimateTrue() {
+  if (!quote) return;
+  if (quote.symbol !== previewedOf?.symbol) previewedOf = quote; // the estimate is being asked for
+  const differs = (...names) => names.some((name) => quote[name] !== previewedOf[name]);
+  const isDue = performance.now() - previewedAt > PREVIEW_AGAIN_MS;
+  if (differs("quality") || (isDue && differs("bid", "ask", "bid_size", "ask_size"))) previewSoon();
 }
 
-function renderQuote(quote, problem) {
-  previewOf(quote);
+function renderQuote(found, problem) {
+  quote = found;
+  keepEstimateTrue();
   const put = (side) => {
     const cell = form.querySelector(`[data-quote=${side}]`);
     cell.textContent = quote?.[side] ? prices.format(quote[side]) : "–";
@@ -110,6 +117,8 @@ async function preview() {
   const order = terms();
   if (!order.symbol || !order.qty || (isLimit() && !order.limit_price)) return renderPreview(null);
   previewing = new AbortController();
+  previewedOf = quote;
+  previewedAt = performance.now();
   try {
     renderPreview(await call("POST", `${form.dataset.orders}preview/`, order, { signal: previewing.signal }));
     showRefusal({});
