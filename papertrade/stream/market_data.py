@@ -8,8 +8,7 @@ where the handshake asks for it. A client who is slow gets the newest quote when
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from accounts.services import check_key
@@ -106,7 +105,7 @@ class _Client:
     def __init__(self, connection: Socket, credentials: Credentials, wish: Wish, *, options: bool) -> None:
         self.connection, self.options = connection, options
         self.subscription = Subscription.none(options=options)
-        self.sent: dict[tuple[str, str], datetime] = {}
+        self.sent: dict[tuple[str, str], Hashable] = {}  # the version of what was sent last, by channel and symbol
         self._wish = wish
         self._permit = Permit(lambda: check_key(credentials.key))
 
@@ -137,7 +136,7 @@ class _Client:
         wanted = self.subscription.wanted
         self._wish.become(wanted)
         if EVERYTHING not in wanted:
-            self.sent = {key: at for key, at in self.sent.items() if key[1] in wanted}
+            self.sent = {key: version for key, version in self.sent.items() if key[1] in wanted}
         await self.connection.write([{"T": "subscription", **self.subscription.texts}])
 
     async def _send_what_is_new(self) -> None:
@@ -155,9 +154,9 @@ class _Client:
         things = channel.things(look)
         for symbol in self._symbols_of(name, things):
             thing = things.get(symbol)
-            if thing is None or self.sent.get((name, symbol)) == channel.at(thing):
+            if thing is None or self.sent.get((name, symbol)) == channel.version(thing):
                 continue
-            self.sent[name, symbol] = channel.at(thing)
+            self.sent[name, symbol] = channel.version(thing)
             yield channel.message(symbol, thing)
 
     def _symbols_of(self, name: str, things: Iterable[str]) -> Iterable[str]:
@@ -182,15 +181,20 @@ def bar_message(symbol: str, bar: Bar) -> dict[str, Any]:
 
 
 class Channel(NamedTuple):
-    """What a channel sends: which thing of each symbol is new in the look, when it is of, and its message."""
+    """What a channel sends: which thing of each symbol is in the look, what makes it another one, and its message."""
 
     things: Callable[[QuoteLook], Mapping[str, Any]]
-    at: Callable[[Any], datetime]
+    version: Callable[[Any], Hashable]
     message: Callable[[str, Any], dict[str, Any]]
 
 
+def quote_version(quote: Quote) -> Hashable:
+    """What a quote says and when: a provider may stamp several with one time, and a market take the same one again."""
+    return quote.quoted_at, quote.bid, quote.ask, quote.bid_size, quote.ask_size
+
+
 CHANNELS = {
-    "quotes": Channel(lambda look: look.quotes, lambda quote: quote.quoted_at, quote_message),
-    "trades": Channel(lambda look: look.trades, lambda trade: trade.at, trade_message),
+    "quotes": Channel(lambda look: look.quotes, quote_version, quote_message),
+    "trades": Channel(lambda look: look.trades, lambda trade: trade, trade_message),
     "bars": Channel(lambda look: look.finished, lambda bar: bar.begins, bar_message),
 }

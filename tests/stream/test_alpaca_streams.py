@@ -5,6 +5,9 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,12 +17,17 @@ from alpaca.data.enums import DataFeed, OptionsFeed
 from alpaca.data.live import OptionDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
 
+from marketdata.quotes import Quote
 from papertrade.stream import following
+from papertrade.stream.market_data import CHANNELS
 from tests.market_kit import CALL, STOCK
 from tests.stack.server import wait_until
 from tests.stream.conftest import Streamed, run
 
 OCC = CALL.removeprefix("O:")
+THEN = datetime(2013, 10, 7, 14, tzinfo=UTC)
+LATER = THEN + timedelta(seconds=1)
+QUOTE = Quote(STOCK, Decimal(100), Decimal("100.1"), Decimal(2), Decimal(3), THEN, "a feed", THEN, THEN, taken_at=THEN)
 ENOUGH_SECONDS = 60.0
 
 
@@ -136,6 +144,23 @@ def test_quotes_trades_and_bars_of_stocks(streamed: Streamed) -> None:
     assert (trade.price, trade.size, trade.conditions) == (100.05, 0, ["M"])
     assert (bar.open, bar.volume, bar.timestamp.isoformat()) == (100.05, 0, "2013-10-07T14:00:00+00:00")
     assert quote.timestamp < later.timestamp <= streamed.market.now(), "never a quote from later than now"
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({}, False),
+        ({"taken_at": LATER}, False),  # the market took the same one again
+        ({"quoted_at": LATER}, True),
+        ({"ask": Decimal("100.2")}, True),  # a provider may stamp several with one time
+        ({"bid_size": Decimal(3)}, True),
+        ({"bid": None}, True),
+    ],
+    ids=str,
+)
+def test_a_quote_is_sent_again_where_it_says_something_else(change: dict[str, Any], is_another: bool) -> None:
+    version = CHANNELS["quotes"].version
+    assert (version(replace(QUOTE, **change)) != version(QUOTE)) is is_another
 
 
 def test_quotes_of_options(streamed: Streamed) -> None:
