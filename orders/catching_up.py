@@ -13,9 +13,11 @@ from typing import ParamSpec, TypeVar
 import psycopg
 
 from marketdata import clock
+from marketdata.markets.current import current_market
 from orders import working
 from orders.sweeps import sweeping
-from portfolio.services import snapshot_books_between
+from portfolio.marks import Mark, keep_marks, mark_of
+from portfolio.services import is_minute, snapshot_books_between
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -54,8 +56,24 @@ def catch_up(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) 
         return False
     if reading.half_done:
         return working.put_to_book(cursor, book_id, reading)
-    boundary = sweeping.boundary_at(reading.through)
-    if boundary is None:
+    boundary, swept = sweeping.boundary_at(reading.through), False
+    if boundary is not None:
+        swept = sweeping.do_book(cursor, *boundary, book_id)
+    elif is_minute(reading.through):
+        _keep_marks(cursor, book_id, reading)
+    else:
         return False
-    swept = sweeping.do_book(cursor, *boundary, book_id)
     return bool(snapshot_books_between(cursor, book_id - 1, book_id, at=reading.through)) or swept
+
+
+def _keep_marks(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> None:
+    """The marks that quotes stamped at a minute give what the book holds: whoever moved the market there died before them."""
+    symbols = [symbol for (symbol,) in cursor.execute(_HELD, [book_id]).fetchall()]
+    latest = current_market().latest(symbols, at=reading.through, position=reading.position)
+    stamped_then = {symbol: quote for symbol, quote in latest.items() if quote.at == reading.through}
+    keep_marks(
+        cursor, {symbol: Mark(mark, quote) for symbol, quote in stamped_then.items() if (mark := mark_of(quote))}
+    )
+
+
+_HELD = "SELECT symbol FROM portfolio_position WHERE book_id = %s AND qty > 0"

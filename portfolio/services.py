@@ -4,13 +4,14 @@ Fills reach the books through `orders.engine`, which holds the same locked books
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from django.db import transaction
 
 from accounts.models import Generation
 from accounts.policy import policy_from_json
+from marketdata.sessions import calendar
 from papertrade.lib.batch import Batch, Executes
 from papertrade.lib.postgres import raw_cursor
 from portfolio.audit import Difference
@@ -63,6 +64,15 @@ def write_books(cursor: psycopg.Cursor, books: Iterable[OpenBook]) -> None:
     writer = Writer()
     collect(writer, books)
     write_all(cursor, writer)
+
+
+SNAPSHOT_EVERY = timedelta(minutes=1)
+
+
+def is_minute(at: datetime) -> bool:
+    """Whether it is a whole minute of a session, at which books that hold something get a snapshot."""
+    session = calendar().session_at(at)
+    return session is not None and (at - session.open) % SNAPSHOT_EVERY == timedelta(0)
 
 
 # Scalar subqueries are probed book by book; EXISTS may become a join over every position or snapshot there is.

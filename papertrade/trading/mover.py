@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
@@ -30,9 +30,16 @@ from orders.sweeps import sweeping
 from papertrade.lib.batch import Batch as Statements
 from papertrade.lib.postgres import raw_cursor
 from portfolio.marks import Mark, held_symbols, keep_marks, mark_of, stored_quotes
-from portfolio.services import LAST_BOOK, SNAPSHOT_CHUNK_BOOKS, ask_for_holding_books, snapshot, snapshot_books
+from portfolio.services import (
+    LAST_BOOK,
+    SNAPSHOT_CHUNK_BOOKS,
+    SNAPSHOT_EVERY,
+    ask_for_holding_books,
+    is_minute,
+    snapshot,
+    snapshot_books,
+)
 
-SNAPSHOT_EVERY = timedelta(minutes=1)
 MINUTES_TOGETHER = 60  # that wait for one transaction, where nothing else happens meanwhile
 
 
@@ -185,8 +192,8 @@ class Mover:
         """The close or the open of this instant, then the snapshot, then the clock's position; False where time was up before
         the last book.
         """
-        boundary, session = sweeping.boundary_at(instant), calendar().session_at(instant)
-        if boundary is None and session is not None and (instant - session.open) % SNAPSHOT_EVERY == timedelta(0):
+        boundary = sweeping.boundary_at(instant)
+        if boundary is None and is_minute(instant):
             self._minutes.append(Minute(instant, self._fresh_marks(instant)))
             return True
         self._write_minutes()

@@ -3,7 +3,7 @@ up in order and once, also where the one who catches up crashes at any of its st
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -134,6 +134,38 @@ def test_a_crash_before_or_after_any_step_changes_nothing(market_kit: MarketKit,
     assert crashes > 0
     assert outcome(shaken.desk) == outcome(calm.desk)
     check_account(shaken.desk.account)
+
+
+def test_a_request_after_a_crash_on_a_minute_comes_after_its_snapshot(market_kit: MarketKit, trader: Any) -> None:
+    """A quote stamped on it was put to another's order, then nobody kept its mark and took the snapshots."""
+    minutes = [f"14:0{minute}:00 IBM {100 - minute}.00 {100 - minute}.10" for minute in range(5)]
+    do_due = mover.Mover._do_due
+
+    def die_at_two(self: mover.Mover, instant: datetime, deadline: mover.Deadline) -> bool:
+        if instant == at("14:02:00"):
+            raise Crash
+        return do_due(self, instant, deadline)
+
+    def trade(*, crashes: bool) -> tuple[object, ...]:
+        market_kit.play(*minutes, start="14:00:00")
+        desk, another = Desk(trader), Desk(trader)
+        desk.buy("5")
+        waiting = another.buy("1", limit="98.50")
+        if crashes:
+            with patch.object(mover.Mover, "_do_due", die_at_two), pytest.raises(Crash):
+                market_kit.advance("14:02:00")
+            mover._movers.clear()
+            with moving():
+                mover.the_mover().publish()
+        else:
+            market_kit.advance("14:02:00")
+        assert (another.now(waiting).status, market_kit.now()) == ("filled", at("14:02:00"))
+        assert desk.buy("1").status == "filled"
+        market_kit.advance("14:04:30")
+        check_account(desk.account)
+        return outcome(desk)
+
+    assert trade(crashes=True) == trade(crashes=False)
 
 
 @pytest.mark.parametrize("step", ["clock.commit_position", "clock.ask_to_commit_position", "snapshot", "keep_marks"])
