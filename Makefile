@@ -49,7 +49,7 @@ format: setup-dev
 bench: setup-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
-# The long form of the fault tests: 50 rounds of kill -9, a newcomer from a fresh clone, ten live sessions, more clients.
+# The long form of the fault tests: 50 rounds of kill -9, a newcomer from a fresh clone, ten live sessions, more clients, crowds.
 torture: setup-dev
 	$(BIN)/pytest -m torture
 

@@ -88,6 +88,10 @@ class Door:
         metrics.REFUSED.labels("stranger").inc()
         return True
 
+    def known_as(self, credentials: bytes) -> bytes:
+        """Who it is, where the credentials were good lately; all strangers are one."""
+        return credentials if credentials in self.known else b""
+
     def remember(self, credentials: bytes, *, good: bool) -> None:
         """What a look-up found out about them."""
         if not good:

@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from django.http import FileResponse
 from papertrade.lib import metrics
 from papertrade.lib.access import LONGEST_PATH, SINCE
 from papertrade.lib.lines import say
-from papertrade.lib.strangers import credentials_of
+from papertrade.lib.strangers import credentials_of, door
 from papertrade.web import limits, probes
 from papertrade.web.probes import Readiness
 from papertrade.web.refusals import (
@@ -36,7 +36,7 @@ from papertrade.web.refusals import (
     BUSY,
     NO_FILES,
     TOO_LARGE,
-    TOO_MANY_REPORTS,
+    TOO_MANY_AT_ONCE,
     TOO_SLOW,
     Refusal,
     answer_to,
@@ -63,30 +63,62 @@ class ClientGone(Exception):
 
 
 class Lane:
-    """A few threads, and a bounded number of calls that wait for one; of one asker so many, where that has a bound."""
+    """A few threads, and calls that wait for one: a bounded number, and of one asker fewer, so that none fills it alone.
+
+    Askers have turns: however many calls one has, the next of another waits for one of them.
+    """
 
     def __init__(self, name: str, threads: int, most_waiting: int, *, most_of_one: int | None = None) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = threads + most_waiting
-        self._most_of_one = most_of_one
+        self._most, self._most_of_one = threads + most_waiting, most_of_one
         self._taken: Counter[bytes] = Counter()
+        self._free = threads + 1  # one more than threads, so that a thread finds its next call there
+        self._waiting: OrderedDict[bytes, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
         """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
         if self._taken.total() >= self._most:
             raise BUSY
         if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
-            raise TOO_MANY_REPORTS
+            raise TOO_MANY_AT_ONCE
         self._taken[whose] += 1
         try:
-            context = contextvars.copy_context()  # the thread works for whom the loop works for
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, context.run, _and_give_back, call, *arguments
-            )
+            await self._turn(whose)
+            try:
+                context = contextvars.copy_context()  # the thread works for whom the loop works for
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._pool, context.run, _and_give_back, call, *arguments
+                )
+            finally:
+                self._give_turn()
         finally:
             self._taken[whose] -= 1
             if not self._taken[whose]:
                 del self._taken[whose]
+
+    async def _turn(self, whose: bytes) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(whose, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came at the same moment
+                self._give_turn()
+            raise
+
+    def _give_turn(self) -> None:
+        while self._waiting:
+            whose, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[whose] = turns  # behind the others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def close(self) -> None:
         """Take no more calls."""
@@ -125,7 +157,7 @@ class Bridge:
     ) -> None:
         self._django = django
         self._spool_folder = spool_folder
-        self._trading = Lane("web", threads, limits.MAX_WAITING)
+        self._trading = Lane("web", threads, limits.MAX_WAITING, most_of_one=limits.MAX_WAITING_OF_ONE)
         self._exports = Lane("export", limits.EXPORT_THREADS, limits.MAX_EXPORTS_WAITING)
         self._reports = Lane(
             "report", limits.REPORT_THREADS, limits.MAX_REPORTS_WAITING, most_of_one=limits.MAX_REPORTS_OF_ONE
@@ -143,8 +175,6 @@ class Bridge:
         try:
             with contextlib.closing(await self._whole_body(scope, receive)) as body:
                 answer = await self._answer(scope, body)
-                if answer.composed is not None:
-                    await self._exports.run(self._compose, answer)
         except Refusal as refusal:
             await refuse(refusal, scope, receive, send)
         except ClientGone:
@@ -162,11 +192,16 @@ class Bridge:
                 scope, 503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons}
             )
         environ = environ_of(scope, body)
+        whose = door.known_as(credentials_of(environ))
+        answer = await self._lane_of(path, environ["QUERY_STRING"]).run(self._ask_django, environ, whose=whose)
+        if answer.composed is not None:
+            await self._exports.run(self._compose, answer, whose=whose)
+        return answer
+
+    def _lane_of(self, path: str, query: str) -> Lane:
         if path.startswith(settings.STATIC_URL):
-            return await self._files.run(self._ask_django, environ)
-        if is_report(path, environ["QUERY_STRING"]):
-            return await self._reports.run(self._ask_django, environ, whose=credentials_of(environ))
-        return await self._trading.run(self._ask_django, environ)
+            return self._files
+        return self._reports if is_report(path, query) else self._trading
 
     async def _whole_body(self, scope: Scope, receive: Receive) -> IO[bytes]:
         """The body, read to its end. Raises Refusal and ClientGone."""

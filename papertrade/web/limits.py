@@ -16,6 +16,7 @@ LINGER_BYTES = 32_768
 
 # --- The threads --------------------------------------------------------------------------------------------------------
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
+MAX_WAITING_OF_ONE = 128  # of one key or session, and of all who have neither: 429
 EXPORT_THREADS = 1
 MAX_EXPORTS_WAITING = 16
 # What reads a whole run is worked at one at a time; of one key or session so many are taken, under way or waiting.

@@ -25,8 +25,11 @@ NO_FILES = Refusal(415, "unsupported_media_type", "Nothing here takes files: sen
 TOO_SLOW = Refusal(408, "request_timeout", "The body did not arrive in time; nothing was done.")
 BUSY = Refusal(503, "unavailable", "Busy; nothing was stored. Send the request again.", retry_after_seconds=1)
 BROKEN = Refusal(500, "internal_error", "Something went wrong here; nothing was stored.")
-TOO_MANY_REPORTS = Refusal(
-    429, "rate_limit_exceeded", "Other reports of yours are still being made. Wait for them.", retry_after_seconds=1
+TOO_MANY_AT_ONCE = Refusal(
+    429,
+    "rate_limit_exceeded",
+    "Too many requests of yours are still waiting; nothing was stored. Wait for some of them.",
+    retry_after_seconds=1,
 )
 STRANGER = Refusal(
     429,

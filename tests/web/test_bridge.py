@@ -1,5 +1,6 @@
 """What Django is given, and what becomes of its answers."""
 
+import asyncio
 import http.client
 import importlib
 import inspect
@@ -17,9 +18,11 @@ from django.conf import settings
 from django.urls import URLResolver, get_resolver
 
 from papertrade import reports
+from papertrade.lib import strangers
 from papertrade.web import limits
-from papertrade.web.bridge import is_report
+from papertrade.web.bridge import Lane, is_report
 from papertrade.web.probes import NO_ANSWER
+from papertrade.web.refusals import Refusal
 from portfolio.audit import verify_ledger
 from tests.web.conftest import THREADS, Front
 from tests.web.test_connections import POST, ask, read_to_end, until
@@ -143,6 +146,8 @@ def test_reports_wait_for_each_other_and_nobody_for_them(front: Front) -> None:
             front, f"GET /compare/ HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nConnection: close\r\n\r\n".encode()
         )
 
+    for key in ("mine", "theirs"):
+        strangers.door.remember(strangers.digest_of(key), good=True)
     told: list[tuple[str, bytes]] = []
     asking = [
         threading.Thread(target=lambda key=key: told.append((key, report(key)[0])))
@@ -163,6 +168,31 @@ def test_reports_wait_for_each_other_and_nobody_for_them(front: Front) -> None:
     for thread in (*asking, other):
         thread.join(30)
     assert sorted(head[9:12] for _, head in told) == [b"200"] * (limits.MAX_REPORTS_OF_ONE + 1) + [b"429"]
+
+
+def test_askers_have_turns_and_strangers_have_one_together() -> None:
+    lane = Lane("test", 1, 1_000, most_of_one=40)
+    done: list[bytes] = []
+
+    async def ask(whose: bytes) -> None:
+        await lane.run(done.append, whose, whose=whose)
+
+    async def all_of_them() -> None:
+        flood = [asyncio.ensure_future(ask(b"flood")) for _ in range(40)]
+        strangers = [asyncio.ensure_future(ask(b"")) for _ in range(40)]
+        await asyncio.sleep(0)  # they are there first
+        gone = asyncio.ensure_future(ask(b"gone"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(*(ask(b"good") for _ in range(5)))
+        with pytest.raises(Refusal):
+            await asyncio.gather(*(ask(b"flood") for _ in range(41)))
+        await asyncio.gather(*flood, *strangers, ask(b"good"))
+
+    asyncio.run(all_of_them())
+    assert done.index(b"good") < 6 and [one for one in done[:20] if one == b"good"] == [b"good"] * 5
+    assert b"gone" not in done and (lane._free, lane._taken, lane._waiting) == (2, {}, {})
+    lane.close()
 
 
 # Of papertrade/reports, what reads a bounded number of points and not a whole run.

@@ -192,6 +192,13 @@ def test_no_crowd_stops_the_server(served: tuple[Server, list[str]]) -> None:
     assert figures.idle_in_transaction == 0
 
 
+@pytest.mark.torture
+def test_no_crowd_is_felt() -> None:
+    """The long form, 500 of each kind in turn: about six minutes, on a machine that does nothing else."""
+    done = subprocess.run([sys.executable, "-m", "tests.web.test_crowd", "500", "8"], cwd=PROJECT)
+    assert done.returncode == 0
+
+
 def main(count: int, seconds: float, kinds: Sequence[str]) -> int:
     """The figures of these kinds, by default of every one, beside those of the quiet server just before; the exit status."""
     with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as shared:

@@ -216,11 +216,10 @@ def table(request: HttpRequest, account: PaperAccount, name: str) -> HttpRespons
 @require_GET
 def export(request: HttpRequest, account: PaperAccount, name: str) -> HttpResponseBase:
     """The same rows as CSV, all of them."""
-    page = read_page(request, account, name)
-    table = TABLES[name]
-    rows, _ = select(table, rows_of(name, account=account, book=page.book), request.GET)
+    book, table = book_asked_for(request, account), TABLES[name]
+    rows, _ = select(table, rows_of(name, account=account, book=book), request.GET)
     header = [column.name for column in table.in_file]
-    filename = f"{name}-generation-{page.book.generation_number}"
+    filename = f"{name}-generation-{book.generation_number}"
     return csv_response(request, header, lines_of(table, rows), filename=filename)
 
 
