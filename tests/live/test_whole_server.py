@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from marketdata.feeds.recorded import RecordedFeed
 from marketdata.services import last_session_by_the_rules
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
 from tests.stack.prepared import prepared
@@ -86,6 +87,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
                 wait_until(lambda: server.buy(account, "2") is not None, "an answer to the second order")
                 wait_until(lambda: _order(server, account, "2")["status"] == "filled", "the second fill")
                 _recorded(server, account)
+                _shows_its_past(server, datetime.now(UTC) - delay)
                 opened = len(provider.fake.opened)
                 kill_database(server)
                 wait_until(lambda: len(provider.fake.opened) > opened, "the socket closed and opened again")
@@ -99,8 +101,9 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
 
 @pytest.mark.slow
 def test_settings_that_do_not_go_together_end_the_start_with_a_sentence(new_folder: Callable[[], Path]) -> None:
+    """Before anything is made of a folder that no server has used."""
     server = Server(
-        prepared(new_folder()),
+        new_folder(),
         PAPERTRADE_MARKET="live",
         PAPERTRADE_PROVIDER="alpaca",
         PAPERTRADE_PROVIDER_KEY=KEY,
@@ -128,6 +131,21 @@ def _says_what_it_is(server: Server, account: str) -> None:
     assert fill["evidence"]["feed"] == "alpaca:delayed_sip" and fill["price"] == "100.10"
     feed = server.call("GET", "/market/clock/")["feed"]
     assert (feed["provider"], feed["grades"], feed["state"]) == ("alpaca", ["delayed"], "streaming")
+
+
+def _shows_its_past(server: Server, now: datetime) -> None:
+    """Bars are of what both leaders took, and go on while the file is written."""
+    recording = server.folder / "recordings" / "live"
+
+    def taken() -> int:
+        return len(list(RecordedFeed(recording).quotes("AAPL", now - timedelta(days=1), now + timedelta(days=1))))
+
+    wait_until(lambda: taken() > 3, "some quotes")
+    before = taken()
+    path = f"/stocks/aggs/AAPL/1/minute/{now - timedelta(hours=1):%Y-%m-%d}/{now:%Y-%m-%d}/"
+    bars = server.call("GET", path)["results"]
+    assert {(bar["o"], bar["h"], bar["l"], bar["c"], bar["v"]) for bar in bars} == {(*[100.05] * 4, 0)}
+    assert before <= sum(bar["n"] for bar in bars) <= taken()
 
 
 def _recorded(server: Server, account: str) -> None:

@@ -1,15 +1,24 @@
-"""A var folder whose server has been started and stopped once. Made once a run, and copied.
+"""A var folder that a server has been prepared in. Made once a run, and copied.
 
-The first start initializes PostgreSQL, migrates and hashes passwords, which takes longer than most tests of a server.
+It takes longer than most tests of a server to initialize PostgreSQL, migrate and hash passwords, as a first start does.
 """
 
 import fcntl
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.services_plugin import SHARED_FOLDER
-from tests.stack.server import Server
+from tests.stack.server import PROJECT, WAIT_SECONDS, without_servers
+
+# As the first start does, but for the processes that serve.
+PREPARE = """
+import os, pathlib, subprocess, sys
+from papertrade.stack.servers import for_a_command
+with for_a_command(pathlib.Path(os.environ["PAPERTRADE_VAR"]), make=True):
+    sys.exit(subprocess.run([sys.executable, "manage.py", "prepare"]).returncode)
+"""
 
 
 def prepared(folder: Path) -> Path:
@@ -25,10 +34,9 @@ def _template() -> Path:
     with open(shared / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            server = Server(template, PAPERTRADE_SPEED="0")
-            try:
-                server.wait_for("credentials")
-            finally:
-                server.stop()
+            environment = {**without_servers(), "PAPERTRADE_VAR": str(template), "PAPERTRADE_SPEED": "0"}
+            subprocess.run(
+                [sys.executable, "-c", PREPARE], cwd=PROJECT, env=environment, check=True, timeout=WAIT_SECONDS
+            )
             made.touch()
     return template

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from marketdata.feeds import FeedError
 from marketdata.markets.base import MarketError
+from marketdata.markets.current import current_market
 from papertrade.lib.pooling import SessionNotOwn
 from papertrade.operations.retention import retain
 from papertrade.operations.roles import RoleError, migrate
@@ -36,6 +37,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            current_market()  # settings that do not go together are said at once, and not after a minute of migrations
+        except (MarketError, FeedError) as error:
+            raise CommandError(str(error)) from None
         self._await_database()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         try:
