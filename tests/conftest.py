@@ -13,7 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.conf import settings as django_settings
+from django.db import connection, transaction
+from django.test import override_settings
 from pytest_django.live_server_helper import LiveServer
 
 from marketdata.markets import current
@@ -22,8 +24,9 @@ from tests import begin_again
 from tests.api_kit import Api
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
-from tests.market_kit import CALL, STOCK, MarketKit
+from tests.market_kit import STOCK, MarketKit
 
+FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -67,7 +70,7 @@ def server(committed: None) -> Iterator[LiveServer]:
 @pytest.fixture(autouse=True)
 def fast_passwords(settings: Any) -> None:
     """A real password hash costs a quarter of a second, and no test here depends on its strength."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = FAST_HASHERS
 
 
 @pytest.fixture(autouse=True)
@@ -115,13 +118,24 @@ def open_market(market_kit: MarketKit) -> MarketKit:
 
     IBM 100.00 x 100.10, 500 x 300 shares displayed; the call 4.00 x 4.20, 20 x 10 contracts.
     """
-    stamps = [f"14:0{minute}:{second:02d}" for minute in range(2) for second in range(0, 60, 10)]
-    market_kit.play(
-        *(f"{stamp} {STOCK} 100.00 100.10 500 300" for stamp in stamps),
-        *(f"{stamp} {CALL} 4.00 4.20 20 10" for stamp in stamps),
-        start="14:00:00",
-    )
+    market_kit.play_open()
     return market_kit
+
+
+@pytest.fixture(scope="module")
+def standing_market(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MarketKit]:
+    """`open_market`, once for a module of many tests that leave it as it is, and for what the module's own fixtures make in it.
+
+    A test that names `db` too is rolled back to it.
+    """
+    with override_settings(PASSWORD_HASHERS=FAST_HASHERS), django_db_blocker.unblock(), transaction.atomic():
+        kit = MarketKit(tmp_path_factory.mktemp("standing"), django_settings)
+        kit.play_open()
+        yield kit
+        transaction.set_rollback(True)
+    current.drop_market()
 
 
 @pytest.fixture

@@ -60,6 +60,15 @@ class MarketKit:
         """Start a recording of these quotes, sorted by time; rows up to `start` fill the book and match nothing."""
         self.play_files(self.write(*lines), start=start)
 
+    def play_open(self) -> None:
+        """What the fixture `open_market` says."""
+        stamps = [f"14:0{minute}:{second:02d}" for minute in range(2) for second in range(0, 60, 10)]
+        self.play(
+            *(f"{stamp} {STOCK} 100.00 100.10 500 300" for stamp in stamps),
+            *(f"{stamp} {CALL} 4.00 4.20 20 10" for stamp in stamps),
+            start="14:00:00",
+        )
+
     def write(self, *lines: str) -> Path:
         """The folder of a recording of these quotes, named by them: the name is in the ledgers' heads, so the same are the same."""
         text = io.StringIO()

@@ -10,13 +10,16 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from accounts.services import revoke_key
 from papertrade.lib.batch import Batch
 from tests.api.contract import is_error
+from tests.api.standing import owner, trader
 from tests.api.test_hostile import addresses, stored
 from tests.api_kit import MARKET_PLACES, PAPER, Api
 from tests.factories import TokenFactory, UserFactory
+
+__all__ = ["owner", "trader"]
 
 PUBLIC = {"/v1/", "/v1/status/", "/v1/openapi.json"}
 ANY_KEY_READS = "/v1/market/", "/v1/stocks/", "/v1/options/", "/v1/tickers/", "/v1/<str:product>/"
@@ -34,14 +37,15 @@ BODY = {
 CODE = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 
 pytestmark = [
-    pytest.mark.usefixtures("open_market"),
+    pytest.mark.usefixtures("db"),
     pytest.mark.parametrize("address", [address for address in addresses() if address not in PUBLIC]),
 ]
 
 
-@pytest.fixture
-def places(api: Api) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def places(owner: User) -> dict[str, str]:
     """Real things of a real owner, by their place in an address."""
+    api = Api(TokenFactory(user=owner))
     account_id = api.open_account(name="mine")
     api.buy(account_id, qty="10")
     order = api.buy(account_id, type="limit", limit_price="50")

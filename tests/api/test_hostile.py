@@ -16,10 +16,13 @@ from marketdata.models import MarketClock
 from orders.models import Order
 from portfolio.models import AccountEvent, LedgerTransaction
 from tests.api.contract import is_error
+from tests.api.standing import owner, trader
 from tests.api_kit import MARKET_PLACES, PAPER, Api
 from tests.factories import TokenFactory
 
-pytestmark = pytest.mark.usefixtures("open_market")
+__all__ = ["owner", "trader"]
+
+pytestmark = pytest.mark.usefixtures("standing_market", "db")
 
 DEEP = 5_000
 VALUES = {
@@ -128,8 +131,9 @@ def market_api(trader: Any) -> Api:
     return Api(TokenFactory(user=trader, scopes=["paper", "market"]))
 
 
-@pytest.fixture
-def account_id(api: Api) -> str:
+@pytest.fixture(scope="module")
+def account_id(owner: Any) -> str:
+    api = Api(TokenFactory(user=owner))
     account_id = api.open_account(name="kept")
     api.buy(account_id)
     return account_id

@@ -14,8 +14,11 @@ from papertrade.api.kit.filters import Parameter
 from papertrade.api.kit.viewsets import ApiViewSet
 from tests.api.contract import is_error
 from tests.api.openapi import document
+from tests.api.standing import owner, trader
 from tests.api_kit import MARKET_PLACES, Api
-from tests.market_kit import MarketKit
+from tests.factories import TokenFactory
+
+__all__ = ["owner", "trader"]
 
 # What the hosted product's clients document for its calls: honoured where it is declared, and refused where not.
 OF_THEIR_CLIENTS = ("as_of", "sort", "order", "page", "symbols", "symbol", "side", "percentage", "limit", "direction")
@@ -63,9 +66,10 @@ def declared(call: Call) -> dict[str, Parameter]:
     return {**call[3].get_parameters().base_filters, **call[3].paginator.parameters}
 
 
-@pytest.fixture
-def places(open_market: MarketKit, market_api: Api) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def places(owner: Any) -> dict[str, str]:
     """Real things, by their place in an address."""
+    market_api = Api(TokenFactory(user=owner))
     account_id = market_api.open_account()
     market_api.buy(account_id, qty="10", client_order_id="first")
     order = market_api.buy(account_id, type="limit", limit_price="50")
