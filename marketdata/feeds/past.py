@@ -105,6 +105,14 @@ class KeepsPast(Protocol):
 
 
 @runtime_checkable
+class Begins(Protocol):
+    """A feed that has quotes from some instant on only, and knows it without reading them."""
+
+    def begins(self) -> datetime | None:
+        """When its first quote is; None where it has none."""
+
+
+@runtime_checkable
 class KeepsMinutes(Protocol):
     """A feed that knows its past by the minute, without reading every quote."""
 

@@ -74,10 +74,14 @@ class RecordedFeed:
 
     def first_at(self) -> datetime:
         """The open of the first session that the recording reaches into. Raises RecordingError."""
-        first = min((at for at in self._first_rows if at > BEGINNING), default=None)
+        first = self.begins()
         if first is None:
             raise RecordingError(f"The recording has no usable row: {', '.join(map(str, self.files))}")
         return calendar().upcoming(first).open
+
+    def begins(self) -> datetime | None:
+        """As `Begins`."""
+        return min((at for at in self._first_rows if at > BEGINNING), default=None)
 
     @cached_property
     def _first_rows(self) -> list[datetime]:

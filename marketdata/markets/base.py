@@ -8,7 +8,16 @@ from django.conf import settings
 
 from marketdata import clock, quote_book
 from marketdata.feeds import Feed, FeedCursor, Supplies
-from marketdata.feeds.past import KeepsMinutes, KeepsPast, KeepsTrades, PastMinute, PastQuote, PastTrade, standing
+from marketdata.feeds.past import (
+    Begins,
+    KeepsMinutes,
+    KeepsPast,
+    KeepsTrades,
+    PastMinute,
+    PastQuote,
+    PastTrade,
+    standing,
+)
 from marketdata.instruments import parse_symbol
 from marketdata.option_pricing import RISK_FREE_RATE
 from marketdata.quotes import Quote
@@ -53,6 +62,13 @@ class Market:
     def past_quotes(self, symbol: str, after: datetime, until: datetime) -> Iterator[PastQuote]:
         """The symbol's quotes in (after, until], ascending; none where the market keeps none of its past."""
         return self.feed.quotes(symbol, after, until) if isinstance(self.feed, KeepsPast) else iter(())
+
+    def may_know(self, at: datetime) -> bool:
+        """Whether it can have quotes of that instant, or of one before, at all; True where only reading them tells."""
+        if not isinstance(self.feed, Begins):
+            return True
+        begins = self.feed.begins()
+        return begins is not None and begins <= at
 
     def past_minutes(self, symbol: str, start: datetime, until: datetime) -> Iterator[PastMinute] | None:
         """The symbol's minutes that begin in [start, until], ascending, a minute perhaps in several parts.

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from marketdata import clock
 from marketdata.bars import DAY
+from marketdata.feeds.past import DECIMALS
 from marketdata.instruments import parse_symbol
 from marketdata.markets.base import Market
 from marketdata.markets.current import current_market
@@ -23,16 +25,22 @@ USUALLY_QUOTED_IN = timedelta(minutes=10)  # of a close; what was not is looked 
 
 
 def last_closes(symbols: Collection[str]) -> dict[str, Decimal]:
-    """The mark of each symbol at that close, USD per share; without those of which the market does not know it."""
-    session = _day_before(clock.read().now)
-    if session is None or not symbols:
+    """The mark of each symbol at that close, USD per share; without those of which the market does not know it.
+
+    A market that knows its past by the minute gives the middle of a stock: its bid would be a day's quotes to read.
+    """
+    session, market = _day_before(clock.read().now), current_market()
+    if session is None or not symbols or not market.may_know(session.close):
         return {}
-    market = current_market()
-    standing = market.quotes_at(symbols, session.close)
-    marks = {symbol: _mark(symbol, quote.bid, quote.ask) for symbol, quote in standing.items()}
-    missing = [symbol for symbol in symbols if symbol not in standing]
-    market.remember(missing)
-    marks |= {symbol: _last_mark(market, symbol, session) for symbol in missing}
+    if market.keeps_minutes:
+        stocks = [symbol for symbol in symbols if not parse_symbol(symbol).is_option]
+        marks = {symbol: _middle(market, symbol, session) for symbol in stocks}
+    else:
+        standing = market.quotes_at(symbols, session.close)
+        marks = {symbol: _mark(symbol, quote.bid, quote.ask) for symbol, quote in standing.items()}
+        missing = [symbol for symbol in symbols if symbol not in standing]
+        market.remember(missing)
+        marks |= {symbol: _last_mark(market, symbol, session) for symbol in missing}
     return {symbol: mark for symbol, mark in marks.items() if mark is not None}
 
 
@@ -47,6 +55,12 @@ def _day_before(now: datetime) -> Session | None:
     return calendar().previous(DAY.begin(now))
 
 
+def _middle(market: Market, symbol: str, session: Session) -> Decimal | None:
+    (mid,) = market.mids(symbol, [session.close]) or [None]
+    return None if mid is None else Decimal(repr(round(mid, DECIMALS)))
+
+
+@lru_cache(maxsize=4_096)
 def _last_mark(market: Market, symbol: str, session: Session) -> Decimal | None:
     """What the last usable quote of a session marked the symbol at."""
 

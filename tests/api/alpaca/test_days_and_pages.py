@@ -1,11 +1,15 @@
 """What a day changed, whenever it is asked; the account's curve without holes; activities page by page."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from accounts.models import PaperAccount
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.markets.base import Market
+from papertrade.api.alpaca.last_close import last_closes
 from papertrade.api.alpaca.wire import asset_id
 from papertrade.dashboard.overview import standings
 from papertrade.stream.alpaca_orders import trade_updates
@@ -81,6 +85,25 @@ def test_what_is_not_known_is_null(pair: Pair) -> None:
     found = pair.get("positions/KO")
     names = ("lastday_price", "unrealized_intraday_pl", "unrealized_intraday_plpc", "change_today")
     assert {name: found[name] for name in names} == dict.fromkeys(names)
+
+
+def test_a_recording_that_begins_today_is_not_read_for_it(
+    market_kit: MarketKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market_kit.play("14:00:00 IBM 100.00 100.10", start="14:00:00")
+    pair = Pair(Desk(UserFactory()))
+    pair.desk.buy("10")
+    monkeypatch.setattr(RecordedFeed, "remember", lambda feed, symbols: pytest.fail("the files are read"))
+    assert pair.get("positions/IBM")["lastday_price"] is None
+
+
+def test_where_the_past_is_known_by_the_minute_it_is_a_stocks_middle(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bid would be a day's quotes to read for each symbol, on a thread that serves."""
+    monkeypatch.setattr(Market, "keeps_minutes", True)
+    monkeypatch.setattr(RecordedFeed, "mids", lambda feed, symbol, times: [98.05 for _ in times])
+    assert last_closes(["IBM", CALL]) == {"IBM": Decimal("98.05")}
 
 
 def stamps(curve: dict[str, Any]) -> list[str]:
