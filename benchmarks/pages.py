@@ -5,11 +5,14 @@ Of each list of the admin the slowest of its pages is shown, by its p50.
 
 import os
 import statistics
+import threading
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.test import Client
 from django.urls import reverse
 
@@ -19,6 +22,7 @@ from benchmarks.figures import Figure, say
 ACCOUNTS, SNAPSHOTS = 20, 1_000_000  # of one user
 PAGE_ROWS = 500
 PAGE_BAR_MS, ROWS_BAR_MS = 100.0, 200.0
+WAIT_BAR_MS, WRITER_SECONDS = 250.0, 0.005
 CALLS = 9
 
 _SHARE_OUT = "UPDATE accounts_paperaccount SET user_id = %s, status = 'active', archived_at = NULL WHERE id = ANY(%s)"
@@ -30,13 +34,19 @@ _SNAPSHOTS = """
 """
 
 
+_ONE_SNAPSHOT = """
+    INSERT INTO portfolio_equitysnapshot (book_id, at, equity, cash, market_value, realized_pl, unrealized_pl, drawdown)
+    VALUES (%s, %s, 100000, 100000, 0, 0, 0, 0)
+"""
+
+
 def p10() -> list[Figure]:
     """Pages of dashboard, admin and API at 1,000,000 orders, 3,000,000 events and 2,000,000 snapshots."""
     from benchmarks.market import simulated
 
     simulated(seconds_after_open=60)
     admin.make_rows()
-    figures = [_start_page(), *_api_pages(), *_admin_lists()]
+    figures = [*_start_page(), *_api_pages(), *_admin_lists()]
     say(f"load {os.getloadavg()[0]:.2f} at the end")
     return figures
 
@@ -57,8 +67,10 @@ def _p50(call: Callable[[], Any]) -> float:
     return statistics.median(times[1:])
 
 
-def _start_page() -> Figure:
-    """The cards of a user whose accounts have a million snapshots, figures and sparklines included."""
+def _start_page() -> list[Figure]:
+    """The cards of a user whose accounts have a million snapshots, figures and sparklines included; and what a writer of the
+    month in progress waits for while all of them are moved into months.
+    """
     from django.db import connection
 
     from accounts.models import User
@@ -78,9 +90,11 @@ def _start_page() -> Figure:
             "UPDATE accounts_generation SET opened_at = %s WHERE account_id = ANY(%s)",
             [until - each * timedelta(minutes=1), [book.account_id for book in books]],
         )
+        cursor.execute("SELECT portfolio_make_snapshot_month(%s)", [clock.read().now.date().replace(day=1)])
     rows = EquitySnapshot.objects.count()
-    say(f"{make_months(at=clock.read().now)} months of {rows:,} snapshots")
-    if rows_outside() or EquitySnapshot.objects.count() != rows:
+    with _writing(books[0].pk, at=clock.read().now) as waits:
+        say(f"{make_months(at=clock.read().now)} months of {rows:,} snapshots")
+    if rows_outside() or EquitySnapshot.objects.count() != rows + len(waits):
         raise AssertionError("snapshots were lost on their way into months")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -88,7 +102,32 @@ def _start_page() -> Figure:
         )  # as autovacuum does a minute after so many were moved
     client = Client(headers={"host": "localhost"})
     client.force_login(owner)
-    return _figure(f"start page of {ACCOUNTS} accounts", _p50(lambda: client.get("/")), PAGE_BAR_MS)
+    return [
+        _figure(f"start page of {ACCOUNTS} accounts", _p50(lambda: client.get("/")), PAGE_BAR_MS),
+        _figure(f"longest wait of {len(waits):,} writers beside a month in the making", 1000 * max(waits), WAIT_BAR_MS),
+    ]
+
+
+@contextmanager
+def _writing(book_id: int, *, at: datetime) -> Iterator[list[float]]:
+    """Somebody keeps writing snapshots of that instant; how long each took, in seconds."""
+    waits: list[float] = []
+    over = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:
+            while not over.wait(WRITER_SECONDS):
+                started = time.perf_counter()
+                session.execute(_ONE_SNAPSHOT, [book_id, at])
+                waits.append(time.perf_counter() - started)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield waits
+    finally:
+        over.set()
+        writer.join()
 
 
 def _api_pages() -> list[Figure]:
