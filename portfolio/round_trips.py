@@ -171,7 +171,8 @@ class _Trade:
         side.value += part.qty * part.price
         side.amount += part.amount
         if part.is_buy:
-            self.tags |= dict.fromkeys(part.tags)
+            if part.tags:
+                self.tags |= dict.fromkeys(part.tags)
         else:
             self.realized_pl += part.realized_pl
             self.settled |= part.kind == "settlement"
