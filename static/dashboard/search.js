@@ -99,5 +99,6 @@ export function wireSearch(input, list, chosen) {
     settled = symbol;
   }
 
-  return { put, settled: () => settling }; // `settled` resolves when the input says what it means
+  // `settled` resolves when the input says what it means.
+  return { put, settled: () => settling, isTyping: () => input.value !== settled };
 }

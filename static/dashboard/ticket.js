@@ -50,6 +50,7 @@ function terms() {
 
 async function askForQuote() {
   const wanted = symbol();
+  if (search?.isTyping()) return; // half a ticker is another's, or nobody's
   try {
     const { results } = await get(`${form.dataset.quotes}?symbols=${encodeURIComponent(wanted)}`);
     if (wanted === symbol()) renderQuote(results[0]);
@@ -115,6 +116,7 @@ function endPreview() {
 async function preview() {
   endPreview();
   const order = terms();
+  if (search.isTyping()) return undefined; // what is typed is previewed when it is settled
   if (!order.symbol || !order.qty || (isLimit() && !order.limit_price)) return renderPreview(null);
   previewing = new AbortController();
   previewedOf = quote;
