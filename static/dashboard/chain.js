@@ -5,6 +5,7 @@ import { repeat } from "./repeat.js";
 
 const QUOTE_MS = 3_000;
 const ROWS_ABOVE_MONEY = 4;
+const FIGURE_SPACE = "\u2007"; // as wide as a digit
 
 const dialog = document.getElementById("chain");
 const scroller = dialog.querySelector(".chain-rows");
@@ -21,7 +22,7 @@ const cell = (name) => Object.assign(document.createElement("td"), { className: 
 const FIGURES = [
   ["number", "bid", ({ bid }) => bid ?? "–"],
   ["number", "ask", ({ ask }) => ask ?? "–"],
-  ["number", "spread", ({ spread, spread_share: share }) => (spread ? `${spread} ${percent(share)}` : "–")],
+  ["number", "spread", ({ spread, spread_share: share }) => (spread ? `${spread} ${percent(share).padStart(4, FIGURE_SPACE)}` : "–")],
   ["number more", "delta", ({ delta }) => delta?.toFixed(2).replace("-", "\u2212") ?? "–"],
   ["number more", "iv", ({ volatility }) => percent(volatility, 1)],
 ];
