@@ -8,6 +8,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.labels import Labels, read_labels
 from marketdata.instruments import InvalidSymbol
 from orders import services
 from orders.closing import HUNDRED, close_position, share_of
@@ -41,12 +42,13 @@ class PositionViewSet(AlpacaViewSet):
             qty = share_of(view.qty, percentage)
             if not qty:
                 raise bad_input("qty must be > 0")
-        return Response(shapes.order(self._close(view, qty)))
+        return Response(shapes.order(self._close(view, qty, self._labels())))
 
     def destroy_all(self, request: Request) -> Response:
+        labels = self._labels()
         if self.query.switch("cancel_orders"):
             services.cancel_all(account=self.account)
-        return Response([self._closed(view) for view in self._held()], status=207)
+        return Response([self._closed(view, labels) for view in self._held()], status=207)
 
     def exercise(self, request: Request, symbol: str) -> Response:
         self._one(symbol)
@@ -56,10 +58,10 @@ class PositionViewSet(AlpacaViewSet):
             "exercise is not supported: at its expiry an option is settled in cash at intrinsic value",
         )
 
-    def _closed(self, view: PositionView) -> dict[str, Any]:
+    def _closed(self, view: PositionView, labels: Labels) -> dict[str, Any]:
         """What became of closing one of several: one that cannot be closed stops no other."""
         try:
-            status, body = 200, shapes.order(self._close(view, None))
+            status, body = 200, shapes.order(self._close(view, None, labels))
         except AlpacaError as refusal:
             status, body = refusal.status, refusal.body()
         except PapertradeError as refusal:
@@ -67,10 +69,13 @@ class PositionViewSet(AlpacaViewSet):
             status, body = told.status, told.body()
         return {"symbol": symbol_text(view.symbol), "status": status, "body": body}
 
-    def _close(self, view: PositionView, qty: Decimal | None) -> Any:
-        # Labels are beyond Alpaca's parameters; of clients that cannot send them nothing is asked.
-        labels = {"note": self.query.text("note") or None, "tags": self.query.words("tags") or None}
-        return close_position(account=self.account, symbol=view.symbol, qty=qty, **labels).order
+    def _labels(self) -> Labels:
+        """Beyond Alpaca's parameters. Raises BadRequest."""
+        return read_labels({"note": self.query.text("note"), "tags": self.query.words("tags")})
+
+    def _close(self, view: PositionView, qty: Decimal | None, labels: Labels) -> Any:
+        sent = {"note": labels.note, "tags": list(labels.tags)}
+        return close_position(account=self.account, symbol=view.symbol, qty=qty, **sent).order
 
     def _held(self) -> Sequence[PositionView]:
         return positions(book=book_of(account=self.account))

@@ -151,6 +151,12 @@ class TestOfAnOrder:
         assert refused.json()["error"]["details"].keys() == query.keys()
         is_error(api.request("DELETE", f"{account_id}/{where}", BAD[0]), 400, "bad_request")
         assert Order.objects.count() == 1
+        resting = api.buy(account_id, type="limit", limit_price="50")
+        pair = {"APCA-API-KEY-ID": account_id, "APCA-API-SECRET-KEY": api.token}
+        too_long = {"tags": "x" * 65, "cancel_orders": "true"}
+        refused = Api(None).request("DELETE", f"/v2/{where.rstrip('/')}", headers=pair, query=too_long)
+        assert refused.status_code == 422, "and nothing was canceled on the way"
+        assert api.get(f"{account_id}/orders/{resting['id']}/").json()["status"] == "new"
 
     def test_of_round_trips(self, api: Api) -> None:
         """A trade has the tags of the orders that bought it, as they are now; what sold it says how it ended."""
