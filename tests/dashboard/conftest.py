@@ -1,6 +1,8 @@
 """One browser for all browser tests of the dashboard."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,24 @@ from tests.dashboard.browser import PASSWORD, Trader
 from tests.factories import UserFactory
 from tests.market_kit import MarketKit
 
+_open = ExitStack()
+_browsers: list[Any] = []
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
+
+@pytest.fixture
+def browser() -> Any:
+    """The one that is open."""
+    if not _browsers:
+        _browsers.append(_open.enter_context(chromium()))
+    return _browsers[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """It is closed behind the last of them: its loop would be in the way of other tests of this process."""
+    if _browsers and (nextitem is None or Path(__file__).parent not in nextitem.path.parents):
+        _browsers.clear()
+        _open.close()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def sees_it_again(trader: Trader) -> None:
 def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
     new_folder: Callable[[], Path], servers: list[Server], watching: ExitStack
 ) -> None:
-    first, second = Server(new_folder(), **MANUAL), Server(prepared(new_folder()), **MANUAL)
+    first, second = (Server(prepared(new_folder()), **MANUAL) for _ in range(2))
     servers += [first, second]
     for server in servers:
         server.wait_for("credentials")
