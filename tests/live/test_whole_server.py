@@ -19,7 +19,7 @@ from marketdata.feeds.recorded import RecordedFeed
 from marketdata.services import last_session_by_the_rules
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
 from tests.stack.prepared import prepared
-from tests.stack.server import Server, wait_until
+from tests.stack.server import Server, wait_until, whole_server
 from tests.stack.test_stack import kill_database
 
 BEAT_SECONDS = 0.1
@@ -57,6 +57,7 @@ def feed_process(server: Server) -> int:
 
 
 @pytest.mark.slow
+@whole_server
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="the feed process is found in /proc")
 def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: Callable[[], Path]) -> None:
     delay = timedelta(seconds=seconds_into_the_last_session())
@@ -100,6 +101,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
 
 
 @pytest.mark.slow
+@whole_server
 def test_settings_that_do_not_go_together_end_the_start_with_a_sentence(new_folder: Callable[[], Path]) -> None:
     """Before anything is made of a folder that no server has used."""
     server = Server(
