@@ -36,25 +36,33 @@ def mark_of(quote: Quote) -> Decimal | None:
 
 
 def keep_marks(to: Executes, marks: dict[str, Mark]) -> None:
-    """Store the marks of these symbols, in one statement; an older one never replaces a newer."""
-    if marks:
-        rows = [
-            (symbol, mark.price, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed)
-            for symbol, mark in sorted(marks.items())
-            for q in (mark.quote,)
-        ]
-        to.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
+    """Store the marks of these symbols; an older one never replaces a newer."""
+    rows = [
+        (symbol, mark.price, q.bid, q.ask, q.bid_size, q.ask_size, q.quoted_at, q.feed)
+        for symbol, mark in sorted(marks.items())
+        for q in (mark.quote,)
+    ]
+    if len(rows) <= FEW:
+        for row in rows:  # binding one value after another takes a fifth of what arrays take
+            to.execute(_KEEP_ONE, row)
+    else:
+        to.execute(_KEEP_MANY, [list(column) for column in zip(*rows, strict=True)])
 
 
+FEW = 4
 _KEEP = """
     INSERT INTO portfolio_mark (symbol, price, bid, ask, bid_size, ask_size, quoted_at, feed)
-    SELECT * FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                         %s::timestamptz[], %s::text[])
+    {rows}
     ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, bid = excluded.bid, ask = excluded.ask,
         bid_size = excluded.bid_size, ask_size = excluded.ask_size, quoted_at = excluded.quoted_at,
         feed = excluded.feed
     WHERE portfolio_mark.quoted_at <= excluded.quoted_at
 """
+_KEEP_ONE = _KEEP.format(rows="VALUES (%s, %s, %s, %s, %s, %s, %s, %s)")
+_KEEP_MANY = _KEEP.format(
+    rows="SELECT * FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], "
+    "%s::timestamptz[], %s::text[])"
+)
 
 
 def delete_marks() -> None:

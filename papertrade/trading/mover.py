@@ -31,11 +31,13 @@ from papertrade.lib.batch import Batch as Statements
 from papertrade.lib.postgres import raw_cursor
 from portfolio.marks import Mark, held_symbols, keep_marks, mark_of, stored_quotes
 from portfolio.services import (
+    FEW_BOOKS,
     LAST_BOOK,
     SNAPSHOT_CHUNK_BOOKS,
     SNAPSHOT_EVERY,
     ask_for_holding_books,
     is_minute,
+    plan_for_few_books,
     snapshot,
     snapshot_books,
 )
@@ -217,6 +219,8 @@ class Mover:
                 minutes = self._minutes[: max(1, SNAPSHOT_CHUNK_BOOKS // max(1, len(books)))]
                 last = minutes[-1]
                 with Statements(cursor.connection) as rest:
+                    if len(books) <= FEW_BOOKS:
+                        plan_for_few_books(rest)
                     for minute in minutes:
                         keep_marks(rest, minute.marks)
                         snapshot(rest, books, at=minute.at)
