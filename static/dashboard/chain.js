@@ -49,7 +49,7 @@ export function wireChain(button, underlying, choose) {
     }
   }
 
-  const look = repeat(load, { every: QUOTE_MS, wanted: () => dialog.open });
+  const look = repeat(load, { every: QUOTE_MS, wanted: () => dialog.open, missing: () => fresh });
 
   function lookAnew() {
     fresh = true;

@@ -22,8 +22,8 @@ let running = null;
 // Whether nobody has touched the page for a while.
 export const isIdle = () => performance.now() - lastTouch > IDLE_AFTER_MS;
 
-// Whether nothing is likely to change soon, so that quotes may be asked for seldom: nobody looks, or the market is closed.
-export const isQuiet = () => isIdle() || document.querySelector("#market .dot.closed") !== null;
+// Whether the market is closed, so that quotes are not likely to change soon.
+export const isClosed = () => document.querySelector("#market .dot.closed") !== null;
 
 export function refresh(url = location.href) {
   running?.abort();

@@ -61,7 +61,7 @@ async function askForQuote() {
 
 const isInSight = () => form.getClientRects().length > 0; // it may lie in a sheet that is closed
 
-const showQuote = repeat(askForQuote, { every: QUOTE_MS, wanted: () => Boolean(symbol()) && isInSight() });
+const showQuote = repeat(askForQuote, { every: QUOTE_MS, wanted: () => Boolean(symbol()) && isInSight(), missing: () => quote?.age_ms === null });
 
 // The estimate and its warnings are of a quote. Another one, another estimate: at once where it is about whether it can fill at
 // all, and not with every tick otherwise.

@@ -233,8 +233,11 @@ def test_a_lost_connection_shows_and_heals(trader: Trader) -> None:
     trader.problems.clear()  # what was asked meanwhile
 
 
-def test_an_idle_tab_asks_seldom_and_a_hidden_one_nothing(wide: Trader) -> None:
-    """With all that a page asks for by itself: its HTML, the ticket's quote, the watchlist's, and an open chain."""
+def test_an_idle_tab_asks_seldom_and_a_hidden_one_nothing(wide: Trader, open_market: MarketKit) -> None:
+    """With all that a page asks for by itself: its HTML, the ticket's quote, the watchlist's, and an open chain.
+
+    While the market is closed quotes are asked for seldom too, but for one that has not come yet.
+    """
     page = wide.page
     page.clock.install()
     wide.open_account("Hidden")
@@ -267,6 +270,15 @@ def test_an_idle_tab_asks_seldom_and_a_hidden_one_nothing(wide: Trader) -> None:
     pass_by(6)
     idle = pass_by(40)
     assert len(idle) == 3 and max(idle.values()) <= 6, idle  # ticket and watchlist ask for the same
+    page.keyboard.press("Escape")  # leaves the chain, and is a touch
+    open_market.advance("20:00:00")
+    page.clock.run_for(3_000)
+    page.wait_for_selector("#market .dot.closed")
+    page.fill("#ticket-symbol", "ZZZ")
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-quote=ask]")).to_have_text("–")
+    closed = {url.rpartition("=")[2]: times for url, times in pass_by(10).items() if "quotes" in url}
+    assert closed.get("IBM", 0) <= 1 < closed["ZZZ"], closed
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {value: true}); document.dispatchEvent(new Event('visibilitychange'))"
     )
