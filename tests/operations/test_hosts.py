@@ -62,6 +62,7 @@ def test_the_commands_run_and_trade(composed: Composed) -> None:
     assert any(
         counted in host.ask("GET", "/metrics", token=GIVEN["PAPERTRADE_METRICS_TOKEN"]) for host in composed.hosts
     )
+    assert not any("Warning" in host.log.read_text() for host in composed.hosts), "a host of its own lacks nothing"
     running = [process for process in composed.processes if "prepare" not in process.args]
     assert len(running) == 6 and all(process.poll() is None for process in running)
 

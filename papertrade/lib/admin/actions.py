@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from papertrade.lib.database.base import CommitLost
 from papertrade.lib.errors import PapertradeError
 
 REASON_MAX_LENGTH = 200
@@ -77,6 +78,8 @@ def with_reason(
                 admin.log_change(request, row, f"{done}: {reason}")
         except PapertradeError as refusal:
             admin.message_user(request, f"{row}: {refusal}", messages.WARNING)
+        except CommitLost:
+            admin.message_user(request, f"{row}: the database went away; look whether it was done.", messages.WARNING)
         except OperationalError:  # a lock that was waited for in vain
             admin.message_user(request, f"{row}: the account is busy. Nothing was done; try again.", messages.WARNING)
         else:
