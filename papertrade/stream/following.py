@@ -92,7 +92,7 @@ async def follow(
             if more or moved.is_set():  # else it only woke to say that it is there, or to be checked
                 moved.clear()
                 try:
-                    shown, after, more = await ask(read, account, after, show)
+                    shown, after, more = await ask(read, account, after, show, whose=account_id.bytes)
                 except AWAY:
                     await asyncio.sleep(AFTER_A_FAULT_SECONDS)
                     moved.set()

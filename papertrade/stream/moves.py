@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.2
 AFTER_A_FAULT_SECONDS = 2.0
 THREADS = 2
+LOOK = b"look"  # whose turn it is where the common looks ask
 MAX_WAITING = 4_096  # calls of this process's streams that wait for a thread
 
 # The database does not answer just now, or too many ask it: a stream that has begun waits.
@@ -35,9 +36,12 @@ _LAST_EVENTS = """
 """
 
 
-async def ask(call: Callable[..., Result], *arguments: Any) -> Result:
-    """What the call gives, on a thread of the streams. Raises Refusal where too many wait."""
-    return await lane.run(call, *arguments)
+async def ask(call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
+    """What the call gives, on a thread of the streams. Raises Refusal where too many wait.
+
+    The looks of the process, each account that is read, and everybody else have turns.
+    """
+    return await lane.run(call, *arguments, whose=whose)
 
 
 def last_events(accounts: Collection[UUID]) -> dict[UUID, int]:
@@ -74,7 +78,7 @@ class Moves:
     async def _look(self) -> None:
         while self._watching:
             try:
-                found = await ask(last_events, list(self._watching))
+                found = await ask(last_events, list(self._watching), whose=LOOK)
             except Exception as error:  # whatever it is, the streams wait and the next look comes
                 log.warning("streams_wait", error=str(error).strip())
                 await asyncio.sleep(AFTER_A_FAULT_SECONDS)

@@ -18,7 +18,7 @@ from marketdata.bars import ONE_MINUTE, Bar
 from marketdata.feeds.past import PastTrade
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
-from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, ask
+from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, LOOK, ask
 from papertrade.stream.subscriptions import EVERYTHING
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class QuoteLook:
             wanted = list(self._wanted)
             if wanted:
                 try:
-                    seen = await ask(read_quotes, wanted)
+                    seen = await ask(read_quotes, wanted, whose=LOOK)
                 except Exception as error:  # whatever it is, the streams wait and the next look comes
                     log.warning("quote_streams_wait", error=str(error).strip())
                     await asyncio.sleep(AFTER_A_FAULT_SECONDS)

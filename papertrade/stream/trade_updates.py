@@ -260,7 +260,7 @@ async def _past(account: PaperAccount, span: _Span) -> AsyncIterator[dict[str, A
     """The updates of a span that is over."""
     after = span.after
     while after < (span.last or 0):
-        shown, after, more = await ask(read, account, after, trade_updates)
+        shown, after, more = await ask(read, account, after, trade_updates, whose=account.pk.bytes)
         for update in shown:
             yield update
         if not more:

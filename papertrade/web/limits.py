@@ -17,6 +17,9 @@ LINGER_BYTES = 32_768
 # --- The threads --------------------------------------------------------------------------------------------------------
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
 MAX_WAITING_OF_ONE = 128  # of one key or session, and of all who have neither: 429
+# So long a thread that computes keeps the interpreter from one that wants it. A request asks the database a dozen times, and
+# would wait for a report or an export Python's own 5 ms after each.
+SWITCH_SECONDS = 0.001
 EXPORT_THREADS = 1
 MAX_EXPORTS_WAITING = 16
 # What reads a whole run is worked at one at a time; of one key or session so many are taken, under way or waiting.

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import sys
 from typing import Any
 
 import uvicorn
@@ -48,5 +49,6 @@ def config(application: Any, **others: Any) -> uvicorn.Config:
 
 def serve(listening: socket.socket) -> None:
     """Serve until told to stop."""
+    sys.setswitchinterval(limits.SWITCH_SECONDS)
     Watched.most = places(env.whole("PAPERTRADE_WEB_CONNECTIONS", 2_000, low=16, high=100_000))
     uvicorn.Server(config(APPLICATION)).run([listening])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import wraps
 from itertools import count
 from typing import Any
 
@@ -276,6 +277,7 @@ def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: p
     is_away, faults = threading.Event(), []
 
     def failing(real: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(real)
         def call(*arguments: Any) -> Any:
             if is_away.is_set():
                 faults.append(real)
@@ -284,6 +286,14 @@ def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: p
 
         return call
 
+    turns: set[tuple[str, bytes]] = set()
+    real_run = moves.lane.run
+
+    async def run_of(call: Any, *arguments: Any, whose: bytes = b"") -> Any:
+        turns.add((call.__name__, whose))
+        return await real_run(call, *arguments, whose=whose)
+
+    monkeypatch.setattr(moves.lane, "run", run_of)
     monkeypatch.setattr(following, "read", failing(following.read))
     monkeypatch.setattr(trade_updates, "check_key", failing(trade_updates.check_key))
     monkeypatch.setattr(account_events, "account_of", failing(account_events.account_of))
@@ -306,6 +316,8 @@ def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: p
     updates = next(found for found in seen if not isinstance(found[0], dict))
     assert [message["data"] for message in events] == listed(streamed)
     assert updates == [(word, str(order.pk)) for order in (first, second) for word in ("new", "fill")]
+    # Who reads on from long ago keeps nobody waiting: neither the look of all nor another account's streams.
+    assert {("last_events", moves.LOOK), ("read", streamed.account.pk.bytes)} <= turns
 
 
 def test_updates_that_were_cut_off_go_on_after_the_last_id(streamed: Streamed) -> None:

@@ -6,6 +6,7 @@ ends with status 1 where a crowd is felt more than it may be.
 
 import http.client
 import json
+import logging
 import os
 import select
 import subprocess
@@ -113,7 +114,10 @@ def trading_server() -> Iterator[tuple[Server, list[str]]]:
     """A server whose market stands, and accounts on it."""
     with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as folder:
         server = Server(
-            prepared(Path(folder) / "var"), PAPERTRADE_SPEED="0", PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600"
+            prepared(Path(folder) / "var"),
+            PAPERTRADE_SPEED="0",
+            PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600",
+            PAPERTRADE_STRANGER_LIMIT_MINUTE="600",  # the default, which tests are without
         )
         try:
             server.wait_for("credentials")
@@ -213,6 +217,7 @@ def main(count: int, seconds: float, kinds: Sequence[str]) -> int:
         import django
 
         django.setup()
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         felt = _compare(count, seconds, kinds or list(KINDS))
     if felt:
         print("felt more than it may be:", ", ".join(felt))
