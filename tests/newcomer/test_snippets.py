@@ -10,7 +10,6 @@ import pytest
 from marketdata.feeds.recorded import RecordedFeed
 from marketdata.feeds.recording_rows import Report
 from tests.newcomer.snippets import PROJECT, READ, RUN, Reader, all_snippets, copy_of_the_project, snippets
-from tests.stack.server import whole_server
 
 
 def test_each_says_what_it_is() -> None:
@@ -37,7 +36,6 @@ def test_a_new_snippet_is_found_by_itself() -> None:
 
 
 @pytest.mark.slow
-@whole_server
 def test_every_snippet_runs_as_written(new_folder: Callable[[], Path]) -> None:
     clone = copy_of_the_project(new_folder() / "papertrade")
     (clone / ".venv").symlink_to(Path(sys.prefix))

@@ -17,7 +17,7 @@ import pytest
 
 from papertrade.lib import env
 from tests.operations.composed import COMPOSE, OURS
-from tests.stack.server import PROJECT, whole_server
+from tests.stack.server import PROJECT
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 PROGRAMS = {"python", "celery"}
@@ -71,7 +71,6 @@ def test_the_servers_are_asked_as_they_will_be_used() -> None:
     assert COMPOSE["services"]["prepare"]["restart"] == "on-failure"
 
 
-@whole_server
 def test_a_database_that_is_not_there_yet_is_waited_for(empty_database: str) -> None:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))

@@ -22,7 +22,7 @@ from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
 from tests.operations.pooler import PROGRAM, Pooler, pooler
-from tests.stack.server import PROJECT, whole_server
+from tests.stack.server import PROJECT
 
 __all__ = ["pooler"]
 
@@ -91,7 +91,6 @@ def test_orders_are_sent_by_many(committed: None, open_market: MarketKit, pooler
         check_account(desk.account)
 
 
-@whole_server
 def test_prepare_says_so_and_gives_the_role_what_a_session_would_set(pooler: Pooler, empty_database: str) -> None:
     name = empty_database.rsplit("/", 1)[1]
     run = partial(subprocess.run, [sys.executable, "manage.py", "prepare"], cwd=PROJECT, capture_output=True, text=True)
@@ -110,7 +109,6 @@ def test_prepare_says_so_and_gives_the_role_what_a_session_would_set(pooler: Poo
         )
 
 
-@whole_server
 @pytest.mark.parametrize(
     "command",
     [["manage.py", "run_feed"], ["-m", "celery", "--app=papertrade", "worker", "--concurrency=1"]],

@@ -19,8 +19,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 90
 POLL_SECONDS = 0.1
-# Of a test with processes of its own. One worker of the run has them all, from the beginning: two servers at once take the
-# cores from each other, and the last of them would be waited for alone.
+# Of a test with servers of its own. One worker of the run has them all, from the beginning: two at once would take the cores
+# from each other, and the last of them would be waited for alone.
 whole_server = pytest.mark.xdist_group("servers")
 
 

@@ -66,7 +66,7 @@ def streamed(worker: Worker, desk: Desk, open_market: MarketKit) -> Streamed:
     return Streamed(worker, desk, open_market)
 
 
-def run(coroutine: object, seconds: float = 20.0) -> object:
+def run(coroutine: object, seconds: float = 60.0) -> object:
     """Run a client to its end, within a time."""
 
     async def bounded() -> object:

@@ -360,7 +360,7 @@ def _deaf(streamed: Streamed) -> socket.socket:
     for message in ({"action": "auth", "key": streamed.key_id, "secret": streamed.secret}, many):
         connection.sendall(frame(json.dumps(message).encode()))
     connection.sendall(frame(b'{"action":"subscribe"}') * 200)
-    connection.settimeout(5)
+    connection.settimeout(30)
     return connection
 
 

@@ -145,7 +145,7 @@ def test_with_two_threads_of_a_process(
             if dies:
                 raise RuntimeError("the second thread dies")
         elif sweeping.LONG_CHUNKS == 1:
-            assert had_one.wait(10)
+            assert had_one.wait(60)
         worked.add(name)
         return do(*given)
 

@@ -30,7 +30,7 @@ from tests.factories import UserFactory
 from tests.invariants import check_account
 from tests.live_kit import LiveKit
 from tests.market_kit import MarketKit, at
-from tests.stack.server import PROJECT, wait_until, whole_server
+from tests.stack.server import PROJECT, wait_until
 from tests.trading.kit import run_of_many_chunks
 
 SPEED = 20
@@ -102,7 +102,6 @@ def feeds(settings: Any) -> Iterator[Callable[[], Feed]]:
 
 
 @pytest.mark.slow
-@whole_server
 def test_a_stopped_feed_is_replaced_and_finds_that_it_lost(
     committed: None, market_kit: MarketKit, settings: Any, feeds: Callable[[], Feed]
 ) -> None:

@@ -14,7 +14,7 @@ from orders import tasks
 from orders.models import Fill, Order, Sweep
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
-from tests.stack.server import PROJECT, wait_until, whole_server
+from tests.stack.server import PROJECT, wait_until
 from tests.trading.kit import run_of_many_chunks
 
 BOOKS, ORDERS_A_BOOK = 120, 3
@@ -72,7 +72,6 @@ def workers(run: Sweep, settings: Any) -> Iterator[list[Worker]]:
 
 
 @pytest.mark.slow
-@whole_server
 def test_each_does_about_half_and_no_order_is_decided_twice(run: Sweep, workers: list[Worker]) -> None:
     tasks.invite_workers(run)
     wait_until(lambda: not run.chunks.filter(done_at__isnull=True).exists(), "the end of the sweep")
