@@ -22,9 +22,10 @@ dev: setup-dev
 test: style
 	@$(MAKE) --no-print-directory --jobs=2 types suite
 
-# On two cores: a third of the tests wait for servers that they started.
+# Three on two cores: one waits for servers that it started while the others work.
+WORKERS ?= 3
 suite: setup-dev
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 # The pure rules alone, without servers. One of them takes under a second: make quick T='tests/orders -k crossed'
 T ?= tests
