@@ -20,9 +20,9 @@ PLOTLY = "plotly/plotly-basic-4.1.1.min.js"
 ENDS_A_SCRIPT = re.compile(r"<(/script|!--)", re.IGNORECASE)
 
 
-def tearsheet_of(account: PaperAccount, book: Book) -> str:
-    """The file's text; its times are exchange times."""
-    charts = account_charts(book, zone=EXCHANGE_ZONE)
+def tearsheet_of(account: PaperAccount, book: Book, *, benchmark: str = "") -> str:
+    """The file's text; its times are exchange times. `benchmark` is a symbol whose curve stands beside the equity's."""
+    charts = account_charts(book, benchmark=benchmark, zone=EXCHANGE_ZONE)
     with timezone.override(EXCHANGE_ZONE):
         return render_to_string(
             "reports/tearsheet.html",
@@ -31,6 +31,7 @@ def tearsheet_of(account: PaperAccount, book: Book) -> str:
                 "book": book,
                 "found": performance_of(book),
                 "execution": execution_of(book),
+                "notes": charts.notes,
                 "figures": _script(json.dumps(charts.figures, separators=(",", ":"))),
                 "plotly": _script(_static(PLOTLY)),
                 "draw": _script(_static("dashboard/draw.js").replace("export function", "function")),

@@ -102,8 +102,9 @@ def test_a_tearsheet_opens_anywhere(wide: Trader, account: PaperAccount, browser
     """A file: it asks for nothing, draws its charts, and complains of nothing."""
     page = wide.page
     wide.go(f"/accounts/{account.pk}/performance/")
+    page.fill("#sheet-benchmark", "ibm")
     with page.expect_download() as download:
-        page.click("text=Tearsheet")
+        page.click("button:has-text('Tearsheet')")
     file = tmp_path / "tearsheet.html"
     download.value.save_as(file)
     alone = browser.new_context(offline=True)
@@ -115,5 +116,7 @@ def test_a_tearsheet_opens_anywhere(wide: Trader, account: PaperAccount, browser
     sheet.goto(file.as_uri())
     sheet.wait_for_selector("[data-chart=equity] .scatterlayer .trace")
     expect(sheet.locator(".honesty")).to_contain_text("1 session")
+    expect(sheet.locator("[data-readout=equity]")).to_contain_text("IBM")
+    expect(sheet.locator("body")).to_contain_text("IBM, bought and held from the start of the period")
     assert heard == []
     alone.close()

@@ -184,7 +184,8 @@ def returns_csv(request: HttpRequest, account: PaperAccount) -> HttpResponseBase
 def tearsheet(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     """The run on one page, as a file that opens anywhere."""
     book = book_asked_for(request, account)
-    response = HttpResponse(tearsheet_of(account, book), content_type="text/html; charset=utf-8")
+    sheet = tearsheet_of(account, book, benchmark=_benchmark(request))
+    response = HttpResponse(sheet, content_type="text/html; charset=utf-8")
     name = f"tearsheet-{account.pk}-generation-{book.generation_number}.html"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
