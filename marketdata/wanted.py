@@ -21,6 +21,7 @@ WATCHED, WANTED_CHAINS, REFUSED = "papertrade:watched", "papertrade:wanted_chain
 CHAIN = "papertrade:chain:{}"
 FETCHED = "#fetched"  # fields of a chain that are no symbols
 PROBLEM = "#problem"
+NEVER = "#never"
 WATCHED_FOR = timedelta(minutes=5)
 MOST_WATCHED = 500
 REFUSED_FOR = timedelta(days=1)
@@ -63,14 +64,14 @@ def is_refused(symbol: str) -> bool:
     return until is not None and float(until) > _seconds()
 
 
-def chain_symbols(underlying: str) -> list[str]:
+def chain_symbols(underlying: str) -> list[str] | None:
     """The listed options of a stock as they were fetched a while ago; where that is long ago they are asked for anew.
 
-    Raises LeaderUnavailable where there are none yet: ask again in a second.
+    None where the provider lists no options at all. Raises LeaderUnavailable where there are none yet: ask again in a second.
     """
     key = CHAIN.format(underlying)
     with _valkey():
-        fetched, problem = (_text(value) for value in client().hmget(key, [FETCHED, PROBLEM]))
+        fetched, problem, never = (_text(value) for value in client().hmget(key, [FETCHED, PROBLEM, NEVER]))
         if fetched is None or _seconds() - float(fetched) > CHAIN_IS_FRESH_FOR.total_seconds():
             client().zadd(WANTED_CHAINS, {underlying: _seconds()}, nx=True)
         found = _texts(client().hkeys(key))
@@ -78,7 +79,7 @@ def chain_symbols(underlying: str) -> list[str]:
         raise LeaderUnavailable(problem)
     if fetched is None:
         raise LeaderUnavailable(f"The options of {underlying} are being fetched; ask again in a second.")
-    return sorted(name for name in found if not name.startswith("#"))
+    return None if never else sorted(name for name in found if not name.startswith("#"))
 
 
 def chain_quotes(symbols: Collection[str], underlying: str) -> dict[str, Quote]:
@@ -103,13 +104,13 @@ def keep_chain(chain: Chain) -> None:
     with _valkey():
         pipe = client().pipeline()
         pipe.delete(key)
-        if chain.problem:
+        if chain.problem and not chain.never:
             pipe.hset(key, mapping={FETCHED: str(_seconds()), PROBLEM: chain.problem})
         else:
-            fields: dict[Any, Any] = {FETCHED: str(_seconds())}
+            fields: dict[Any, Any] = {FETCHED: str(_seconds())} | ({NEVER: "1"} if chain.never else {})
             fields |= {item.symbol: _row(item.quote) for item in chain.contracts}
             pipe.hset(key, mapping=fields)
-        pipe.expire(key, PROBLEM_IS_KEPT_FOR if chain.problem else CHAIN_IS_KEPT_FOR)
+        pipe.expire(key, PROBLEM_IS_KEPT_FOR if chain.problem and not chain.never else CHAIN_IS_KEPT_FOR)
         pipe.execute()
 
 

@@ -47,9 +47,12 @@ class Market:
         """False where the market knows that there is no such symbol."""
         return self.feed.exists(symbol)
 
-    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+    def latest(
+        self, symbols: Collection[str], *, at: datetime, position: str | None = None, watch: bool = True
+    ) -> dict[str, Quote]:
         """The latest quote of each symbol that has one, `at` being exchange time now.
 
+        Who looks at a whole chain does not `watch` it: a live market asks for its quotes with one call, and not one by one.
         Who decides on a quote gives the clock's `position` too: never on one that is older or newer than the books.
         Raises Unavailable.
         """

@@ -34,7 +34,6 @@ MINUTES_KEPT = timedelta(minutes=2)  # older minutes that nobody has seen are a 
 ATTEND_SECONDS = 1.0
 TENDING_SECONDS = 5.0  # of a worker, once a minute
 CANARY = "SPY"  # always quoted in a session: its silence is the provider's
-CONTRACTS_WATCHED_AT_ONCE = 20
 VALKEY_PAUSE_SECONDS = 1.0  # after it did not answer: it may take two seconds not to, with the gate closed
 
 
@@ -105,22 +104,22 @@ class LiveMarket(Market):
         except wanted.LeaderUnavailable:
             return True
 
-    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+    def latest(
+        self, symbols: Collection[str], *, at: datetime, position: str | None = None, watch: bool = True
+    ) -> dict[str, Quote]:
         """As in the other markets; who only looks makes the symbols watched, and sees chains' quotes too."""
         found = super().latest(symbols, at=at, position=position)
         if position is None:
-            found |= self._look(symbols, found)
+            found |= self._look(symbols, found, watch=watch)
         return found
 
-    def _look(self, symbols: Collection[str], found: Mapping[str, Quote]) -> dict[str, Quote]:
+    def _look(self, symbols: Collection[str], found: Mapping[str, Quote], *, watch: bool) -> dict[str, Quote]:
         """Watch what is looked at, and the quotes of a chain for options that have none of their own."""
         options = [symbol for symbol in symbols if symbol.startswith("O:")]
-        # So many contracts at once are a chain, which has a call of its own.
-        looked_at = symbols if len(options) <= CONTRACTS_WATCHED_AT_ONCE else set(symbols) - set(options)
         quotes: dict[str, Quote] = {}
         with contextlib.suppress(wanted.LeaderUnavailable):
-            if looked_at:
-                wanted.watch(looked_at)
+            if watch and symbols:
+                wanted.watch(symbols)
             missing = groupby(sorted(set(options) - set(found)), key=lambda symbol: parse_symbol(symbol).underlying)
             for underlying, contracts in missing:
                 quotes |= wanted.chain_quotes(list(contracts), underlying)
@@ -131,8 +130,14 @@ class LiveMarket(Market):
         return sorted({*TICKERS, *super().stocks()})
 
     def options_of(self, underlying: str) -> list[str]:
-        """As the provider lists them. Raises Unavailable where it has not been asked yet."""
-        return wanted.chain_symbols(underlying)
+        """As the provider lists them; of one that lists none, those that have a quote.
+
+        Raises Unavailable where it has not been asked yet.
+        """
+        if self.takes_pushes:
+            return super().options_of(underlying)
+        listed = wanted.chain_symbols(underlying)
+        return super().options_of(underlying) if listed is None else listed
 
     def first_minute(self, to: datetime) -> datetime | None:
         return to - MINUTES_KEPT
@@ -158,6 +163,7 @@ class LiveMarket(Market):
             # Should this process die before it has done what is recorded, no request comes before the next leader does it.
             clock.take(to)
             cursor.take(news, to)
+        self.feed.note_lags(news, to, session)
 
     def publish(self, cursor: LiveCursor, *, through: str) -> None:  # type: ignore[override]
         """Tell all processes what has changed. Without Valkey the market goes on, and tells them later."""

@@ -32,7 +32,9 @@ class SimulatedMarket(Market):
     def latest_of(self, cursor: FeedCursor, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)
 
-    def latest(self, symbols: Collection[str], *, at: datetime, position: str | None = None) -> dict[str, Quote]:
+    def latest(
+        self, symbols: Collection[str], *, at: datetime, position: str | None = None, watch: bool = True
+    ) -> dict[str, Quote]:
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 

@@ -23,7 +23,8 @@ def chain_rows(underlying: str, expiry: date, *, spot: Decimal, at: datetime) ->
         right: listing.contracts(underlying, expiry, spot=spot, right=right)
         for right in (OptionRight.CALL, OptionRight.PUT)
     }
-    quotes = current_market().latest([one.symbol for side in listed.values() for one in side], at=at)
+    symbols = [one.symbol for side in listed.values() for one in side]
+    quotes = current_market().latest(symbols, at=at, watch=False)
     by_strike: dict[Decimal, dict[str, Any]] = {}
     for right, contracts in listed.items():
         for one in contracts:

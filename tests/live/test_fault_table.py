@@ -1,4 +1,8 @@
-"""Every fault that a live market must bear, and the test that shows that it does: a row without one fails here."""
+"""Every fault that a live market must bear, and the test that shows that it does: a row without one fails here.
+
+Most are on a real socket. What a provider says out of order, twice, early or late, and orders that meet quotes, is shown behind
+it, between the intake and the books.
+"""
 
 import ast
 from pathlib import Path

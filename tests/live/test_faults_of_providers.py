@@ -414,6 +414,30 @@ def test_limit_of_thirty_with_forty_five_symbols(is_told: bool) -> None:
     played(scenario)
 
 
+@pytest.mark.parametrize("limit", [1, 0])
+def test_a_limit_is_of_its_connection(limit: int) -> None:
+    """A provider that still counted a connection that is gone has room again for the next; none at all is tried again."""
+
+    async def scenario() -> None:
+        fake = FakeProvider()
+        fake.symbol_limit, fake.latest = limit, {name: Quoted(name) for name in ("AAPL", "IBM")}
+        async with serving(alpaca, "AAPL", "IBM", fake=fake) as world:
+            if limit:
+                await fake.until(lambda: any(len(peer.subscribed) == limit for peer in fake.peers))
+                await world.until(lambda: world.notes.lines["stocks"][-1].symbol_limit == limit)
+            else:
+                await world.state(State.POLLING)
+                assert "not one symbol" in world.notes.reason()
+            fake.symbol_limit = 30
+            for peer in list(fake.peers):
+                peer.socket.transport.abort()
+            await fake.until(lambda: any(len(peer.subscribed) == 2 for peer in fake.peers))
+            await streaming(world)
+            await world.until(lambda: world.notes.lines["stocks"][-1].symbol_limit == 30)
+
+    played(scenario)
+
+
 def test_what_polling_has_no_room_for_is_named() -> None:
     async def scenario() -> None:
         wants = [Want(f"S{chr(65 + number // 26)}{chr(65 + number % 26)}", Rank.WATCHED) for number in range(100)]

@@ -6,9 +6,11 @@ The exchange need not be open when the tests run: the market is as late as it ta
 import gzip
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from marketdata.feeds.recorded import RecordedFeed
 from marketdata.services import last_session_by_the_rules
 from tests.live.provider import KEY, SECRET, Quoted, ThreadedProvider, in_a_thread
 from tests.stack.prepared import prepared
-from tests.stack.server import Server, wait_until, whole_server
+from tests.stack.server import PROJECT, Server, wait_until, whole_server, without_servers
 from tests.stack.test_stack import kill_database
 
 BEAT_SECONDS = 0.1
@@ -56,25 +58,56 @@ def feed_process(server: Server) -> int:
     return int(line.split(" ", 1)[0])
 
 
+@contextmanager
+def standing_by(environment: dict[str, str]) -> Iterator[None]:
+    """Another feed process, as another host may have."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_feed"], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def replay(environment: dict[str, str]) -> None:
+    """What was recorded and what was asked for give the same ledgers."""
+    command = [sys.executable, "manage.py", "replay"]
+    played = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+
+
 @pytest.mark.slow
 @whole_server
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="the feed process is found in /proc")
-def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: Callable[[], Path]) -> None:
+@pytest.mark.parametrize(
+    "is_long", [False, pytest.param(True, marks=pytest.mark.torture)], ids=["short", "standby_and_replay"]
+)
+def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(
+    new_folder: Callable[[], Path], is_long: bool
+) -> None:
+    """The long form has a second feed process that stands by, and plays the session again, to the same ledger heads."""
     delay = timedelta(seconds=seconds_into_the_last_session())
     with in_a_thread() as provider:
-        server = Server(
-            prepared(new_folder()),
-            PAPERTRADE_MARKET="live",
-            PAPERTRADE_PROVIDER="alpaca",
-            PAPERTRADE_PROVIDER_KEY=KEY,
-            PAPERTRADE_PROVIDER_SECRET=SECRET,
-            PAPERTRADE_PROVIDER_FEEDS="delayed_sip",
-            PAPERTRADE_PROVIDER_URL=provider.fake.http_url,
-            PAPERTRADE_PROVIDER_STREAM_URL=provider.fake.ws_url,
-            PAPERTRADE_DELAY_SECONDS=str(int(delay.total_seconds())),
-        )
+        settings = {
+            "PAPERTRADE_MARKET": "live",
+            "PAPERTRADE_PROVIDER": "alpaca",
+            "PAPERTRADE_PROVIDER_KEY": KEY,
+            "PAPERTRADE_PROVIDER_SECRET": SECRET,
+            "PAPERTRADE_PROVIDER_FEEDS": "delayed_sip",
+            "PAPERTRADE_PROVIDER_URL": provider.fake.http_url,
+            "PAPERTRADE_PROVIDER_STREAM_URL": provider.fake.ws_url,
+            "PAPERTRADE_DELAY_SECONDS": str(int(delay.total_seconds())),
+        }
+        server = Server(prepared(new_folder()), **settings)
+        beside = ExitStack()
+        environment = {**without_servers(), "PAPERTRADE_VAR": str(server.folder), **settings}
         try:
             server.wait_for("credentials")
+            leader = feed_process(server)
+            if is_long:
+                beside.enter_context(standing_by(environment))
             account = server.call("POST", "/paper/accounts/", {"name": "live"})["account"]["id"]
             assert server.buy(account, "1") == "new"
             assert _order(server, account, "1")["no_fill_reason"] == "quote_missing"
@@ -83,7 +116,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
                 wait_until(lambda: _order(server, account, "1")["status"] == "filled", "the first fill")
                 _says_what_it_is(server, account)
                 opened = len(provider.fake.opened)
-                os.kill(feed_process(server), signal.SIGKILL)
+                os.kill(leader, signal.SIGKILL)
                 wait_until(lambda: len(provider.fake.opened) > opened, "a new leader's connection")
                 wait_until(lambda: server.buy(account, "2") is not None, "an answer to the second order")
                 wait_until(lambda: _order(server, account, "2")["status"] == "filled", "the second fill")
@@ -94,8 +127,11 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(new_folder: 
                 wait_until(lambda: len(provider.fake.opened) > opened, "the socket closed and opened again")
                 wait_until(lambda: server.buy(account, "3") is not None, "an answer after the database came back")
                 wait_until(lambda: _order(server, account, "3")["status"] == "filled", "the third fill")
+            if is_long:
+                replay(environment)
             assert provider.fake.most_peers == 1
         finally:
+            beside.close()
             server.stop()
     assert KEY not in "".join(server.lines) and SECRET not in "".join(server.lines)
 

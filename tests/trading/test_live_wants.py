@@ -43,6 +43,7 @@ def live(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     kit = LiveKit(settings, monkeypatch, tmp_path / "live", start="14:00:00")
     client().delete(wanted.WATCHED, wanted.WANTED_CHAINS, wanted.REFUSED, feed_state.KEY, wanted.CHAIN.format("IBM"))
     kit.feed._thread = Asked()
+    current_market().takes_pushes = False  # a provider that is asked
     return kit
 
 
@@ -116,6 +117,17 @@ def test_a_symbol_that_the_provider_refuses_is_unknown_for_a_day(live: LiveKit, 
     desk.buy("1", symbol="ZZZZ")
 
 
+def test_many_contracts_are_watched_and_a_chain_is_not(live: LiveKit, asked: Asked) -> None:
+    """As the streams of many clients ask for all that any of them wants."""
+    contracts = [f"O:IBM131019C{strike:05}000" for strike in range(80, 105)]
+    current_market().latest(contracts, at=live.wall, watch=False)
+    attend(live)
+    assert {want.symbol for want in asked.wants} == {"SPY"}
+    current_market().latest(contracts, at=live.wall)
+    attend(live)
+    assert {want.symbol for want in asked.wants} == {"SPY", *contracts}
+
+
 class TestAChain:
     def test_is_fetched_by_the_leader_and_seen_by_all(self, live: LiveKit, asked: Asked) -> None:
         with pytest.raises(Unavailable, match="being fetched"):
@@ -140,12 +152,37 @@ class TestAChain:
         with pytest.raises(Unavailable, match="The plan has no options"):
             listing.expirations("IBM", at=live.wall)
 
+    def test_of_a_provider_that_lists_none_is_what_has_a_quote(
+        self, live: LiveKit, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        live.quote(f"{CALL} 4.00 4.20 20 10")
+        with pytest.raises(Unavailable, match="being fetched"):
+            listing.expirations("IBM", at=live.wall)
+        wanted.keep_chain(Chain("IBM", (), never=True))
+        assert current_market().options_of("IBM") == [CALL]
+        monkeypatch.setattr(current_market(), "takes_pushes", True)
+        client().delete(wanted.CHAIN.format("IBM"))
+        assert current_market().options_of("IBM") == [CALL] and current_market().options_of("KO") == []
+
     def test_that_is_old_is_shown_and_fetched_again(self, live: LiveKit, asked: Asked) -> None:
         wanted.keep_chain(Chain("IBM", (Contract(CALL, None),)))
         live.pass_time(minutes=2)
         assert wanted.chain_symbols("IBM") == [CALL]
         attend(live)
         assert asked.chains == ["IBM"]
+
+
+def test_how_late_a_feed_is_is_told_by_the_quotes_of_a_session(live: LiveKit) -> None:
+    """Others stand for hours: the latest of quiet symbols, and all of them at night."""
+    for _ in range(100):
+        live.quote("IBM 60.00 60.10 500 300", late=3_600)
+    assert live.feed.lag is None
+    for _ in range(100):
+        live.quote("IBM 60.00 60.10 500 300", late=0.06)
+    assert live.feed.lag is not None and live.feed.lag.total_seconds() == 0.06
+    live.wall = at("20:00:01")
+    live.step()
+    assert live.feed.lag is None
 
 
 def test_the_state_is_published(live: LiveKit) -> None:

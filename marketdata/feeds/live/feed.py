@@ -25,6 +25,7 @@ from marketdata.feeds.past import PastMinute, PastQuote
 from marketdata.feeds.recording_parts import newest_number
 from marketdata.feeds.recording_rows import COLUMNS_TAKEN, Row, read_row
 from marketdata.quotes import TOLERANCE_OF_TAKEN, Quote
+from marketdata.sessions import Session
 from papertrade.lib.times import MOMENT
 
 LAGS_KEPT = 200  # of the latest quotes, for the median
@@ -89,6 +90,13 @@ class LiveFeed:
     @property
     def thread(self) -> IoThread:
         return self._thread
+
+    def note_lags(self, news: Sequence["Heard"], to: datetime, session: Session | None) -> None:
+        """By how much these were older than the market: of a session's quotes alone, as others stand for hours."""
+        if session is None:
+            self.lags.clear()
+        else:
+            self.lags.extend(to - heard.row.quoted_at for heard in news if heard.row.quoted_at >= session.open)
 
     @property
     def lag(self) -> timedelta | None:
@@ -162,7 +170,6 @@ class LiveCursor:
         if self.feed.recorder is not None:
             self.feed.recorder.write(taken([heard.text for heard in news], to), to)
         self._taken.append((to, [heard.row.taken(to) for heard in news]))
-        self.feed.lags.extend(to - heard.row.quoted_at for heard in news)
 
     def _judge_heard(self, now: datetime) -> list[Heard]:
         """What the provider has said that is news, as a reader of the recording will see it."""

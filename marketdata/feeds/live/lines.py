@@ -128,8 +128,8 @@ class MarketLine:
         if self.fetcher is not None:
             self.fetcher.seed(symbols)
 
-    def _on_limit(self, limit: int) -> None:
-        """The plan has fewer places than was thought."""
+    def _on_limit(self, limit: int | None) -> None:
+        """The plan has fewer places than was thought; or as many again, on a new connection."""
         self.allotment.stream_limit = limit
         self.share()
         self.report()
@@ -210,7 +210,7 @@ class LiveProvider:
             if line.market.chains is not None and line.fetcher is not None:
                 line.fetcher.want_chain(underlying)
                 return
-        self.listener.hear_chain(Chain(underlying, (), "This provider's feeds have no options."))
+        self.listener.hear_chain(Chain(underlying, (), "This provider's feeds have no options.", never=True))
 
     async def _watch_seat(self) -> None:
         while True:

@@ -76,11 +76,15 @@ class Contract(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The listed options of an underlying; where they could not be had, `problem` says why in a sentence."""
+    """The listed options of an underlying; where they could not be had, `problem` says why in a sentence.
+
+    `never`: the provider lists no options at all, now or later.
+    """
 
     underlying: str
     contracts: tuple[Contract, ...]
     problem: str = ""
+    never: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class PushedFeed:
         self._listener.cover(LINE, Coverage([want.symbol for want in wants], (), ()))
 
     def want_chain(self, underlying: str) -> None:
-        self._listener.hear_chain(Chain(underlying, (), "Pushed quotes have no chain of their own."))
+        self._listener.hear_chain(Chain(underlying, (), "Pushed quotes have no chain of their own.", never=True))
 
     def _report(self, state: State, reason: str = "") -> None:
         self._listener.report(Line(LINE, FEED, Grade.PUSHED, state, reason))

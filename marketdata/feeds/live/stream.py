@@ -94,7 +94,7 @@ class Backoff:
 
 class Stream:
     """The stream of one market. `on_state` is called with each state and its sentence, `on_subscribed` with symbols that
-    are new on it, `on_limit` with the number of symbols that the plan turned out to allow. Everything runs on one loop.
+    are new on it, `on_limit` with the number of symbols that the plan allows, as far as is known. Everything runs on one loop.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Stream:
         pace: Pace,
         on_state: Callable[[State, str], None],
         on_subscribed: Callable[[Collection[str]], None],
-        on_limit: Callable[[int], None],
+        on_limit: Callable[[int | None], None],
         seat: asyncio.Lock | None = None,
     ) -> None:
         if market.stream is None:
@@ -254,6 +254,9 @@ class Stream:
         if self._ready_at is None:
             self._ready_at = self._heard_at = self.pace.seconds()
             self._ready.set()
+            self.on_limit(
+                self.market.symbol_limit
+            )  # what the connection before has learned may be of a day that is over
             self._tell(State.STREAMING, "")
 
     async def _keep_subscribed(self, socket: ClientConnection) -> Ending:
@@ -263,7 +266,10 @@ class Stream:
             while True:
                 self._changed.clear()
                 await self._drop(socket, self.subscribed.difference(self._wanted))
-                await self._add(socket)
+                if not await self._add(socket):
+                    return Ending(
+                        Why.SEAT_TAKEN, "The provider allows not one symbol: it may count a connection that is gone."
+                    )
                 await self._changed.wait()
         except ConnectionClosed:
             # What the provider said last may still wait to be read: the reader says how this ended.
@@ -275,9 +281,9 @@ class Stream:
             await socket.send(self.dialect.unsubscribe(ordered[start : start + SYMBOLS_A_FRAME]))
         self.subscribed.difference_update(symbols)
 
-    async def _add(self, socket: ClientConnection) -> None:
+    async def _add(self, socket: ClientConnection) -> bool:
         """Subscribe to what is new. A frame that is refused whole is tried in halves, until the plan's limit, or the one symbol
-        that the provider does not know, is found.
+        that the provider does not know, is found. False where it allows none at all.
         """
         most = SYMBOLS_A_FRAME
         while fresh := self._fresh(most):
@@ -286,11 +292,14 @@ class Stream:
                 most = len(fresh) // 2
             elif answer is Said.LIMIT:
                 self._limit = len(self.subscribed)
+                if not self._limit:
+                    return False
                 self.on_limit(self._limit)
             elif answer is Said.BAD_SYMBOL:
                 self._put_off.update(fresh)
                 self.listener.refuse_symbol(fresh[0])
                 most = SYMBOLS_A_FRAME
+        return True
 
     def _fresh(self, most: int) -> list[str]:
         known = self.subscribed | self._put_off

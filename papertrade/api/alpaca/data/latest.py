@@ -96,9 +96,9 @@ class OptionSnapshotViewSet(AlpacaViewSet):
         spot = listing.spot_of(current_market().latest([name], at=now).get(name))
         wanted = contract_filter(self.query)
         contracts = listing.chain(name, spot=spot, at=now) if spot else []
-        return self._page([contract for contract in contracts if wanted(contract)])
+        return self._page([contract for contract in contracts if wanted(contract)], watch=False)
 
-    def _page(self, contracts: Iterable[Instrument]) -> Response:
+    def _page(self, contracts: Iterable[Instrument], *, watch: bool = True) -> Response:
         limit, now = self.query.whole("limit", SNAPSHOTS, most=MAX_SNAPSHOTS), clock.read().now
         after = self.query.text("page_token")
         rows = sorted(
@@ -106,7 +106,7 @@ class OptionSnapshotViewSet(AlpacaViewSet):
         )
         page = rows[:limit]
         stocks = {contract.underlying for contract in page}
-        quotes = current_market().latest([*stocks, *(contract.symbol for contract in page)], at=now)
+        quotes = current_market().latest([*stocks, *(contract.symbol for contract in page)], at=now, watch=watch)
         since = self.query.instant("updated_since")
         found = {
             symbol_text(contract.symbol): option_snapshot(contract, quotes, now)

@@ -192,7 +192,7 @@ class ChainViewSet(HostedViewSet):
         spot = listing.spot_of(stock)
         listed = listing.chain(stock.symbol, spot=spot, at=self.now) if spot else []
         page = self.page_of_contracts(self.filter_queryset(listed))
-        quotes = current_market().latest([contract.symbol for contract in page], at=self.now)
+        quotes = current_market().latest([contract.symbol for contract in page], at=self.now, watch=False)
         return self.rows(ContractShown(contract, quotes.get(contract.symbol), stock, self.now) for contract in page)
 
     @call("One option contract, as the hosted product sends it", ContractSnapshotAnswerSerializer)
