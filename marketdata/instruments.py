@@ -146,6 +146,18 @@ def _meant(text: str) -> str | None:
     return next((spelling for spelling in spellings if spelling != text and is_symbol(spelling)), None)
 
 
+def in_words(text: str) -> str:
+    """A symbol as a trader says it: `AAPL`, `AAPL Jun 19 2026 500 call`; what is none as it is."""
+    try:
+        instrument = parse_symbol(text)
+    except InvalidSymbol:
+        return text
+    if instrument.expiry is None or instrument.strike is None:
+        return text
+    strike = f"{instrument.strike.normalize():f}"
+    return f"{instrument.underlying} {instrument.expiry:%b %d %Y} {strike} {instrument.right}"
+
+
 def is_symbol(text: str) -> bool:
     """Whether the text names an instrument."""
     try:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from marketdata.instruments import InvalidSymbol, parse_symbol
+from marketdata.instruments import in_words
 from papertrade.dashboard import words
 from papertrade.lib.times import EXCHANGE_ZONE, zone_name
 
@@ -152,19 +152,7 @@ def decimal(text: str) -> Decimal:
 @register.filter
 def symbol(text: str) -> SafeString:
     """A ticker as it is; an option as a trader says it, with its symbol on hover."""
-    return format_html('<span class="symbol" title="{}">{}</span>', text, symbol_words(text))
-
-
-def symbol_words(text: str) -> str:
-    """`AAPL`, or `AAPL Jun 19 2026 500 call`."""
-    try:
-        instrument = parse_symbol(text)
-    except InvalidSymbol:
-        return text
-    if instrument.expiry is None or instrument.strike is None:
-        return text
-    strike = f"{instrument.strike.normalize():f}"
-    return f"{instrument.underlying} {instrument.expiry:%b %d %Y} {strike} {instrument.right}"
+    return format_html('<span class="symbol" title="{}">{}</span>', text, in_words(text))
 
 
 @register.filter

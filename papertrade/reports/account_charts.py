@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from marketdata import clock
+from marketdata.instruments import in_words
 from marketdata.sessions import calendar
 from orders.models import Fill
 from papertrade.reports import figures
@@ -133,11 +134,15 @@ def _marks(book: Book, start: datetime) -> tuple[list[Mark], bool]:
     """Fills and settlements since then, and whether there are more fills than are marked."""
     fills = list(Fill.objects.filter(book=book, created_at__gte=start).order_by("-seq")[: MOST_MARKS + 1])
     marks = [
-        Mark(fill.created_at, fill.side, f"{fill.side} {_plain(fill.qty)} {fill.symbol} at {_plain(fill.price)}")
+        Mark(
+            fill.created_at,
+            fill.side,
+            f"{fill.side} {_plain(fill.qty)} {in_words(fill.symbol)} at {_plain(fill.price)}",
+        )
         for fill in fills[:MOST_MARKS]
     ]
     settled = [
-        Mark(part.at, "settlement", f"{_plain(part.qty)} {part.symbol} settled at {_plain(part.price)}")
+        Mark(part.at, "settlement", f"{_plain(part.qty)} {in_words(part.symbol)} settled at {_plain(part.price)}")
         for part in settlements_of(book)
         if part.at >= start
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from marketdata import clock
+from marketdata.instruments import in_words
 from marketdata.markets.current import current_market
 from marketdata.sessions import calendar
 from orders.models import Fill, Order
@@ -47,5 +48,5 @@ def symbol_chart(symbol: str, books: Iterable[Book], working: Iterable[Order], *
     ]
     limits = [(order.side, order.limit_price) for order in working if order.limit_price is not None]
     frame = Frame(TradingAxis(days, points[0][0], max(points[-1][0], now)), zone, datetime.now(UTC).year)
-    line = Line(symbol, points, "accent")
+    line = Line(in_words(symbol), points, "accent")
     return SymbolChart(price_chart(line, sorted(marks, key=lambda mark: mark.at), limits, frame), market.name)

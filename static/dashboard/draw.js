@@ -2,6 +2,8 @@
 // for, and a line of words for what the pointer is over, at rest the latest values. Needs window.Plotly.
 
 const NARROW_PX = 430;
+const MARK_PX = 7; // as far as a mark reaches to either side of its place
+const MOST_MARKS_SAID = 3;
 const TOKEN = /^token:([a-z-]+)(?:\/([\d.]+))?$/;
 
 const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -38,12 +40,22 @@ export function draw(place, readout, figure) {
   const rest = () => say(readout, data, layout, data.filter(isCurve).map((trace, curve) => ({ trace, curve, point: trace.x.length - 1 })));
   place.removeAllListeners?.("plotly_hover");
   place.removeAllListeners?.("plotly_unhover");
-  place.on("plotly_hover", ({ points }) => say(readout, data, layout, points.map(({ curveNumber, pointNumber }) => ({ trace: data[curveNumber], point: pointNumber }))));
+  place.on("plotly_hover", ({ points }) => say(readout, data, layout, hovered(points, data, layout, place)));
   place.on("plotly_unhover", rest);
   rest();
 }
 
 const isCurve = (trace) => !trace.text;
+
+// The curves in their order at the pointer, and the marks that lie there: Plotly gives the nearest of each kind, however far.
+function hovered(points, data, layout, place) {
+  const curves = points.filter(({ curveNumber }) => isCurve(data[curveNumber])).sort((one, other) => one.curveNumber - other.curveNumber);
+  const at = (curves[0] ?? points[0]).x;
+  const [from, to] = layout.xaxis.range;
+  const near = (MARK_PX * (to - from)) / place.clientWidth;
+  const marks = data.filter((trace) => !isCurve(trace)).flatMap((trace) => trace.x.flatMap((x, point) => (Math.abs(x - at) <= near ? [{ trace, point }] : [])));
+  return [...curves.map(({ curveNumber, pointNumber }) => ({ trace: data[curveNumber], point: pointNumber })), ...marks.slice(0, MOST_MARKS_SAID)];
+}
 
 function say(readout, data, layout, points) {
   if (!readout || !points.length) return;
@@ -52,7 +64,11 @@ function say(readout, data, layout, points) {
   const first = points.find(({ trace }) => trace.customdata);
   const parts = first ? [word("time", first.trace.customdata[first.point])] : [];
   for (const { trace, point } of curves) parts.push(keyed(trace.line.color, `${trace.name} ${value(trace.y[point], layout.meta.suffix)}`));
-  for (const { trace, point } of marks) parts.push(keyed(trace.marker.color, trace.text[point]));
+  const time = first?.trace.customdata[first.point];
+  for (const { trace, point } of marks) {
+    const when = trace.customdata[point];
+    parts.push(keyed(trace.marker.color, when === time ? trace.text[point] : `${when}: ${trace.text[point]}`));
+  }
   readout.replaceChildren(...parts);
 }
 

@@ -136,6 +136,9 @@ def test_charts_tell_time(wide: Trader, account: PaperAccount, open_market: Mark
     page.mouse.move(box["x"] + box["width"] * 0.05, box["y"] + 40)
     expect(page.locator("[data-readout=equity]")).to_contain_text("10:00 ET")
     expect(page.locator("[data-readout=equity]")).to_contain_text("buy 100 IBM at 100.1")
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 40)  # nothing was bought there
+    expect(page.locator("[data-readout=equity]")).to_contain_text("10:01 ET")
+    expect(page.locator("[data-readout=equity]")).not_to_contain_text("buy")
     shapes = "(name) => document.querySelector(`[data-chart=${name}]`).data.map((trace) => trace.line.shape)"
     assert page.evaluate(shapes, "parts") == ["hv", "linear"]
     for name in ("equity", "parts", "pl", "drawdown"):

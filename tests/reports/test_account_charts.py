@@ -120,7 +120,7 @@ def test_a_settlement_is_marked(desk: Desk, market_kit: MarketKit) -> None:
     market_kit.advance(at(f"{friday}20:00:00") + timedelta(minutes=1))
     book = Book.objects.select_related("generation").get(account=desk.account)
     marks = [trace for trace in charts(desk).figures["equity"]["data"] if trace["name"] == "settlement"]
-    assert marks[0]["text"] == [f"1 {CALL} settled at 5"]
+    assert marks[0]["text"] == ["1 IBM Oct 19 2013 100 call settled at 5"]
     assert book.realized_pl == Decimal("80.0000")
 
 
