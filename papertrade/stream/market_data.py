@@ -128,11 +128,15 @@ class _Client:
         if message.get("action") == "auth":
             await self.connection.write(_error(ALREADY))
             return
+        known = set(self._symbols_of("bars", look.finished))
         try:
             self.subscription = self.subscription.after(message)
         except Refused as refusal:
             await self.connection.write(_error(refusal.code))
             return
+        for symbol in set(self._symbols_of("bars", look.finished)) - known:
+            if (bar := look.finished.get(symbol)) is not None:  # a minute that was over before anybody asked for it
+                self.sent["bars", symbol] = CHANNELS["bars"].version(bar)
         wanted = self.subscription.wanted
         self._wish.become(wanted)
         if EVERYTHING not in wanted:

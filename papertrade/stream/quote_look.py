@@ -34,6 +34,8 @@ class QuoteLook:
         self.trades: dict[str, PastTrade] = {}  # the last of each symbol
         self.finished: dict[str, Bar] = {}  # the last whole minute of each symbol
         self._building: dict[str, Bar] = {}
+        self._whole_from: dict[str, datetime] = {}  # where the first minute begins that was seen from its begin on
+        self._minute: datetime | None = None  # in which the last look was
         self._wanted: Counter[str] = Counter()
         self._listeners: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -62,7 +64,7 @@ class QuoteLook:
     def _forget(self) -> None:
         """What nobody wants any more."""
         if EVERYTHING not in self._wanted:
-            for kept in (self.quotes, self.trades, self.finished, self._building):
+            for kept in (self.quotes, self.trades, self.finished, self._building, self._whole_from):
                 for symbol in kept.keys() - self._wanted.keys():
                     del kept[symbol]
 
@@ -84,6 +86,9 @@ class QuoteLook:
 
     def _take(self, seen: "Seen") -> None:
         self.quotes |= seen.quotes
+        minute = ONE_MINUTE.begin(seen.now)
+        for symbol in seen.symbols:
+            self._whole_from.setdefault(symbol, minute if minute == seen.now else ONE_MINUTE.end(seen.now))
         for symbol, trade in seen.trades.items():
             if self.trades.get(symbol) != trade:
                 self.trades[symbol] = trade
@@ -91,9 +96,13 @@ class QuoteLook:
         for symbol, bar in list(self._building.items()):
             if ONE_MINUTE.end(bar.begins) <= seen.now:
                 self.finished[symbol] = self._building.pop(symbol)
+        self._minute = minute
 
     def _add(self, symbol: str, trade: PastTrade) -> None:
+        """Bars are whole or none: not of a minute seen from its middle on, nor of one that was over at the last look."""
         bar, minute = self._building.get(symbol), ONE_MINUTE.begin(trade.at)
+        if minute < self._whole_from[symbol] or (self._minute is not None and minute < self._minute):
+            return
         if bar is not None and bar.begins == minute:
             self._building[symbol] = bar.with_trade(trade)
             return
@@ -123,6 +132,7 @@ class Seen(NamedTuple):
     """What one look found: exchange time, and what stands at it."""
 
     now: datetime
+    symbols: Collection[str]  # that were looked at
     quotes: dict[str, Quote]
     trades: dict[str, PastTrade]
 
@@ -133,9 +143,10 @@ def read_quotes(symbols: Collection[str]) -> Seen:
     named = [symbol for symbol in symbols if symbol != EVERYTHING]
     if EVERYTHING in symbols:
         named += [stock.symbol for stock in listing.stocks()]
-    quotes = market.latest(list(dict.fromkeys(named)), at=now)
+    looked_at = list(dict.fromkeys(named))
+    quotes = market.latest(looked_at, at=now)
     trades = {symbol: market.last_trade(symbol, quote, at=now) for symbol, quote in quotes.items()}
-    return Seen(now, quotes, {symbol: trade for symbol, trade in trades.items() if trade is not None})
+    return Seen(now, looked_at, quotes, {symbol: trade for symbol, trade in trades.items() if trade is not None})
 
 
 look = QuoteLook()
