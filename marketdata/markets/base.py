@@ -120,6 +120,10 @@ class Market:
         """The stocks that the market lists, sorted: those that have a quote. Raises Unavailable."""
         return [symbol for symbol in quote_book.symbols() if not parse_symbol(symbol).is_option]
 
+    def optionable(self) -> list[str]:
+        """The stocks whose options are shown where nobody says of which, sorted. Raises Unavailable."""
+        return self.stocks()
+
     def options_of(self, underlying: str) -> list[str]:
         """The option symbols that it lists of a stock, sorted: those that have a quote. Raises Unavailable."""
         listed = map(parse_symbol, quote_book.symbols())

@@ -129,6 +129,11 @@ class LiveMarket(Market):
         """The well-known ones, and every one that has a quote."""
         return sorted({*TICKERS, *super().stocks()})
 
+    def optionable(self) -> list[str]:
+        """Those of which a contract is traded or looked at: of all others a chain would have to be fetched."""
+        listed = map(parse_symbol, quote_book.symbols())
+        return sorted({item.underlying for item in listed if item.is_option})
+
     def options_of(self, underlying: str) -> list[str]:
         """As the provider lists them; of one that lists none, those that have a quote.
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from marketdata import clock
 from marketdata.feeds import FeedCursor
 from marketdata.feeds.simulated import RATE, SimulatedFeed
+from marketdata.feeds.universe import TICKERS
 from marketdata.markets.base import Market
 from marketdata.quotes import Quote
 from marketdata.sessions import calendar
@@ -37,6 +38,9 @@ class SimulatedMarket(Market):
     ) -> dict[str, Quote]:
         quotes = {symbol: self.feed.quote_at(symbol, at) for symbol in symbols}
         return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
+
+    def optionable(self) -> list[str]:
+        return sorted(TICKERS)
 
     def quotes_at(self, symbols: Collection[str], at: datetime) -> dict[str, Quote]:
         return self.latest(symbols, at=at)

@@ -164,6 +164,11 @@ class TestAChain:
         client().delete(wanted.CHAIN.format("IBM"))
         assert current_market().options_of("IBM") == [CALL] and current_market().options_of("KO") == []
 
+    def test_of_no_stock_in_particular_is_of_those_that_are_looked_at(self, live: LiveKit, asked: Asked) -> None:
+        live.quote(f"{CALL} 4.00 4.20 20 10")
+        live.quote("KO 60.00 60.10 500 300")
+        assert current_market().optionable() == ["IBM"] and len(current_market().stocks()) > 50
+
     def test_that_is_old_is_shown_and_fetched_again(self, live: LiveKit, asked: Asked) -> None:
         wanted.keep_chain(Chain("IBM", (Contract(CALL, None),)))
         live.pass_time(minutes=2)

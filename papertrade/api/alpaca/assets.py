@@ -95,8 +95,8 @@ class OptionContractViewSet(AlpacaViewSet):
         return found
 
     def _listed(self) -> Iterator[Instrument]:
-        """Every contract on the underlyings that were asked for, by symbol; of all stocks where none was."""
-        underlyings = self.query.symbols("underlying_symbols") or [stock.symbol for stock in listing.stocks()]
+        """Every contract on the underlyings that were asked for, by symbol; where none was, of all whose chains are at hand."""
+        underlyings = self.query.symbols("underlying_symbols") or current_market().optionable()
         now = clock.read().now
         stocks = current_market().latest(underlyings, at=now)
         contracts: list[Instrument] = []
