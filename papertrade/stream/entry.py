@@ -4,6 +4,8 @@ An application of `STREAMS` may raise Refusal and let the database's errors pass
 the shape of its part of the API, afterwards the stream ends.
 """
 
+import asyncio
+import contextlib
 import dataclasses
 import io
 from collections.abc import Awaitable, Callable
@@ -42,6 +44,8 @@ async def enter(application: Application, scope: Scope, receive: Receive, send: 
         except AWAY as error:
             log.warning("database_unavailable", error=str(error).strip(), path=scope["path"])
             await answer.refuse(BUSY)
+        except asyncio.CancelledError:
+            await answer.end()  # the worker stops; the client comes back to another one
         finally:
             tell_of_stream(scope["path"], answer.status, trace)
 
@@ -49,7 +53,7 @@ async def enter(application: Application, scope: Scope, receive: Receive, send: 
 class _Answer:
     """What is sent of a stream: under its id, its status known, and what that says of the credentials it came with.
 
-    Those of a WebSocket come in a message, so it is a stranger's until then (`papertrade.stream.identity`).
+    Those of a WebSocket come in a message, so it is a stranger's until then (`papertrade.stream.sockets`).
     """
 
     def __init__(self, scope: Scope, send: Send) -> None:
@@ -71,6 +75,13 @@ class _Answer:
             others = [(name, value) for name, value in message.get("headers", ()) if name != b"x-request-id"]
             message = {**message, "headers": [*others, (b"x-request-id", request_id_of(self.scope).encode())]}
         await self._send(message)
+
+    async def end(self) -> None:
+        """Nothing more comes. A WebSocket was told so by the server; who does not read is not waited for."""
+        if self.status and not self._is_socket:
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                async with asyncio.timeout(0):
+                    await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, refusal: Refusal) -> None:
         metrics.REFUSED.labels(refusal.code).inc()

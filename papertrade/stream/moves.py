@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from papertrade.web.bridge import Lane
+from papertrade.web.lanes import Lane
 from papertrade.web.refusals import Refusal
 
 log = structlog.get_logger(__name__)

@@ -6,23 +6,19 @@ costs a connection and no more. Answers that are composed while they are read (C
 
 import asyncio
 import contextlib
-import contextvars
 import io
 import json
 import sys
 import tempfile
 import time
-from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections
 from django.http import FileResponse
 
 from papertrade.lib import metrics
@@ -30,13 +26,12 @@ from papertrade.lib.access import LONGEST_PATH, SINCE
 from papertrade.lib.lines import say
 from papertrade.lib.strangers import credentials_of, door
 from papertrade.web import limits, probes
+from papertrade.web.lanes import Lane
 from papertrade.web.probes import Readiness
 from papertrade.web.refusals import (
     BROKEN,
-    BUSY,
     NO_FILES,
     TOO_LARGE,
-    TOO_MANY_AT_ONCE,
     TOO_SLOW,
     Refusal,
     answer_to,
@@ -49,7 +44,6 @@ Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Result = TypeVar("Result")
 
 # Said to this server and not to the application. What Django reads is whole, so it has a length and no encoding.
 HOP_BY_HOP = frozenset(
@@ -60,76 +54,6 @@ BODILESS = (204, 304)
 
 class ClientGone(Exception):
     """Nobody is there to answer."""
-
-
-class Lane:
-    """A few threads, and calls that wait for one: a bounded number, and of one asker fewer, so that none fills it alone.
-
-    Askers have turns: however many calls one has, the next of another waits for one of them.
-    """
-
-    def __init__(self, name: str, threads: int, most_waiting: int, *, most_of_one: int | None = None) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most, self._most_of_one = threads + most_waiting, most_of_one
-        self._taken: Counter[bytes] = Counter()
-        self._free = threads + 1  # one more than threads, so that a thread finds its next call there
-        self._waiting: OrderedDict[bytes, deque[asyncio.Future[None]]] = OrderedDict()
-
-    async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
-        """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
-        if self._taken.total() >= self._most:
-            raise BUSY
-        if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
-            raise TOO_MANY_AT_ONCE
-        self._taken[whose] += 1
-        try:
-            await self._turn(whose)
-            try:
-                context = contextvars.copy_context()  # the thread works for whom the loop works for
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._pool, context.run, _and_give_back, call, *arguments
-                )
-            finally:
-                self._give_turn()
-        finally:
-            self._taken[whose] -= 1
-            if not self._taken[whose]:
-                del self._taken[whose]
-
-    async def _turn(self, whose: bytes) -> None:
-        if self._free:
-            self._free -= 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(whose, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it came at the same moment
-                self._give_turn()
-            raise
-
-    def _give_turn(self) -> None:
-        while self._waiting:
-            whose, turns = self._waiting.popitem(last=False)
-            turn = turns.popleft()
-            if turns:
-                self._waiting[whose] = turns  # behind the others
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-    def close(self) -> None:
-        """Take no more calls."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
-    try:
-        return call(*arguments)
-    finally:
-        close_old_connections()
 
 
 @dataclass

@@ -346,6 +346,21 @@ def test_who_reads_too_slowly_is_told_so_or_cut_off(streamed: Streamed, monkeypa
     never.close()
 
 
+def test_a_worker_that_stops_ends_its_streams_and_calls_it_no_error(
+    streamed: Streamed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of server-sent events to the end of the answer, so that a client sees that it is whole."""
+    deaf = _deaf(streamed)
+    with httpx.stream("GET", f"http://{streamed.host}/v2/events/trades", headers=GoEvents(streamed).headers) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": trade updates"
+        until(lambda: any(one.stalled_since for one in tuple(Watch._running.sockets.taken)))
+        streamed.worker.stop()
+        assert [line for line in lines if line.startswith("data")] == []
+    assert [record.getMessage() for record in caplog.records if "in ASGI application" in record.getMessage()] == []
+    deaf.close()
+
+
 def _deaf(streamed: Streamed) -> socket.socket:
     """A client with long subscriptions, who says so again and again and reads no answer."""
     connection = socket.socket()

@@ -20,7 +20,8 @@ from django.urls import URLResolver, get_resolver
 from papertrade import reports
 from papertrade.lib import strangers
 from papertrade.web import limits
-from papertrade.web.bridge import Lane, is_report
+from papertrade.web.bridge import is_report
+from papertrade.web.lanes import Lane
 from papertrade.web.probes import NO_ANSWER
 from papertrade.web.refusals import Refusal
 from portfolio.audit import verify_ledger

@@ -1,0 +1,84 @@
+"""Threads for work of a kind, and who gets one next: nobody's calls, however many, keep all others waiting."""
+
+import asyncio
+import contextvars
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import close_old_connections
+
+from papertrade.web.refusals import BUSY, TOO_MANY_AT_ONCE
+
+Result = TypeVar("Result")
+
+
+class Lane:
+    """A few threads, and calls that wait for one: a bounded number, and of one asker fewer, so that none fills it alone.
+
+    Askers have turns: however many calls one has, the next of another waits for one of them.
+    """
+
+    def __init__(self, name: str, threads: int, most_waiting: int, *, most_of_one: int | None = None) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most, self._most_of_one = threads + most_waiting, most_of_one
+        self._taken: Counter[bytes] = Counter()
+        self._free = threads + 1  # one more than threads, so that a thread finds its next call there
+        self._waiting: OrderedDict[bytes, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
+        """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
+        if self._taken.total() >= self._most:
+            raise BUSY
+        if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
+            raise TOO_MANY_AT_ONCE
+        self._taken[whose] += 1
+        try:
+            await self._turn(whose)
+            try:
+                context = contextvars.copy_context()  # the thread works for whom the loop works for
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._pool, context.run, _and_give_back, call, *arguments
+                )
+            finally:
+                self._give_turn()
+        finally:
+            self._taken[whose] -= 1
+            if not self._taken[whose]:
+                del self._taken[whose]
+
+    async def _turn(self, whose: bytes) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(whose, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came at the same moment
+                self._give_turn()
+            raise
+
+    def _give_turn(self) -> None:
+        while self._waiting:
+            whose, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[whose] = turns  # behind the others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def close(self) -> None:
+        """Take no more calls."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
+    try:
+        return call(*arguments)
+    finally:
+        close_old_connections()
