@@ -5,7 +5,8 @@ Our loops' clock runs `speed` times as fast here, so that a minute of patience i
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
@@ -27,6 +28,24 @@ def played(scenario: Callable[[], Awaitable[None]]) -> None:
             await scenario()
 
     asyncio.run(limited())
+
+
+def side_by_side(scenario: Callable[..., Awaitable[None]], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Play it for each of the rows, all at once, each with a provider of its own: what takes time in it is waiting."""
+
+    async def of(row: tuple[Any, ...]) -> None:
+        try:
+            await scenario(*row)
+        except BaseException as fault:
+            fault.add_note(f"of {row}")
+            raise
+
+    async def all_of_them() -> None:
+        async with asyncio.TaskGroup() as group:
+            for row in rows:
+                group.create_task(of(row))
+
+    played(all_of_them)
 
 
 async def streaming(world: World, symbol: str = "AAPL", line: str = "stocks") -> Peer:
@@ -244,12 +263,10 @@ def test_let_go_as_slow() -> None:
 # --- Open, and silent -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("in_session", [True, False])
-@pytest.mark.parametrize("symbols", [["SPY"], [f"S{letter}" for letter in "ABCDEFGHIJ"]])
-def test_mute_with_pongs(symbols: list[str], in_session: bool) -> None:
+def test_mute_with_pongs() -> None:
     """A canary, or ten symbols, without a word for twenty seconds while the exchange is open: connect again. At night: nothing."""
 
-    async def scenario() -> None:
+    async def scenario(symbols: list[str], in_session: bool) -> None:
         async with serving(alpaca, *symbols, in_session=in_session, speed=40.0) as world:
             await streaming(world, symbols[0])
             started = world.pace.seconds()
@@ -261,7 +278,7 @@ def test_mute_with_pongs(symbols: list[str], in_session: bool) -> None:
                 await world.pace.sleep(30)
                 assert world.notes.states() == [State.CONNECTING, State.STREAMING]
 
-    played(scenario)
+    side_by_side(scenario, product([["SPY"], [f"S{letter}" for letter in "ABCDEFGHIJ"]], [True, False]))
 
 
 def test_few_quiet_symbols_are_not_mute() -> None:
@@ -277,9 +294,8 @@ def test_few_quiet_symbols_are_not_mute() -> None:
 # --- Not let in -----------------------------------------------------------------------------------------------------------
 
 
-@each_stream
-def test_a_wrong_key_is_refused_and_tried_once_a_minute(module: Any, options: dict[str, Any]) -> None:
-    async def scenario() -> None:
+def test_a_wrong_key_is_refused_and_tried_once_a_minute() -> None:
+    async def scenario(module: Any, options: dict[str, Any]) -> None:
         async with serving(module, "AAPL", key="not-the-key-of-the-tests", speed=100.0, **options) as world:
             started = world.pace.seconds()
             await world.state(State.REFUSED)
@@ -291,18 +307,11 @@ def test_a_wrong_key_is_refused_and_tried_once_a_minute(module: Any, options: di
             assert not world.notes.quotes and set(world.notes.states()) == {State.CONNECTING, State.REFUSED}
             assert len(world.fake.requests) <= 4  # nor is the key tried by REST all the time
 
-    played(scenario)
+    side_by_side(scenario, STREAMED)
 
 
-@pytest.mark.parametrize(
-    ("module", "options", "sentence"),
-    [
-        (alpaca, {"feeds": ("sip",)}, "insufficient subscription (409)"),
-        (massive, {"feeds": ("stocks",)}, "not authorized"),
-    ],
-)
-def test_a_plan_without_the_feed(module: Any, options: dict[str, Any], sentence: str) -> None:
-    async def scenario() -> None:
+def test_a_plan_without_the_feed() -> None:
+    async def scenario(module: Any, options: dict[str, Any], sentence: str) -> None:
         fake = FakeProvider()
         fake.feeds = set()
         async with serving(module, "AAPL", fake=fake, speed=100.0, **options) as world:
@@ -312,7 +321,11 @@ def test_a_plan_without_the_feed(module: Any, options: dict[str, Any], sentence:
             fake.feeds = None  # the plan is changed: no restart is needed
             await world.state(State.STREAMING)
 
-    played(scenario)
+    rows = [
+        (alpaca, {"feeds": ("sip",)}, "insufficient subscription (409)"),
+        (massive, {"feeds": ("stocks",)}, "not authorized"),
+    ]
+    side_by_side(scenario, rows)
 
 
 def test_a_key_is_never_repeated() -> None:
@@ -337,11 +350,10 @@ def test_no_answer_to_the_login() -> None:
     played(scenario)
 
 
-@each_stream
-def test_the_seat_is_taken(module: Any, options: dict[str, Any]) -> None:
+def test_the_seat_is_taken() -> None:
     """Another process of the same user is connected: poll meanwhile, stream once it is free, and never twice ourselves."""
 
-    async def scenario() -> None:
+    async def scenario(module: Any, options: dict[str, Any]) -> None:
         fake = FakeProvider()
         fake.foreign_seats, fake.latest = 1, {"AAPL": Quoted("AAPL")}
         async with serving(module, "AAPL", fake=fake, **options) as world:
@@ -357,7 +369,7 @@ def test_the_seat_is_taken(module: Any, options: dict[str, Any]) -> None:
             await streaming(world)
             assert fake.most_peers == 1
 
-    played(scenario)
+    side_by_side(scenario, STREAMED)
 
 
 def test_one_connection_for_both_markets() -> None:
@@ -389,11 +401,10 @@ def test_one_connection_for_both_markets() -> None:
 RANKED = [Want(f"S{chr(65 + number // 26)}{chr(65 + number % 26)}", Rank(1 + number // 12)) for number in range(45)]
 
 
-@pytest.mark.parametrize("is_told", [True, False], ids=["known", "learned"])
-def test_limit_of_thirty_with_forty_five_symbols(is_told: bool) -> None:
+def test_limit_of_thirty_with_forty_five_symbols() -> None:
     """Orders, positions, underlyings first; the rest is polled; nothing flaps. A limit that nobody told is found out."""
 
-    async def scenario() -> None:
+    async def scenario(is_told: bool) -> None:
         fake = FakeProvider()
         fake.symbol_limit, fake.latest = 30, {want.symbol: Quoted(want.symbol) for want in RANKED}
         async with serving(
@@ -411,7 +422,7 @@ def test_limit_of_thirty_with_forty_five_symbols(is_told: bool) -> None:
             await world.pace.sleep(30)
             assert len(fake.peers[0].frames) == orders and len(fake.opened) == 1
 
-    played(scenario)
+    side_by_side(scenario, [(True,), (False,)])
 
 
 @pytest.mark.parametrize("limit", [1, 0])
