@@ -86,7 +86,7 @@ def plans() -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(custom_plans), 0)::int, coalesce(sum(generic_plans), 0)::int "
-            "FROM pg_prepared_statements WHERE statement LIKE '%%valued AS%%'"
+            "FROM pg_prepared_statements WHERE statement LIKE '%valued AS%'"
         )
         found: tuple[int, int] = cursor.fetchone()
     return found
