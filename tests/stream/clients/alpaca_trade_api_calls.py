@@ -210,13 +210,19 @@ def streams():
     wait_for("update", 2)
     assert [update.event for update in seen["update"]][:2] == ["new", "fill"], seen["update"]
     same(seen["update"][1].order["filled_qty"], "3")
-    done = requests.post(f"{URL}/v1/market/clock/advance/", json={"seconds": 60}, timeout=20,
-                         headers={"Authorization": f"Bearer {MARKET_KEY}"})  # fmt: skip
-    assert done.status_code == 200, done.content
-    wait_for("bar", 1)
+
+    def a_minute_passes():
+        done = requests.post(f"{URL}/v1/market/clock/advance/", json={"seconds": 60}, timeout=20,
+                             headers={"Authorization": f"Bearer {MARKET_KEY}"})  # fmt: skip
+        assert done.status_code == 200, done.content
+
+    a_minute_passes()
+    wait_for("quote", 2), wait_for("trade", 2)
     near(seen["quote"][-1].bid_price, 105.3)
     near(seen["trade"][-1].price, 105.35)
-    same((seen["bar"][0].volume, seen["bar"][0].symbol), (0, "IBM"))
+    a_minute_passes()  # the one before was not seen from its beginning, and has no bar
+    wait_for("bar", 1)
+    same((seen["bar"][0].volume, seen["bar"][0].symbol, seen["bar"][0].open), (0, "IBM", 105.35))
     yield "stream"
 
 
