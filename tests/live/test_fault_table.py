@@ -39,7 +39,10 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("live/test_dialects.py", "test_what_is_no_number_in_messagepack"),
         (PROVIDERS, "test_odd_frames_are_counted_and_the_stream_lives"),
     ],
-    "quote and order at the same moment": [(MARKET, "test_a_quote_and_an_order_at_the_same_moment")],
+    "quote and order at the same moment": [
+        (MARKET, "test_a_quote_and_an_order_at_the_same_moment"),
+        (MARKET, "test_quotes_and_orders_that_race"),
+    ],
     "the leader is killed": [
         (LIVE, "test_between_recording_and_doing_leaves_it_to_the_next"),
         (REPLAY, "test_from_an_order_to_its_fill_and_over_the_death_of_the_leader"),

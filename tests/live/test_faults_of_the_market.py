@@ -1,16 +1,20 @@
 """Faults that the market has to bear, between a provider on a real socket and the books."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from marketdata import clock
 from marketdata.feeds.live import alpaca
 from marketdata.feeds.live.intake import CONFLATED, GIVE_WAY_SECONDS, Intake
 from marketdata.feeds.live.protocol import ProviderOptions, Rank, Want
+from marketdata.feeds.recorded import RecordedFeed
+from marketdata.feeds.recording_rows import Report
 from orders.models import Order
 from tests.desk import Desk
 from tests.factories import UserFactory
@@ -95,10 +99,48 @@ def test_a_web_host_whose_clock_is_wrong_never_turns_a_book_s_time_back(live: Li
     assert all(at >= stored.submitted_at for at in times)
 
 
+@pytest.mark.parametrize("rounds", [100, pytest.param(1_000, marks=pytest.mark.torture)])
+def test_quotes_and_orders_that_race(committed: None, live: LiveKit, rounds: int) -> None:
+    """One thread makes steps without a pause, another says a quote and sends an order for it: whichever is first, the order is
+    filled at a price that stood, and at once or by the very next step.
+    """
+    desk, over, faults = Desk(UserFactory(), "100000000"), threading.Event(), list[BaseException]()
+
+    def make_steps() -> None:
+        try:
+            while not over.is_set():
+                live.step()
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    stepping = threading.Thread(target=make_steps)
+    stepping.start()
+    orders = []
+    try:
+        for number in range(rounds):
+            live.pass_time(milliseconds=1)
+            live.hear(f"IBM 100.00 {100 + number % 7}.{10 + number % 3} 500 300", late=0)
+            orders.append(desk.buy("1", limit="107"))
+    finally:
+        over.set()
+        stepping.join()
+    assert not faults
+    live.pass_time(seconds=0.2)
+    live.hear("IBM 100.00 100.10 500 300")
+    live.step()
+    shown = {row.ask for row in RecordedFeed(live.folder).rows(Report())}
+    for order in orders:
+        [fill] = desk.now(order).fills.all()
+        assert fill.price in shown and fill.created_at >= desk.now(order).submitted_at
+        assert fill.quote.quoted_at <= fill.created_at
+
+
 def test_a_quote_and_an_order_at_the_same_moment(live: LiveKit) -> None:
     """In either order, again and again: no marketable order is left behind, and none fills by a quote from before it."""
     desk = Desk(UserFactory(), "100000000")
-    for number in range(100):
+    for number in range(20):
         price = 100 + number % 7
         live.pass_time(seconds=0.2)
         if number % 2:
