@@ -26,7 +26,7 @@ from papertrade.lib.access import LONGEST_PATH, SINCE
 from papertrade.lib.lines import say
 from papertrade.lib.strangers import credentials_of, door
 from papertrade.web import limits, probes
-from papertrade.web.lanes import Lane
+from papertrade.web.lanes import Courtesy, Lane
 from papertrade.web.probes import Readiness
 from papertrade.web.refusals import (
     BROKEN,
@@ -173,10 +173,11 @@ class Bridge:
 
     def _compose(self, answer: Answer) -> None:
         """On a thread: read a streamed answer to its end."""
-        spool = self._spool(limits.ANSWER_IN_MEMORY_BYTES)
+        spool, courtesy = self._spool(limits.ANSWER_IN_MEMORY_BYTES), Courtesy(self._trading)
         try:
             for piece in answer.composed:
                 spool.write(piece)
+                courtesy.give_way()
         except Exception:
             spool.close()
             log.exception("answer_not_composed")

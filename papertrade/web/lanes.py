@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
+from papertrade.web import limits
 from papertrade.web.refusals import BUSY, TOO_MANY_AT_ONCE
 
 Result = TypeVar("Result")
@@ -24,16 +26,18 @@ class Lane:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most, self._most_of_one = threads + most_waiting, most_of_one
         self._taken: Counter[bytes] = Counter()
+        self.under_way = 0  # calls, of whomever
         self._free = threads + 1  # one more than threads, so that a thread finds its next call there
         self._waiting: OrderedDict[bytes, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
         """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
-        if self._taken.total() >= self._most:
+        if self.under_way >= self._most:
             raise BUSY
         if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
             raise TOO_MANY_AT_ONCE
         self._taken[whose] += 1
+        self.under_way += 1
         try:
             await self._turn(whose)
             try:
@@ -44,6 +48,7 @@ class Lane:
             finally:
                 self._give_turn()
         finally:
+            self.under_way -= 1
             self._taken[whose] -= 1
             if not self._taken[whose]:
                 del self._taken[whose]
@@ -75,6 +80,23 @@ class Lane:
     def close(self) -> None:
         """Take no more calls."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Courtesy:
+    """Of long work beside a lane: it computes for a moment, then lets the lane's calls go first, but not for ever."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._since = time.monotonic()
+
+    def give_way(self) -> None:
+        """Called again and again, on a thread."""
+        now = time.monotonic()
+        if now - self._since < limits.SLICE_SECONDS:
+            return
+        while self._lane.under_way and time.monotonic() - now < limits.GIVE_WAY_SECONDS:
+            time.sleep(limits.SLICE_SECONDS / 4)
+        self._since = time.monotonic()
 
 
 def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:

@@ -21,6 +21,9 @@ MAX_WAITING_OF_ONE = 128  # of one key or session, and of all who have neither: 
 # would wait for a report or an export Python's own 5 ms after each.
 SWITCH_SECONDS = 0.001
 EXPORT_THREADS = 1
+# An export computes so long, then waits while requests are worked on, at most so long: a fifth of a thread is its own.
+SLICE_SECONDS = 0.004
+GIVE_WAY_SECONDS = 0.016
 MAX_EXPORTS_WAITING = 16
 # What reads a whole run is worked at one at a time; of one key or session so many are taken, under way or waiting.
 REPORT_THREADS = 1

@@ -172,7 +172,7 @@ async def pinging_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     """Pings, of which it reads no pong."""
     await shake_hands(reader, writer)
     writer.transport.pause_reading()
-    await trickle(writer, (b"\x89\xfd" + bytes(4) + b"x" * 125) * 100)
+    await trickle(writer, (b"\x89\xfd" + bytes(4) + b"x" * 125) * 10)
 
 
 async def huge_multipart(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target) -> None:

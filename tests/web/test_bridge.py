@@ -25,7 +25,7 @@ from papertrade.web.lanes import Lane
 from papertrade.web.probes import NO_ANSWER
 from papertrade.web.refusals import Refusal
 from portfolio.audit import verify_ledger
-from tests.web.conftest import THREADS, Front
+from tests.web.conftest import LARGE, THREADS, Front
 from tests.web.test_connections import POST, ask, read_to_end, until
 
 
@@ -194,6 +194,25 @@ def test_askers_have_turns_and_strangers_have_one_together() -> None:
     assert done.index(b"good") < 6 and [one for one in done[:20] if one == b"good"] == [b"good"] * 5
     assert b"gone" not in done and (lane._free, lane._taken, lane._waiting) == (2, {}, {})
     lane.close()
+
+
+def test_an_export_lets_requests_go_first_and_comes_to_its_end(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(limits, "GIVE_WAY_SECONDS", 0.0005)
+    began = time.monotonic()
+    assert ask(front, "/composed")[0] == 200
+    alone = time.monotonic() - began
+    waiting = threading.Thread(target=ask, args=(front, "/wait"))
+    waiting.start()
+    while not any(seen["PATH_INFO"] == "/wait" for seen in front.seen):
+        time.sleep(0.001)
+    began = time.monotonic()
+    assert ask(front, "/composed")[0] == 200
+    beside = time.monotonic() - began
+    front.release.set()
+    waiting.join()
+    pieces = LARGE // 10_000
+    assert beside > pieces * limits.GIVE_WAY_SECONDS / 2 and beside > alone
 
 
 # Of papertrade/reports, what reads a bounded number of points and not a whole run.
