@@ -161,7 +161,7 @@ class LiveCursor:
             self._judged = self._judge_heard(now)
 
     def hear(self, to: datetime) -> list[Heard]:
-        """What is news since the last time, and what `listen` left for later where it was called."""
+        """What is news: as `listen` has judged it, where it was called since the last step."""
         news, self._judged = self._judge_heard(to) if self._judged is None else self._judged, None
         return news
 

@@ -24,9 +24,8 @@ from papertrade.lib.files import private_file
 log = structlog.get_logger(__name__)
 
 HEADER = "ts,symbol,bid,ask,bid_size,ask_size,source,taken_at"
-NEW_FILE_EVERY = timedelta(
-    minutes=10
-)  # a new leader reads the last one, and whoever looks at the past each that it needs
+# A new leader reads the last file, and whoever looks at quotes of the past each that they may be in.
+NEW_FILE_EVERY = timedelta(minutes=10)
 LEAST_FREE_BYTES = 1_000_000_000
 TRY_AGAIN_AFTER = timedelta(minutes=1)
 COMPRESSION = 4
