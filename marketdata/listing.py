@@ -5,7 +5,7 @@ and a live one what its provider lists.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -105,21 +105,35 @@ def _rank(stock: Listed, wanted: str) -> int | None:
 
 def expirations(underlying: str, *, at: datetime) -> list[date]:
     """The expiries of the underlying that still trade, the nearest first."""
-    if current_market().has_book:
-        listed = {contract.expiry for contract in _book_contracts(underlying) if contract.expiry}
-    else:
-        listed = set(_usual_expiries(at.date(), calendar())) if underlying in TICKERS else set()
-    trading_until = calendar().upcoming(at).date
-    return sorted(expiry for expiry in listed if expiry >= trading_until)
+    if not current_market().has_book:
+        return usual_expirations(underlying, at=at)
+    return _trading({contract.expiry for contract in _book_contracts(underlying) if contract.expiry}, at)
+
+
+def usual_expirations(underlying: str, *, at: datetime) -> list[date]:
+    """The same of the simulated market, whichever is in force."""
+    return _trading(_usual_expiries(at.date(), calendar()) if underlying in TICKERS else (), at)
+
+
+def _trading(expiries: Iterable[date], at: datetime) -> list[date]:
+    until = calendar().upcoming(at).date
+    return sorted({expiry for expiry in expiries if expiry >= until})
 
 
 def contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRight) -> list[Instrument]:
     """Listed contracts of that expiry around `spot` (USD per share), by strike."""
-    if current_market().has_book:
-        chain = [item for item in _book_contracts(underlying) if item.expiry == expiry and item.right == right]
-    else:
-        root = _ROOT_OF_TICKER.get(underlying, underlying)
-        chain = [parse_symbol(option_symbol(root, expiry, right, strike)) for strike in _usual_strikes(spot)]
+    if not current_market().has_book:
+        return usual_contracts(underlying, expiry, spot=spot, right=right)
+    return _around(spot, [one for one in _book_contracts(underlying) if (one.expiry, one.right) == (expiry, right)])
+
+
+def usual_contracts(underlying: str, expiry: date, *, spot: Decimal, right: OptionRight) -> list[Instrument]:
+    """The same of the simulated market, whichever is in force."""
+    root = _ROOT_OF_TICKER.get(underlying, underlying)
+    return _around(spot, [parse_symbol(option_symbol(root, expiry, right, one)) for one in _usual_strikes(spot)])
+
+
+def _around(spot: Decimal, chain: list[Instrument]) -> list[Instrument]:
     nearest = sorted(chain, key=lambda contract: abs((contract.strike or 0) - spot))[: 2 * STRIKES_EACH_WAY + 1]
     return sorted(nearest, key=lambda contract: contract.strike or 0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from marketdata.conversion.writer import STAMP, fields, recording
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.instruments import Instrument, OptionRight, parse_symbol
-from marketdata.listing import contracts, expirations
+from marketdata.listing import usual_contracts, usual_expirations
 from marketdata.quotes import Quote
 from marketdata.sessions import Session
 
@@ -46,7 +46,7 @@ def _contracts(feed: SimulatedFeed, stock: str, session: Session) -> list[str]:
     """Calls and puts around the price at the open, of the next expiry and of one about a month later."""
     opening = feed.quote_at(stock, session.open)
     assert opening is not None and opening.bid is not None, "a stock is quoted from before its open"
-    spot, listed = opening.bid, expirations(stock, at=session.open)
+    spot, listed = opening.bid, usual_expirations(stock, at=session.open)
     far = next((expiry for expiry in listed if expiry >= session.date + FAR), listed[-1])
     chain = [
         item for expiry in (listed[0], far) for right in OptionRight for item in _nearest(stock, expiry, spot, right)
@@ -55,7 +55,7 @@ def _contracts(feed: SimulatedFeed, stock: str, session: Session) -> list[str]:
 
 
 def _nearest(stock: str, expiry: date, spot: Decimal, right: OptionRight) -> list[Instrument]:
-    around = contracts(stock, expiry, spot=spot, right=right)
+    around = usual_contracts(stock, expiry, spot=spot, right=right)
     return sorted(around, key=lambda item: abs((item.strike or 0) - spot))[:STRIKES]
 
 

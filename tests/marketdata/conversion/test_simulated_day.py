@@ -14,6 +14,7 @@ from marketdata.feeds.recording_rows import Report, Row
 from marketdata.feeds.simulated import SimulatedFeed
 from marketdata.instruments import parse_symbol
 from marketdata.sessions import calendar
+from tests.market_kit import MarketKit
 
 SAMPLE = Path(__file__).resolve().parents[3] / "samples" / "simulated-2026-11-20.csv.gz"
 DAY = date(2026, 11, 20)
@@ -68,7 +69,8 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, options: dict, said: str
         call_command("make_recording", file, **options)
 
 
-def test_options_are_around_the_price_at_the_open(tmp_path: Path) -> None:
+def test_options_are_around_the_price_at_the_open(tmp_path: Path, open_market: MarketKit) -> None:
+    """Also where the market in force is a recording, which has contracts of its own."""
     session = calendar().on(DAY)
     assert session is not None
     write_day(tmp_path / "day.csv.gz", session=session, stocks=[], with_options=["IBM"], seed=1)
