@@ -206,7 +206,6 @@ KINDS: dict[str, Way] = {
         trickled_head,
         idle,
         who_does_not_read,
-        unread_csv,
         unread_events,
         reports,
         readiness,
@@ -220,6 +219,7 @@ KINDS: dict[str, Way] = {
         huge_multipart,
         chunked_forever,
         half_open,
+        unread_csv,  # the last: what is being exported goes on for a while after its readers have gone
     )
 }
 
