@@ -174,6 +174,7 @@ def main(streams: int, seconds: float) -> int:
     servers = prepare_django(folder)
     port = 18_000 + os.getpid() % 1000
     env = {**os.environ, "PAPERTRADE_PORT": str(port), "PAPERTRADE_WEB_WORKERS": "1"}
+    env["PAPERTRADE_STRANGER_LIMIT_MINUTE"] = "unlimited"  # all keys are new, and come from one address in a moment
     try:
         accounts = make_accounts(streams)
         web = subprocess.Popen([sys.executable, "-m", "papertrade.web"], env=env)
