@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from papertrade.lib.times import EXCHANGE_ZONE
 from portfolio.history import session_points, sessions_of
 from portfolio.models import Book
 from portfolio.performance import DailyClose, Drawdown
@@ -33,7 +34,7 @@ def last_instant(book: Book, now: datetime) -> datetime:
 def session_closes(book: Book, *, until: datetime) -> list[DailyClose]:
     """The equity at the end of each session of the run, sessions without a position included.
 
-    A generation that ended while the market was open has its last day too.
+    Sessions of months that were taken out are left out. A generation that ended while the market was open has its last day too.
     """
     sessions = [
         session
@@ -41,7 +42,7 @@ def session_closes(book: Book, *, until: datetime) -> list[DailyClose]:
         if session.close <= until or until == book.closed_at
     ]
     points = session_points(book=book, sessions=sessions, until=until)
-    return [DailyClose(session.date, point.equity) for session, point in zip(sessions, points, strict=True)]
+    return [DailyClose(point.timestamp.astimezone(EXCHANGE_ZONE).date(), point.equity) for point in points]
 
 
 def deepest_drawdowns(book: Book, *, most: int) -> list[Drawdown]:

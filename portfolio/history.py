@@ -102,8 +102,8 @@ def history(*, book: Book, timeframe: str, after: datetime, until: datetime, lim
     for each session, also where nothing was held: the same as `portfolio.closes.session_closes`.
     """
     if timeframe == BY_SESSION:
-        sessions = sessions_of(book, after=after, until=until)[:limit]
-        return [point for point in session_points(book=book, sessions=sessions, until=until) if point.timestamp > after]
+        points = session_points(book=book, sessions=sessions_of(book, after=after, until=until), until=until)
+        return [point for point in points if point.timestamp > after][:limit]
     arguments = {"book": book.pk, "after": after, "until": until, "width": TIMEFRAMES[timeframe], "limit": limit}
     with raw_cursor() as cursor:
         return [HistoryPoint(*row) for row in cursor.execute(_HISTORY, arguments).fetchall()]
@@ -135,14 +135,16 @@ _BY_SESSION = """
 def session_points(*, book: Book, sessions: Sequence[Session], until: datetime) -> list[HistoryPoint]:
     """What the book came to at the end of each of these sessions, the last value carried over those without a snapshot.
 
-    One that has not ended by `until` stands under its last snapshot, or under its open where it has none yet.
+    Sessions before the first snapshot that is left (`portfolio.retention`) have no point. One that has not ended by `until`
+    stands under its last snapshot, or under its open where it has none yet.
     """
     arguments = {"book": book.pk, "upto": [min(session.close, until) for session in sessions]}
     with raw_cursor() as cursor:
-        last = [HistoryPoint(*row) for row in cursor.execute(_BY_SESSION, arguments).fetchall()]
+        rows = cursor.execute(_BY_SESSION, arguments).fetchall()
+    known = [(session, HistoryPoint(*row)) for session, row in zip(sessions, rows, strict=True) if row[0] is not None]
     return [
         replace(point, timestamp=session.close if session.close <= until else max(session.open, point.timestamp))
-        for session, point in zip(sessions, last, strict=True)
+        for session, point in known
     ]
 
 

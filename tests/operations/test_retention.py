@@ -11,9 +11,11 @@ from marketdata.models import MarketClock
 from orders.audit import audit_books
 from papertrade.operations import health
 from papertrade.proof import heads
+from papertrade.reports.performance import performance_of
 from portfolio import retention
+from portfolio.closes import session_closes
 from portfolio.history import history
-from portfolio.models import EquitySnapshot, SnapshotMonth
+from portfolio.models import Book, EquitySnapshot, SnapshotMonth
 from tests.desk import Desk
 from tests.market_kit import CLOSE, STOCK, MarketKit, at
 
@@ -52,9 +54,15 @@ def charts(desk: Desk, *timeframes: str) -> list[Any]:
     ]
 
 
-def snapshot(desk: Desk, instant: datetime) -> None:
+def days_left(book: Book, *, until: datetime) -> list[datetime]:
+    """Under which times a page of two has the run's days."""
+    points = history(book=book, timeframe="1D", after=at("00:00:00"), until=until, limit=2)
+    return [point.timestamp for point in points]
+
+
+def snapshot(book: Book, instant: datetime) -> None:
     EquitySnapshot.objects.create(
-        book=desk.book, at=instant, equity=1, cash=1, market_value=0, realized_pl=0, unrealized_pl=0, drawdown=0
+        book=book, at=instant, equity=1, cash=1, market_value=0, realized_pl=0, unrealized_pl=0, drawdown=0
     )
 
 
@@ -81,7 +89,7 @@ def test_a_month_begins_with_its_first_instant(desk: Desk) -> None:
     retention.make_months(at=at("20:00:00"))
     held = places()["2013_10"]
     for instant in (first - timedelta(microseconds=1), first, first + timedelta(days=95)):
-        snapshot(desk, instant)
+        snapshot(desk.book, instant)
     assert places() == {"2013_10": held + 1, "2013_11": 1, "default": 1}
     assert retention.make_months(at=first) == 1, "the fourth, and none of those that are there"
     assert places() == {"2013_10": held + 1, "2013_11": 1, "2014_02": 1}
@@ -160,10 +168,18 @@ def test_months_are_taken_out_and_the_books_go_on(desk: Desk, market_kit: Market
         assert cursor.fetchone() == (snapshot_rows,)
     assert list(heads.check(lines)) == []
     assert list(audit_books()) == []
+    for book in Book.objects.all():
+        assert [days_left(book, until=at(until)) for until in ("15:00:00", CLOSE)] == [[], []]
+        assert performance_of(book).days == []
     desk.buy("1")
     desk.reset()
     assert EquitySnapshot.objects.exists(), "what comes now falls into the net, and into its month again"
     assert retention.make_months(at=at("20:00:00")) == 1
+    first = Book.objects.earliest("pk")
+    snapshot(first, at("2013-10-09T15:00:00Z"))
+    days = [at(f"2013-10-{day:02d}T20:00:00Z") for day in (9, 10)]
+    assert days_left(first, until=days[-1]) == days, "a page is not cut by days of which none is left"
+    assert [close.day.day for close in session_closes(first, until=days[-1])] == [9, 10]
 
 
 def test_an_operator_is_told_where_many_rows_stand_in_the_net(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
