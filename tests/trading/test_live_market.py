@@ -30,6 +30,7 @@ from tests.live_kit import FEED, LiveKit
 from tests.market_kit import at
 
 OPTION = "O:IBM131007C00100000"  # expires on the day
+COUNTS = [("taken", ""), ("conflated", ""), ("refused", "out_of_order")]
 
 
 @pytest.fixture
@@ -135,15 +136,39 @@ class TestAQuote:
         self, live: LiveKit
     ) -> None:
         live.pass_time(seconds=0.2)
-        for ask in ("100.20", "100.30"):
-            live.hear(f"IBM 100.00 {ask} 500 300")
-            current_market().listen(live.cursor)
-            live.pass_time(milliseconds=5)
+        live.hear("IBM 100.00 100.20 500 300")
+        current_market().listen(live.cursor)
+        live.pass_time(milliseconds=5)
+        live.hear("IBM 100.00 100.30 500 300")
         live.step()
         assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.20")
         assert quote_book.latest(["IBM"])["IBM"].taken_at == live.wall
         live.step()
         assert quote_book.latest(["IBM"])["IBM"].ask == dec("100.30")
+
+    @pytest.mark.parametrize(("listens_again", "seconds"), [(True, 0.01), (False, 0.3)], ids=["the rest", "the gate"])
+    def test_that_gave_way_while_a_step_had_to_wait_fills_nobody(
+        self, live: LiveKit, listens_again: bool, seconds: float
+    ) -> None:
+        """For the rest of another step, between the chunks of which the leader listens; or for requests in the gate."""
+        desk = Desk(UserFactory())
+        order = desk.buy("10", limit="99")
+        live.feed.intake.take_counted()
+        live.pass_time(seconds=0.2)
+        live.hear("IBM 98.90 98.95 500 300")
+        current_market().listen(live.cursor)
+        live.pass_time(seconds=seconds)
+        live.hear("IBM 100.00 100.10 500 300")
+        live.hear("BAC 20.00 20.01 500 300")
+        if listens_again:
+            current_market().listen(live.cursor)
+            live.hear("IBM 98.90 98.95 500 300", late=1)
+            current_market().listen(live.cursor)
+        live.step()
+        assert (desk.state(order)[0], quote_book.latest(["IBM"])["IBM"].ask) == ("new", dec("100.10"))
+        counted = live.feed.intake.take_counted()
+        late = int(listens_again)
+        assert [counted[key] for key in COUNTS] == [2, 1, late], "IBM and BAC; the first; what came late"
 
     def test_of_many_between_two_steps_the_newest_counts(self, live: LiveKit) -> None:
         desk = Desk(UserFactory())
@@ -156,7 +181,7 @@ class TestAQuote:
         live.step()
         assert desk.state(order)[0] == "new", "a price that stood for less than a step fills nobody"
         counted = live.feed.intake.take_counted()
-        assert (counted["conflated", ""], counted["refused", "out_of_order"], counted["taken", ""]) == (1, 1, 1)
+        assert [counted[key] for key in COUNTS] == [1, 1, 1]
 
 
 class TestSupply:

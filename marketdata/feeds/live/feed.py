@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from marketdata.feeds import Passed, Supplies, ignore
-from marketdata.feeds.live.intake import DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
+from marketdata.feeds.live.intake import CONFLATED, DUPLICATE, OUT_OF_ORDER, TAKEN, Intake
 from marketdata.feeds.live.io_thread import Build, IoThread
 from marketdata.feeds.live.protocol import Count
 from marketdata.feeds.live.recorded_past import RecordedPast
@@ -29,6 +29,7 @@ from marketdata.sessions import Session
 from papertrade.lib.times import MOMENT
 
 LAGS_KEPT = 200  # of the latest quotes, for the median
+FRESH = timedelta(seconds=0.2)  # for so long a step takes what was judged before it, and does not listen again itself
 LOOKED_BACK = timedelta(minutes=10)  # into the recording, where no quote book says from when on it is needed
 
 
@@ -137,7 +138,8 @@ class LiveCursor:
         self.latest: dict[str, Quote] = {}
         self.changed: set[str] = set()  # symbols of which the quote book does not have the latest yet
         self._taken: deque[tuple[datetime, list[Row]]] = deque()  # and not given out by `until` yet
-        self._judged: list[Heard] | None = None  # what is news, and is to be taken by the next step
+        self._news: dict[str, Heard] = {}  # by symbol, to be taken by the next step
+        self._listened_at = LONG_AGO  # since the last step
         self._supplies: dict[tuple[str, bool], tuple[Decimal, datetime]] = {}
         self._at: datetime | None = None  # where it stands; None = it has not been put anywhere
 
@@ -156,25 +158,10 @@ class LiveCursor:
             yield [self._follow(row) for row in rows]
 
     def listen(self, now: datetime) -> None:
-        """Judge what was heard, while requests still pass; the next step takes it."""
-        if self._at is not None and self._judged is None:
-            self._judged = self._judge_heard(now)
-
-    def hear(self, to: datetime) -> list[Heard]:
-        """What is news: as `listen` has judged it, where it was called since the last step."""
-        news, self._judged = self._judge_heard(to) if self._judged is None else self._judged, None
-        return news
-
-    def take(self, news: Sequence[Heard], to: datetime) -> None:
-        """Record it, and let `until` give it out at the instant `to`."""
-        if self.feed.recorder is not None:
-            self.feed.recorder.write(taken([heard.text for heard in news], to), to)
-        self._taken.append((to, [heard.row.taken(to) for heard in news]))
-
-    def _judge_heard(self, now: datetime) -> list[Heard]:
-        """What the provider has said that is news, as a reader of the recording will see it."""
+        """Judge what was heard, while requests still pass: the next step takes it, or what supersedes it until then."""
+        if self._at is None:
+            return
         outcomes: Counter[str] = Counter()
-        news = []
         for raw in self.feed.intake.take_quotes():
             text = row_text(raw)
             try:
@@ -184,13 +171,33 @@ class LiveCursor:
                 continue
             outcome = self._judge(row, now)
             outcomes[outcome] += 1
-            if outcome == TAKEN:
-                news.append(Heard(text, row))
+            if outcome in {TAKEN, CONFLATED}:
+                self._news[row.symbol] = Heard(text, row)
         self.feed.intake.count_outcomes(outcomes)
-        return news
+        self._listened_at = now
+
+    def hear(self, to: datetime) -> list[Heard]:
+        """What is news, by the exchange's time, then by symbol: as `listen` has judged it since the last step.
+
+        Where a step had to wait for the gate, or for the rest of another, what has come since then counts too: nobody is filled
+        at a price that is known to stand no more.
+        """
+        if to - self._listened_at > FRESH:
+            self.listen(to)
+        news, self._news, self._listened_at = self._news, {}, LONG_AGO
+        return sorted(news.values(), key=lambda heard: (heard.row.quoted_at, heard.row.symbol))
+
+    def take(self, news: Sequence[Heard], to: datetime) -> None:
+        """Record it, and let `until` give it out at the instant `to`."""
+        if self.feed.recorder is not None:
+            self.feed.recorder.write(taken([heard.text for heard in news], to), to)
+        self._taken.append((to, [heard.row.taken(to) for heard in news]))
 
     def _judge(self, row: Row, now: datetime) -> str:
-        """Whether a quote is news, or why it is not."""
+        """Whether a quote is news, alone or in the place of what waits for the next step; or why it is not."""
+        waiting = self._news.get(row.symbol)
+        if waiting is not None:
+            return CONFLATED if waiting.row.quoted_at <= row.quoted_at else OUT_OF_ORDER
         known = self.latest.get(row.symbol)
         if known is None or known.quoted_at < row.quoted_at or known.quoted_at - now > TOLERANCE_OF_TAKEN:
             return TAKEN

@@ -126,10 +126,10 @@ class Intake:
         return refused
 
     def count_outcomes(self, outcomes: Mapping[str, int]) -> None:
-        """How many of the quotes were taken, and how many refused for which reason."""
+        """How many of the quotes were taken, how many gave way to newer ones, and how many were refused for which reason."""
         with self._lock:
             for outcome, number in outcomes.items():
-                self._counted[(TAKEN, "") if outcome == TAKEN else (REFUSED, outcome)] += number
+                self._counted[(outcome, "") if outcome in {TAKEN, CONFLATED} else (REFUSED, outcome)] += number
 
     def take_counted(self) -> Counted:
         """What was counted since the last call."""
