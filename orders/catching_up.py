@@ -71,9 +71,10 @@ def _keep_marks(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReadin
     symbols = [symbol for (symbol,) in cursor.execute(_HELD, [book_id]).fetchall()]
     latest = current_market().latest(symbols, at=reading.through, position=reading.position)
     stamped_then = {symbol: quote for symbol, quote in latest.items() if quote.at == reading.through}
-    keep_marks(
-        cursor, {symbol: Mark(mark, quote) for symbol, quote in stamped_then.items() if (mark := mark_of(quote))}
-    )
+    marks = {
+        symbol: Mark(mark, quote) for symbol, quote in stamped_then.items() if (mark := mark_of(quote)) is not None
+    }
+    keep_marks(cursor, marks)
 
 
 _HELD = "SELECT symbol FROM portfolio_position WHERE book_id = %s AND qty > 0"

@@ -137,8 +137,11 @@ def test_a_crash_before_or_after_any_step_changes_nothing(market_kit: MarketKit,
 
 
 def test_a_request_after_a_crash_on_a_minute_comes_after_its_snapshot(market_kit: MarketKit, trader: Any) -> None:
-    """A quote stamped on it was put to another's order, then nobody kept its mark and took the snapshots."""
+    """A quote stamped on it was put to another's order, then nobody kept its mark and took the snapshots; nor the mark of an
+    option that nobody bids for any more.
+    """
     minutes = [f"14:0{minute}:00 IBM {100 - minute}.00 {100 - minute}.10" for minute in range(5)]
+    options = [f"14:00:00 {CALL} 4.00 4.20 50 50", f"14:02:00 {CALL} - 0.05 - 50"]
     do_due = mover.Mover._do_due
 
     def die_at_two(self: mover.Mover, instant: datetime, deadline: mover.Deadline) -> bool:
@@ -147,9 +150,10 @@ def test_a_request_after_a_crash_on_a_minute_comes_after_its_snapshot(market_kit
         return do_due(self, instant, deadline)
 
     def trade(*, crashes: bool) -> tuple[object, ...]:
-        market_kit.play(*minutes, start="14:00:00")
+        market_kit.play(*minutes, *options, start="14:00:00")
         desk, another = Desk(trader), Desk(trader)
         desk.buy("5")
+        desk.buy("1", symbol=CALL)
         waiting = another.buy("1", limit="98.50")
         if crashes:
             with patch.object(mover.Mover, "_do_due", die_at_two), pytest.raises(Crash):
