@@ -49,13 +49,13 @@ class Watched(asyncio.Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     stalled_since: float | None = None
-    ending_since: float | None = None
+    ending_since: float | None = None  # the last word is said, and at most what is left of it is to be read
 
     def waits(self) -> tuple[State, float]:
         """What it waits for, and since when."""
-        if self.transport.is_closing():
-            if self.ending_since is None:
-                self.ending_since = self.loop.time()
+        if self.ending_since is None and self.transport.is_closing():
+            self.ending_since = self.loop.time()
+        if self.ending_since is not None:
             return State.ENDING, self.ending_since
         if self.stalled_since is not None:
             return State.UNREAD, self.stalled_since

@@ -55,7 +55,7 @@ class Hosts:
 
 @pytest.fixture
 def hosts() -> Iterator[Hosts]:
-    running = Hosts(5)  # each request that is lost costs one
+    running = Hosts(2)  # one request that is lost costs neither
     yield running
     running.stop()
 

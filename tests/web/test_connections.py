@@ -11,6 +11,7 @@ import pytest
 
 from papertrade.lib import metrics
 from papertrade.web import limits
+from papertrade.web.connections import REFUSALS
 from papertrade.web.places import RULES, Places, State, Watch, Watched
 from tests.web.conftest import LARGE, THREADS, Front
 
@@ -274,6 +275,41 @@ def test_a_head_behind_a_request_that_is_worked_on_has_a_bound_too(front: Front,
     until(lambda: told == ["head_too_large"])
 
 
+# Handshakes that cannot be, and the status that they are told. A proxy takes a host that says nothing for a dead one.
+UNREADABLE: dict[str, tuple[bytes, int]] = {
+    "many headers": (HANDSHAKE[:-2] + b"X-Many: a\r\n" * 128 + b"\r\n", 431),
+    "a long header": (HANDSHAKE[:-2] + b"X-Long: " + b"a" * 10_000 + b"\r\n\r\n", 431),
+    "a long address": (HANDSHAKE.replace(b"/", b"/" + b"a" * 10_000, 1), 414),
+    "a body": (HANDSHAKE[:-2] + b"Content-Length: 1\r\n\r\nx", 400),
+    "a body in chunks": (HANDSHAKE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "another version": (HANDSHAKE.replace(b"-Version: 13", b"-Version: 12"), 400),
+    "another method": (HANDSHAKE.replace(b"GET", b"PUT"), 405),
+    "an address of other letters": (HANDSHAKE.replace(b"/", b"/\xc3\xa9", 1), 400),
+    "a sign that is none": (HANDSHAKE[:-2] + b"X-A: \x7f\r\n\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_handshake_that_cannot_be_is_answered(front: Front, kind: str) -> None:
+    head, status = UNREADABLE[kind]
+    connection = front.connect(head)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 %d" % status)
+    connection.close()
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"], ids=lambda protocol: protocol.decode())
+def test_a_body_never_passes_for_the_next_request(front: Front, told: list[str], protocol: bytes) -> None:
+    """Behind a proxy its answer would be another client's."""
+    body = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+    upgrade = b"Connection: Upgrade\r\nUpgrade: %s\r\nContent-Length: %d\r\n\r\n" % (protocol, len(body))
+    connection = front.connect(POST + upgrade)
+    answer = connection.recv(65_536)
+    connection.sendall(body)
+    assert answer + read_to_end(connection) == REFUSALS["upgrade_with_body"]
+    assert (front.seen, told) == ([], ["upgrade_with_body"])
+    connection.close()
+
+
 class TestMessages:
     """What a stranger may send over a WebSocket."""
 
@@ -314,7 +350,18 @@ class TestMessages:
     ],
     ids=["a long address", "a long header", "many headers"],
 )
-def test_a_head_has_a_bound(front: Front, head: bytes) -> None:
+def test_a_head_has_a_bound(front: Front, told: list[str], head: bytes) -> None:
     connection = front.connect(head)
-    assert b"431" in read_to_end(connection)[:20] or front.seen == []
+    assert read_to_end(connection) == REFUSALS["head_too_large"]
+    until(lambda: not Watch._running.requests.taken)
+    assert told == ["head_too_large"] and front.seen == []
+    connection.close()
+
+
+def test_who_still_sends_a_head_that_is_too_large_can_read_so(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy whose sending fails does not look whether an answer is there."""
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 60)
+    connection = front.connect(b"GET / HTTP/1.1\r\n" + b"X-Many: a\r\n" * 100_000)
+    answer = b"".join(iter(lambda: connection.recv(65_536), b""))  # to its end, and no reset
+    assert answer == REFUSALS["head_too_large"]
     connection.close()
