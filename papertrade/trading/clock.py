@@ -67,6 +67,9 @@ def advance(*, to: datetime) -> None:
         except quote_book.BookUnavailable as error:
             # All is done but the last, which the feed makes good. An error would have the caller move the clock again.
             log.warning("quotes_not_published", error=str(error))
+        except BaseException:
+            drop_movers()  # what it remembers may be of later than all that is done
+            raise
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import OperationalError
 
 from marketdata import quote_book
 from marketdata.markets.base import MarketError
@@ -18,6 +19,7 @@ from papertrade.trading.clock import advance, leading, moving, start_market
 from papertrade.trading.feed_process import FeedProcess
 from papertrade.trading.mover import Mover
 from portfolio.models import EquitySnapshot, LedgerTransaction
+from portfolio.selectors import summary
 from tests.desk import Desk, dec
 from tests.factories import UserFactory
 from tests.invariants import check_account
@@ -200,6 +202,21 @@ def test_a_simulated_option_bought_just_before_the_close_settles(
     assert calendar().on(at(f"{DAY}T12:00:00Z").date()).contains(last.quoted_at)
     settled = LedgerTransaction.objects.get(kind="settlement")
     assert settled.price == last.bid - strike
+
+
+def test_an_advance_that_failed_marks_nothing_with_its_future(market_kit: MarketKit, settings: Any) -> None:
+    """The minutes of an hour wait in memory when the database goes; the process lives on, and is asked for a moment only."""
+    simulated(market_kit, settings)
+    advance(to=at("14:00:00"))
+    desk = Desk(UserFactory())
+    desk.buy("10", symbol="AAPL")
+    desk.buy("1", symbol="AAPL", limit="1")
+    with patch.object(mover, "snapshot", side_effect=OperationalError), pytest.raises(OperationalError):
+        advance(to=at("15:00:00"))
+    assert market_kit.now() == at("14:00:00")
+    advance(to=at("14:00:00.001"))
+    held = current_market().latest(["AAPL"], at=at("14:00:00.001"))["AAPL"]
+    assert summary(book=desk.book).market_value == 10 * held.bid
 
 
 def test_a_market_that_begins_before_the_accounts_stand_is_refused(market_kit: MarketKit, trader: Any) -> None:
