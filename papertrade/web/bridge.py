@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -98,7 +98,7 @@ class Bridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with contextlib.closing(await self._whole_body(scope, receive)) as body:
-                answer = await self._answer(scope, body)
+                answer = await self._answer(scope, receive, body)
         except Refusal as refusal:
             await refuse(refusal, scope, receive, send)
         except ClientGone:
@@ -106,7 +106,7 @@ class Bridge:
         else:
             await send_whole(answer, scope, receive, send)
 
-    async def _answer(self, scope: Scope, body: IO[bytes]) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, body: IO[bytes]) -> Answer:
         path = scope["path"]
         if path == probes.ALIVE:  # it asks nothing else: a restart mends no database
             return _of_a_probe(scope, 200, {"status": "ok"})
@@ -117,7 +117,10 @@ class Bridge:
             )
         environ = environ_of(scope, body)
         whose = door.known_as(credentials_of(environ))
-        answer = await self._lane_of(path, environ["QUERY_STRING"]).run(self._ask_django, environ, whose=whose)
+        lane = self._lane_of(path, environ["QUERY_STRING"])
+        asking = lane.run(self._ask_django, environ, whose=whose)
+        # Reports only read, so that nothing is lost where one is not made; what else was sent is done, whoever still waits.
+        answer = await (unless_gone(asking, receive) if lane is self._reports else asking)
         if answer.composed is not None:
             await self._exports.run(self._compose, answer, whose=whose)
         return answer
@@ -258,6 +261,19 @@ async def pieces_of(receive: Receive) -> Any:
             raise ClientGone
         yield message.get("body", b"")
         more = message.get("more_body", False)
+
+
+async def unless_gone(asking: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
+    """The answer; the body has been read. Raises ClientGone as soon as nobody is there, and what asks is cancelled."""
+    asked, gone = asyncio.ensure_future(asking), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            raise ClientGone
+        return asked.result()
+    finally:
+        asked.cancel()
+        gone.cancel()
 
 
 async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from papertrade.web import limits
 from papertrade.web.refusals import BUSY, TOO_MANY_AT_ONCE
 
 Result = TypeVar("Result")
+
+
+class GivenUp(Exception):
+    """Nobody waits for the call; so nobody sees this."""
 
 
 class Lane:
@@ -31,7 +36,10 @@ class Lane:
         self._waiting: OrderedDict[bytes, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def run(self, call: Callable[..., Result], *arguments: Any, whose: bytes = b"") -> Result:
-        """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait."""
+        """What the call gives; its database connection goes back to the pool. Raises Refusal where too many wait.
+
+        Cancelled, a call that no thread has begun is never made; one that is under way counts until it ends.
+        """
         if self.under_way >= self._most:
             raise BUSY
         if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
@@ -40,18 +48,26 @@ class Lane:
         self.under_way += 1
         try:
             await self._turn(whose)
-            try:
-                context = contextvars.copy_context()  # the thread works for whom the loop works for
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._pool, context.run, _and_give_back, call, *arguments
-                )
-            finally:
-                self._give_turn()
-        finally:
-            self.under_way -= 1
-            self._taken[whose] -= 1
-            if not self._taken[whose]:
-                del self._taken[whose]
+        except asyncio.CancelledError:
+            self._ended(whose)
+            raise
+        context = contextvars.copy_context()  # the thread works for whom the loop works for
+        given_up = threading.Event()
+        work = asyncio.get_running_loop().run_in_executor(self._pool, context.run, _make, call, arguments, given_up)
+        work.add_done_callback(lambda _: self._ended(whose, had_turn=True))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    def _ended(self, whose: bytes, *, had_turn: bool = False) -> None:
+        self.under_way -= 1
+        self._taken[whose] -= 1
+        if not self._taken[whose]:
+            del self._taken[whose]
+        if had_turn:
+            self._give_turn()
 
     async def _turn(self, whose: bytes) -> None:
         if self._free:
@@ -99,7 +115,10 @@ class Courtesy:
         self._since = time.monotonic()
 
 
-def _and_give_back(call: Callable[..., Result], *arguments: Any) -> Result:
+def _make(call: Callable[..., Result], arguments: tuple[Any, ...], given_up: threading.Event) -> Result:
+    """On a thread: make the call, unless nobody waits for it any more, and give back its connection."""
+    if given_up.is_set():
+        raise GivenUp
     try:
         return call(*arguments)
     finally:

@@ -8,9 +8,11 @@ export const IDLE_MS = 20_000;
 const IDLE_AFTER_MS = 120_000;
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 30_000;
-const TIMEOUT_MS = 10_000;
+const PATIENCE_MS = 10_000;
+const LONGEST_PATIENCE_MS = 80_000;
 
 const NOT_MODIFIED = 304;
+const TOO_LATE = "too late";
 
 let timer = 0;
 let shown = location.href;
@@ -18,6 +20,9 @@ let lastTouch = performance.now();
 let retryMs = 0;
 let lastGood = new Date();
 let running = null;
+let patienceMs = PATIENCE_MS; // a page that was not there in time is given longer
+let began = 0; // when the page was asked for
+let isStale = false; // something was heard since
 
 // Whether nobody has touched the page for a while.
 export const isIdle = () => performance.now() - lastTouch > IDLE_AFTER_MS;
@@ -30,13 +35,26 @@ export function refresh(url = location.href) {
   running = new AbortController();
   const mine = running;
   clearTimeout(timer);
-  return load(url, mine).finally(() => mine === running && schedule());
+  [began, isStale] = [performance.now(), false];
+  return load(url, mine).finally(() => {
+    if (mine !== running) return;
+    running = null;
+    schedule();
+  });
 }
 
-async function load(url, { signal }) {
+// Something happened that nobody here asked for. A page under way is waited for, however slow it is, and then asked for once more.
+export function refreshSoon() {
+  if (running) isStale = true;
+  else refresh();
+}
+
+async function load(url, mine) {
+  const { signal } = mine;
+  const patience = setTimeout(() => mine.abort(TOO_LATE), patienceMs);
   try {
     const answer = await fetch(url, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal,
       cache: "no-store",
       headers: { Accept: "text/html", ...(url === shown && { "If-None-Match": version() }) },
     });
@@ -48,7 +66,11 @@ async function load(url, { signal }) {
     }
     online();
   } catch (problem) {
-    if (!signal.aborted) offline();
+    if (signal.reason === TOO_LATE) patienceMs = Math.min(LONGEST_PATIENCE_MS, patienceMs * 2);
+    else if (signal.aborted) return; // for another
+    offline();
+  } finally {
+    clearTimeout(patience);
   }
 }
 
@@ -80,7 +102,10 @@ function offline() {
 function schedule() {
   clearTimeout(timer);
   if (document.hidden) return;
-  timer = setTimeout(refresh, retryMs || (isIdle() ? IDLE_MS : ACTIVE_MS));
+  const usual = isIdle() ? IDLE_MS : ACTIVE_MS;
+  // Once more at once, but a server that took long over it is left alone for as long.
+  const soon = Math.min(performance.now() - began, usual);
+  timer = setTimeout(refresh, retryMs || (isStale ? soon : usual));
 }
 
 function touched() {
@@ -88,12 +113,12 @@ function touched() {
   lastTouch = performance.now();
   if (!wasIdle || document.hidden) return;
   document.dispatchEvent(new CustomEvent("papertrade:touched"));
-  refresh();
+  refreshSoon();
 }
 
 export function startLive() {
   if (!document.querySelector(".menu")) return; // nobody is signed in
   for (const kind of ["pointerdown", "pointermove", "keydown", "scroll"]) document.addEventListener(kind, touched, { passive: true });
-  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refreshSoon()));
   schedule();
 }

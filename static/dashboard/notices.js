@@ -6,7 +6,7 @@
 
 import { toast } from "./actions.js";
 import { get } from "./api.js";
-import { refresh } from "./live.js";
+import { refreshSoon } from "./live.js";
 
 const KIND = "text/event-stream";
 const NO_STREAMS = new Set([404, 406]);
@@ -76,7 +76,7 @@ function heard(message) {
   if (!data) return;
   tell(JSON.parse(data));
   clearTimeout(gathering);
-  gathering = setTimeout(() => document.hidden || refresh(), GATHER_MS);
+  gathering = setTimeout(() => document.hidden || refreshSoon(), GATHER_MS);
 }
 
 async function askUnseen() {

@@ -135,11 +135,8 @@ def test_the_chain_side_by_side(wide: Trader, account: PaperAccount, open_market
     wide.problems.clear()  # what was asked while the market was played anew (503)
 
 
-def test_keys(wide: Trader, account: PaperAccount) -> None:
-    """/ and b and s, g and a letter, and ? for the list of them; none while something is typed.
-
-    Before: a server that refuses its stream for a moment is asked again, and what it tells then is shown.
-    """
+def test_news_while_the_server_is_slow(wide: Trader, account: PaperAccount) -> None:
+    """A stream that is refused for a moment is asked for again; a page under way is not given up for what it tells."""
     page, home = wide.page, f"/accounts/{account.pk}/"
     news = 'id: 2\ndata: {"seq": 2, "type": "order_filled", "symbol": "IBM", "reason": ""}\n\n'
     answers = iter([{"status": 503}, {"status": 200, "content_type": "text/event-stream", "body": news}])
@@ -148,9 +145,39 @@ def test_keys(wide: Trader, account: PaperAccount) -> None:
     with page.expect_response("**/events/"):
         wide.go(home)
     page.wait_for_selector("#ticket[data-ready]")
-    page.clock.run_for(5_000)
+    asked: list[Any] = []
+    page.route(f"**{home}", lambda route: asked.append(route))
+
+    def within(seconds: int) -> int:
+        """How often the page has been asked for by then."""
+        for _ in range(seconds):
+            page.clock.run_for(1_000)
+        return len(asked)
+
+    def answer(route: Any) -> None:
+        with page.expect_response(f"**{home}"):
+            route.continue_()
+
+    assert within(4) == 1
+    with page.expect_response("**/events/"):
+        page.clock.run_for(2_000)
     page.wait_for_selector(".toast:has-text('Filled: IBM')")
+    assert within(1) == 1, "it goes on"
+    answer(asked[0])
+    assert within(5) == 2, "and once more"
+    assert within(14) == 3, "that came too late"
+    expect(page.locator("#offline")).to_be_visible()
+    assert within(15) == 3, "so it is given longer"
+    answer(asked[2])
+    expect(page.locator("#offline")).to_be_hidden()
     wide.problems.clear()  # the refusal (503)
+
+
+def test_keys(wide: Trader, account: PaperAccount) -> None:
+    """/ and b and s, g and a letter, and ? for the list of them; none while something is typed."""
+    page, home = wide.page, f"/accounts/{account.pk}/"
+    wide.go(home)
+    page.wait_for_selector("#ticket[data-ready]")
     page.keyboard.press("s")
     assert page.locator("#ticket [name=side]:checked").get_attribute("value") == "sell"
     assert page.evaluate("document.activeElement.id") == "ticket-symbol"

@@ -171,6 +171,26 @@ def test_reports_wait_for_each_other_and_nobody_for_them(front: Front) -> None:
     assert sorted(head[9:12] for _, head in told) == [b"200"] * (limits.MAX_REPORTS_OF_ONE + 1) + [b"429"]
 
 
+def test_reports_whose_askers_have_gone_are_not_made(front: Front) -> None:
+    """Who asks again and again is not refused for what he gave up, and nobody else waits for that; what runs still counts."""
+    reports = front.bridge._reports
+    asked = b"GET /compare/ HTTP/1.1\r\nHost: x\r\nX-Request-ID: %s\r\nConnection: close\r\n\r\n"
+    for _ in range(3):
+        given_up = [front.connect(asked % b"gone") for _ in range(limits.MAX_REPORTS_OF_ONE)]
+        until(lambda: reports.under_way == limits.MAX_REPORTS_OF_ONE)
+        until(lambda: front.seen)
+        for connection in given_up:
+            connection.close()
+        # One is being made, and one lies ready for its thread.
+        until(lambda: reports.under_way <= limits.REPORT_THREADS + 1)
+    waiting = front.connect(asked % b"here")
+    until(lambda: reports.under_way == limits.REPORT_THREADS + 2)
+    front.release.set()
+    assert read_to_end(waiting).startswith(b"HTTP/1.1 200")
+    assert [seen["HTTP_X_REQUEST_ID"] for seen in front.seen] == ["gone", "here"]
+    until(lambda: (reports._free, reports._taken, reports._waiting) == (limits.REPORT_THREADS + 1, {}, {}))
+
+
 def test_askers_have_turns_and_strangers_have_one_together() -> None:
     lane = Lane("test", 1, 1_000, most_of_one=40)
     done: list[bytes] = []
