@@ -1,6 +1,6 @@
 """The admin's filter by quote, for rows that were decided on one."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -9,17 +9,19 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from marketdata.models import QuoteRecord
+from marketdata import clock
+from marketdata.models import MarketClock, QuoteRecord
 from papertrade.lib.admin.filters import Input, InputFilter
 
-LATE = timedelta(hours=1)  # no quote comes later than this
+APART = timedelta(hours=1)  # the clocks of exchange, market and database are not further from each other than this
 
 
 class QuoteFilter(InputFilter):
     """Rows of a quote's symbol that were decided on it. The admin's `date_field` says when.
 
-    They are looked for in the time in which it stood: nobody decides on a quote once a later one of its symbol has come. So
-    it costs the same however many rows the symbol has, and no table needs an index by quote.
+    They are looked for in the time in which it stood: nobody decides on a quote once a later one of its symbol has come, in a
+    live market often long after it was quoted. So it costs the same however many rows the symbol has, and no table needs an
+    index by quote.
     """
 
     title = "quote"
@@ -39,9 +41,8 @@ class QuoteFilter(InputFilter):
         if quote is None:
             messages.error(request, f"There is no quote {self.typed('quote')!r}.")
             return queryset.none()
-        later = QuoteRecord.objects.filter(symbol=quote.symbol, quoted_at__gt=quote.quoted_at)
-        next_at = later.order_by("quoted_at").values_list("quoted_at", flat=True).first()
-        bounds = {"gte": quote.quoted_at - LATE} | ({"lte": next_at + LATE} if next_at else {})
+        until = _superseded_at(quote)
+        bounds = {"gte": quote.quoted_at - APART} | ({"lte": until + APART} if until else {})
         within = {f"{self.date_field}__{lookup}": bound for lookup, bound in bounds.items()}
         return queryset.filter(quote_id=quote.pk, symbol=quote.symbol, **within)
 
@@ -50,3 +51,15 @@ class QuoteFilter(InputFilter):
             return QuoteRecord.objects.filter(pk=QuoteRecord._meta.pk.to_python(typed)).first()
         except ValidationError:
             return None
+
+
+def _superseded_at(quote: QuoteRecord) -> datetime | None:
+    """When a later quote of its symbol was there, as far as such a one was kept.
+
+    A live market may have it long after its own time, where nobody looked at the symbol; not after the first decision on it.
+    """
+    later = QuoteRecord.objects.filter(symbol=quote.symbol, quoted_at__gt=quote.quoted_at).order_by("quoted_at").first()
+    if later is None:
+        return None
+    is_live = MarketClock.objects.filter(market=clock.LIVE).exists()
+    return max(later.quoted_at, later.recorded_at) if is_live else later.quoted_at

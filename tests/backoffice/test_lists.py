@@ -2,6 +2,7 @@
 
 import csv
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from papertrade.lib.spreadsheets import csv_value
 from portfolio.models import AccountEvent
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
+from tests.live_kit import LiveKit
 from tests.market_kit import MarketKit
 
 LISTS = [
@@ -185,6 +187,28 @@ class TestFilters:
                 found = listed(auditor, name, quote=fill.quote_id).result_list
                 assert key in {row.pk for row in found} and {row.quote_id for row in found} == {fill.quote_id}
         assert list(listed(auditor, "orders_fill", quote=fill.pk).result_list) == [], "no quote of that id"
+
+    def test_by_a_quote_that_stood_long_after_the_next_was_quoted(
+        self, auditor: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A live market hears of a symbol only while somebody looks at it."""
+        live = LiveKit(settings, monkeypatch, tmp_path / "live", start="14:00:00")
+        live.quote("IBM 100.00 100.10 500 300")
+        desk = Desk(UserFactory())
+        orders = [desk.buy("1")]
+        live.pass_time(hours=2)
+        orders.append(desk.buy("2"))
+        live.quote("IBM 101.00 101.10 500 300", late=5400)
+        orders.append(desk.buy("3"))
+        by_quote: dict[Any, list[int]] = {}
+        for event in AccountEvent.objects.filter(quote__isnull=False).order_by("seq"):
+            by_quote.setdefault(event.quote_id, []).append(event.pk)
+        assert list(map(desk.state, orders)) == [("filled", ""), ("new", "quote_stale"), ("new", "quote_stale")]
+        assert len(by_quote) == 2
+        for quote, events in by_quote.items():
+            assert [row.pk for row in listed(auditor, "portfolio_accountevent", quote=quote).result_list][
+                ::-1
+            ] == events
 
     @pytest.mark.parametrize(
         "query",
