@@ -27,6 +27,7 @@ const fresh = document.getElementById("new-order");
 const done = document.getElementById("ticket-done");
 
 let armed = true;
+let isRefused = false; // why sending was stands until somebody changes something, whatever is estimated meanwhile
 let watched = null;
 let search = null;
 let quote = null; // the latest
@@ -123,11 +124,11 @@ async function preview() {
   previewedAt = performance.now();
   try {
     renderPreview(await call("POST", `${form.dataset.orders}preview/`, order, { signal: previewing.signal }));
-    showRefusal({});
+    if (!isRefused) showRefusal({});
   } catch (refusal) {
     if (refusal.name === "AbortError") return;
     renderPreview(null);
-    showRefusal(refusal);
+    if (!isRefused) showRefusal(refusal);
   }
 }
 
@@ -166,6 +167,7 @@ async function send(event) {
   if (!armed || symbol() !== pressed) return; // the button says now what would be sent
   disarm();
   endPreview(); // its answer would wipe out what sending has to say
+  isRefused = false;
   showRefusal({});
   try {
     const order = await call("POST", form.dataset.orders, { ...terms(), client_order_id: form.elements.client_order_id.value });
@@ -173,11 +175,14 @@ async function send(event) {
     await refresh();
   } catch (refusal) {
     if (refusal.code === "client_order_id_not_unique") await tellOfTheFirst(refusal.details.order_id);
-    else {
-      arm();
-      showRefusal(refusal);
-    }
+    else refused(refusal);
   }
+}
+
+function refused(refusal) {
+  arm();
+  isRefused = true;
+  showRefusal(refusal);
 }
 
 function disarm() {
@@ -213,8 +218,7 @@ async function tellOfTheFirst(id) {
     showRefusal({ message: "Your earlier order was taken, though its answer was lost: see below. What the form says now was not sent; press “New order” to send it too." });
     await refresh();
   } catch (problem) {
-    arm();
-    showRefusal(problem);
+    refused(problem);
   }
 }
 
@@ -242,6 +246,12 @@ async function watch() {
 
 // --- Wiring ---
 
+// Somebody changed what would be sent.
+function changed() {
+  isRefused = false;
+  previewSoon();
+}
+
 function symbolChanged() {
   form.elements.symbol.value = symbol();
   const option = isOption(symbol());
@@ -252,7 +262,7 @@ function symbolChanged() {
   if (option) force.value = "day";
   document.dispatchEvent(new CustomEvent("papertrade:symbol"));
   showQuote();
-  previewSoon();
+  changed();
 }
 
 function label() {
@@ -286,14 +296,14 @@ export function start() {
     done.replaceChildren();
     watched = null;
     showRefusal({});
-    previewSoon();
+    changed();
     form.elements.symbol.focus();
   });
   document.addEventListener("papertrade:refreshed", watch);
   form.addEventListener("input", (event) => {
     renew();
     label();
-    if (event.target !== form.elements.symbol) previewSoon();
+    if (event.target !== form.elements.symbol) changed();
   });
   search = wireSearch(form.elements.symbol, document.getElementById("ticket-found"), symbolChangedAndLabel);
   wireChain(document.getElementById("open-chain"), () => underlyingOf(symbol()), choose);

@@ -89,8 +89,16 @@ def test_the_answer_stays_true(wide: Trader, account: PaperAccount, open_market:
     page.locator(".segments label:has(input[value=market])").click()
     page.fill("#ticket-qty", "100")
     expect(page.locator("[data-estimate=estimated_cost]")).to_have_text("10,020.00")
-    open_market.advance("14:00:20")  # another quote, another estimate
+    unknown = {"error": {"code": "outcome_unknown", "message": "It may be stored, or not."}}
+    page.route("**/orders/", lambda route: route.fulfill(status=503, json=unknown))
+    page.click("#send-order")
+    expect(page.locator("#ticket-error")).to_have_text("It may be stored, or not.")
+    open_market.advance("14:00:20")  # another quote, another estimate; what became of sending is not over with it
     expect(page.locator("[data-estimate=estimated_cost]")).to_have_text("10,030.00", timeout=15_000)
+    expect(page.locator("#ticket-error")).to_have_text("It may be stored, or not.")
+    page.fill("#ticket-qty", "200")
+    expect(page.locator("#ticket-error")).to_be_empty()
+    wide.problems.clear()  # the refusal (503)
 
 
 def test_a_name_is_taken_for_its_stock(wide: Trader, account: PaperAccount, open_market: MarketKit) -> None:
