@@ -148,10 +148,20 @@ class _Client:
             while True:
                 await looked.wait()
                 looked.clear()
+                self._forget()
                 news = [item for name in CHANNELS for item in self._news(name)]
                 for place in range(0, len(news), MAX_IN_A_FRAME):
                     await self.connection.write(news[place : place + MAX_IN_A_FRAME])
                 await self._permit.check_if_due()
+
+    def _forget(self) -> None:
+        """What the look has forgotten, which under `*` may be anything that others wanted."""
+        if EVERYTHING in self.subscription.wanted:
+            self.sent = {
+                (name, symbol): version
+                for (name, symbol), version in self.sent.items()
+                if symbol in CHANNELS[name].things(look)
+            }
 
     def _news(self, name: str) -> Iterable[dict[str, Any]]:
         channel = CHANNELS[name]

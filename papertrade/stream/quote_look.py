@@ -37,6 +37,7 @@ class QuoteLook:
         self._whole_from: dict[str, datetime] = {}  # where the first minute begins that was seen from its begin on
         self._minute: datetime | None = None  # in which the last look was
         self._wanted: Counter[str] = Counter()
+        self._looked_at: frozenset[str] = frozenset()  # by the last look
         self._listeners: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -62,11 +63,13 @@ class QuoteLook:
             wish.become(frozenset())
 
     def _forget(self) -> None:
-        """What nobody wants any more."""
-        if EVERYTHING not in self._wanted:
-            for kept in (self.quotes, self.trades, self.finished, self._building, self._whole_from):
-                for symbol in kept.keys() - self._wanted.keys():
-                    del kept[symbol]
+        """What nobody wants any more. What `*` means the last look knows."""
+        wanted = set(self._wanted)
+        if EVERYTHING in wanted:
+            wanted |= self._looked_at
+        for kept in (self.quotes, self.trades, self.finished, self._building, self._whole_from):
+            for symbol in kept.keys() - wanted:
+                del kept[symbol]
 
     async def _look(self) -> None:
         while self._listeners:
@@ -85,6 +88,7 @@ class QuoteLook:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _take(self, seen: "Seen") -> None:
+        self._looked_at = frozenset(seen.symbols)
         self.quotes |= seen.quotes
         minute = ONE_MINUTE.begin(seen.now)
         for symbol in seen.symbols:

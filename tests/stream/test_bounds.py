@@ -18,6 +18,7 @@ from django.db import OperationalError, connection
 
 from accounts.models import ApiKey
 from accounts.services import revoke_key
+from marketdata.quotes import Quote
 from papertrade.lib import strangers
 from papertrade.stream import STREAMS, account_events, following, identity, market_data, moves, sockets, trade_updates
 from papertrade.stream.quote_look import look
@@ -126,6 +127,33 @@ def test_two_clients_of_one_symbol(streamed: Streamed) -> None:
             assert await healthy.quote() == "2013-10-07T14:00:20.000000Z"
 
     run(talk())
+
+
+def test_what_nobody_wants_any_more_is_forgotten_also_where_somebody_wants_everything(streamed: Streamed) -> None:
+    """A symbol that is not listed, and so none of `*`, but while another client watches it."""
+
+    async def watched(everything: Talk, quote: Quote) -> None:
+        async with talking(streamed, DATA) as other:
+            await other.say(action="subscribe", bars=["KO"])
+            while "KO" not in look._whole_from:
+                await asyncio.sleep(0.01)
+            look._looking.get_loop().call_soon_threadsafe(look.quotes.__setitem__, "KO", quote)
+            await everything.hear(lambda told: told[0]["T"] == "q" and told[0]["S"] == "KO")
+        while "KO" in look._whole_from or "KO" in look.quotes:
+            await asyncio.sleep(0.01)
+
+    async def talk() -> None:
+        async with talking(streamed, DATA) as everything:
+            await everything.say(action="subscribe", quotes=["*"])
+            await everything.quote()
+            quote = look.quotes[STOCK]
+            await watched(everything, quote)
+            await beside_the_loop(streamed.market.advance, "14:00:10")
+            assert await everything.quote() == "2013-10-07T14:00:10.000000Z"
+            assert STOCK in look._whole_from
+            await watched(everything, quote)  # as if it had never been: it is told again
+
+    run(talk(), 10)
 
 
 @pytest.mark.parametrize(("path", "told"), [(DATA, (POLICY, "auth timeout")), (TRADES, (POLICY, "auth timeout"))])
