@@ -122,7 +122,12 @@ class Bridge:
         # Reports only read, so that nothing is lost where one is not made; what else was sent is done, whoever still waits.
         answer = await (unless_gone(asking, receive) if lane is self._reports else asking)
         if answer.composed is not None:
-            await self._exports.run(self._compose, answer, whose=whose)
+            try:
+                await self._exports.run(self._compose, answer, whose=whose)
+            except Refusal:
+                if not answer.composed.closed:  # nobody began to read it
+                    answer.composed.close()
+                raise
         return answer
 
     def _lane_of(self, path: str, query: str) -> Lane:

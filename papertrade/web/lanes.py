@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.db import close_old_connections
 
 from papertrade.web import limits
-from papertrade.web.refusals import BUSY, TOO_MANY_AT_ONCE
+from papertrade.web.refusals import BUSY, TOO_MANY_AT_ONCE, TOO_MANY_STRANGERS
 
 Result = TypeVar("Result")
 
@@ -43,7 +43,7 @@ class Lane:
         if self.under_way >= self._most:
             raise BUSY
         if self._most_of_one is not None and self._taken[whose] >= self._most_of_one:
-            raise TOO_MANY_AT_ONCE
+            raise TOO_MANY_AT_ONCE if whose else TOO_MANY_STRANGERS
         self._taken[whose] += 1
         self.under_way += 1
         try:

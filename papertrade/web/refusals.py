@@ -31,6 +31,12 @@ TOO_MANY_AT_ONCE = Refusal(
     "Too many requests of yours are still waiting; nothing was stored. Wait for some of them.",
     retry_after_seconds=1,
 )
+TOO_MANY_STRANGERS = Refusal(
+    429,
+    "rate_limit_exceeded",
+    "Too many requests without a key that was used here lately are still waiting; nothing was stored. Send it again.",
+    retry_after_seconds=1,
+)
 STRANGER = Refusal(
     429,
     "rate_limit_exceeded",

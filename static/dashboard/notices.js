@@ -89,6 +89,7 @@ async function askUnseen() {
 }
 
 function tell(event) {
+  if (event.seq <= Number(lastId)) return; // a tab that comes into sight may be told by the stream and by its last look
   lastId = String(event.seq);
   if (!TOLD.has(event.type)) return;
   const reason = event.reason ? ` (${words.reason[event.reason] ?? event.reason})` : "";

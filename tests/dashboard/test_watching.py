@@ -138,7 +138,7 @@ def test_the_chain_side_by_side(wide: Trader, account: PaperAccount, open_market
 def test_news_while_the_server_is_slow(wide: Trader, account: PaperAccount) -> None:
     """A stream that is refused for a moment is asked for again; a page under way is not given up for what it tells."""
     page, home = wide.page, f"/accounts/{account.pk}/"
-    news = 'id: 2\ndata: {"seq": 2, "type": "order_filled", "symbol": "IBM", "reason": ""}\n\n'
+    news = 2 * 'id: 2\ndata: {"seq": 2, "type": "order_filled", "symbol": "IBM", "reason": ""}\n\n'
     answers = iter([{"status": 503}, {"status": 200, "content_type": "text/event-stream", "body": news}])
     page.route("**/events/", lambda route: route.fulfill(**next(answers, {"status": 204})))
     page.clock.install()
@@ -161,7 +161,7 @@ def test_news_while_the_server_is_slow(wide: Trader, account: PaperAccount) -> N
     assert within(4) == 1
     with page.expect_response("**/events/"):
         page.clock.run_for(2_000)
-    page.wait_for_selector(".toast:has-text('Filled: IBM')")
+    expect(page.locator(".toast")).to_have_text("Filled: IBM")  # and not twice
     assert within(1) == 1, "it goes on"
     answer(asked[0])
     assert within(5) == 2, "and once more"

@@ -121,7 +121,7 @@ class Nginx(Proxy):
         whole.write_text(
             AROUND_NGINX.format(folder=self.folder, user="user root;\n" if os.geteuid() == 0 else "")
         )  # nobody else may enter the folder
-        return [self._program(), "-e", str(self.log), "-c", str(whole)], certificate, {}
+        return [self._program(), "-c", str(whole)], certificate, {}
 
     def _certificate(self) -> tuple[Path, Path]:
         key, certificate = self.folder / "key.pem", self.folder / "certificate.pem"

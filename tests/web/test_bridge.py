@@ -206,8 +206,10 @@ def test_askers_have_turns_and_strangers_have_one_together() -> None:
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.gather(*(ask(b"good") for _ in range(5)))
-        with pytest.raises(Refusal):
+        with pytest.raises(Refusal, match="of yours"):
             await asyncio.gather(*(ask(b"flood") for _ in range(41)))
+        with pytest.raises(Refusal, match="without a key"):  # none of them need have sent many
+            await asyncio.gather(*(ask(b"") for _ in range(41)))
         await asyncio.gather(*flood, *strangers, ask(b"good"))
 
     asyncio.run(all_of_them())
@@ -287,6 +289,15 @@ def test_an_answer_that_breaks_while_it_is_composed_is_an_error_and_not_half_a_f
     status, body = ask(front, "/broken")
     assert status == 500
     assert b"the first line" not in body
+
+
+def test_an_answer_that_nobody_may_compose_is_closed(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    django = front.bridge._django
+    monkeypatch.setattr(front.bridge, "_django", lambda *request: made.append(django(*request)) or made[-1])
+    monkeypatch.setattr(front.bridge._exports, "_most", 0)
+    assert ask(front, "/composed")[0] == 503
+    assert [answer.closed for answer in made] == [True]
 
 
 def test_a_file_is_sent_and_closed(front: Front) -> None:
