@@ -170,8 +170,10 @@ class SocketConnection(Watched, WebSocketsSansIOProtocol):
             self.cut_off(State.UNREAD)
 
     async def send(self, message: Any) -> None:
-        """What a stream sends; that its client is known is for this server."""
+        """What a stream sends; that its client is known is for this server. After its last word the client is nobody's."""
         if message == IDENTIFIED:
             self.is_identified = True
-        else:
-            await super().send(message)
+            return
+        await super().send(message)
+        if message["type"] == "websocket.close":  # uvicorn waits 10 s for the client's own
+            self.ending_since = self.loop.time()

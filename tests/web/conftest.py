@@ -51,6 +51,8 @@ class Front:
             match message.get("text"):
                 case "it is me":
                     await send(IDENTIFIED)
+                case "let me go":
+                    await send({"type": "websocket.close", "code": 1008})
                 case "tell me":
                     while True:
                         await send({"type": "websocket.send", "text": "x" * 10_000})

@@ -331,6 +331,21 @@ class TestMessages:
                 connection.sendall(frame(b"", CONTINUED, final=0) * 10)
         until(lambda: told == ["too_many_fragments"])
 
+    def test_who_was_told_to_go_makes_room_and_does_not_stay(
+        self, front: Front, monkeypatch: pytest.MonkeyPatch, told: list[str]
+    ) -> None:
+        """Known or not: a client may have more connections told so than there are places."""
+        monkeypatch.setattr(limits, "WRITE_SECONDS", 60)
+        monkeypatch.setattr(Watched, "most", 1)
+        for _ in range(2):
+            stays = websocket(front, frame(b"it is me"), frame(b"let me go"))
+            until(lambda: states(State.STREAM) == [State.ENDING])
+        assert told == ["no_place_left"]
+        monkeypatch.setattr(limits, "WRITE_SECONDS", 0.2)
+        assert read_to_end(stays)[0] == FINAL | CLOSE
+        assert told == ["no_place_left", State.ENDING]
+        stays.close()
+
     def test_who_does_not_read_is_cut_off_and_one_who_does_is_not(self, front: Front, told: list[str]) -> None:
         deaf, reader = (websocket(front, frame(b"it is me"), frame(b"tell me")) for _ in range(2))
         ends = time.monotonic() + 1.0
