@@ -41,7 +41,10 @@ class Client:
                     return json.loads(text) if text else None
             except urllib.error.HTTPError as error:
                 if error.code not in RETRIED:
-                    raise Refused(error.code, json.load(error)["error"]) from None
+                    refusal = Refused(error.code, json.load(error)["error"])
+                    # Perhaps it was stored: under the same id the same order is sent again, and is still one order.
+                    if refusal.code != "outcome_unknown" or "client_order_id" not in (body or {}):
+                        raise refusal from None
                 time.sleep(float(error.headers.get("Retry-After", 1)))
 
     def rows(self, path):

@@ -222,8 +222,10 @@ def send(server: Server, journal: Journal, account: str, name: str, order: dict[
         try:
             answer = server.call("POST", f"/paper/accounts/{account}/orders/", {**order, "client_order_id": name})
         except urllib.error.HTTPError as error:
-            if error.code not in MAY_BE_REPEATED:
-                journal.refused.append(f"{name}: {error.code} {error.read()[:500]!r}")
+            said = error.read()
+            # Whether it was stored is not known where the database went at the commit: the same id finds out.
+            if error.code not in MAY_BE_REPEATED and b'"outcome_unknown"' not in said:
+                journal.refused.append(f"{name}: {error.code} {said[:500]!r}")
                 return
         except (urllib.error.URLError, OSError, http.client.HTTPException, json.JSONDecodeError):
             pass
