@@ -1,23 +1,21 @@
 """The admin's filter by quote, for rows that were decided on one."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from marketdata import clock
 from marketdata.models import MarketClock, QuoteRecord
-from papertrade.lib.admin.filters import Input, InputFilter
+from papertrade.lib.admin.filters import DatedFilter, Input
 
 APART = timedelta(hours=1)  # the clocks of exchange, market and database are not further from each other than this
 
 
-class QuoteFilter(InputFilter):
-    """Rows of a quote's symbol that were decided on it. The admin's `date_field` says when.
+class QuoteFilter(DatedFilter):
+    """Rows of a quote's symbol that were decided on it.
 
     They are looked for in the time in which it stood: nobody decides on a quote once a later one of its symbol has come, in a
     live market often long after it was quoted. So it costs the same however many rows the symbol has, and no table needs an
@@ -27,12 +25,6 @@ class QuoteFilter(InputFilter):
     title = "quote"
     inputs = (Input("quote", "A quote's id"),)
     order = "by_symbol"
-
-    def __init__(
-        self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin
-    ) -> None:
-        super().__init__(request, params, model, model_admin)
-        self.date_field: str = model_admin.date_field
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if not self.active:

@@ -84,6 +84,12 @@ class Trader(Window):
         page.wait_for_selector(f"#ticket-done:has-text('{qty} {symbol}:')")
         self.close_ticket()
 
+    def exported(self) -> list[str]:
+        """The lines of the CSV file of the table in sight, the heads first."""
+        with self.page.expect_download() as download:
+            self.page.click("text=Export CSV")
+        return download.value.path().read_text().splitlines()
+
     def figure(self, name: str) -> str:
         """The exact value of a figure on the page."""
         return self.page.locator(f"[data-figure={name}] data").first.get_attribute("value")

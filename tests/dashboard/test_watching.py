@@ -58,9 +58,7 @@ def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKi
     for sort, first in (("-price", "5.00"), ("price", "4.20"), ("side", "4.20")):
         wide.go(f"{home}fills/?sort={sort}")
         expect(page.locator("#fills td[data-column=price]").first).to_have_text(first)
-    with page.expect_download() as download:
-        page.click("text=Export CSV")
-    heads, *rows = (line.split(",") for line in download.value.path().read_text().splitlines())
+    heads, *rows = (line.split(",") for line in wide.exported())
     assert [dict(zip(heads, row, strict=True))["kind"] for row in rows] == ["fill", "settlement"]
     wide.go(home)
     expect(page.locator("#fills tbody tr").first).to_contain_text("settled")

@@ -81,18 +81,22 @@ class SymbolFilter(InputFilter):
         return queryset.filter(symbol=symbol) if symbol else queryset
 
 
-class DateRangeFilter(InputFilter):
-    """From one day to another, both included, in New York's days. The admin's `date_field` says of what."""
-
-    title = "date (New York)"
-    inputs = (Input("since", "From", "date"), Input("until", "To", "date"))
-    order = "by_time"
+class DatedFilter(InputFilter):
+    """A filter by time; the admin's `date_field` says which of the rows' times."""
 
     def __init__(
         self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: ModelAdmin
     ) -> None:
         super().__init__(request, params, model, model_admin)
         self.date_field: str = model_admin.date_field
+
+
+class DateRangeFilter(DatedFilter):
+    """From one day to another, both included, in New York's days."""
+
+    title = "date (New York)"
+    inputs = (Input("since", "From", "date"), Input("until", "To", "date"))
+    order = "by_time"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         name = self.date_field
