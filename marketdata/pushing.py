@@ -83,7 +83,8 @@ def feed_word(by: str) -> str:
 def _judge(read: Sequence[RawQuote | tuple[str, PushRefusal]]) -> Pushed:
     symbols = {quote.symbol for quote in read if isinstance(quote, RawQuote)}
     market, now = current_market(), clock.read().now
-    newest = {symbol: quote.quoted_at for symbol, quote in market.latest(symbols, at=now).items()} if symbols else {}
+    latest = market.latest(symbols, at=now, watch=False) if symbols else {}
+    newest = {symbol: quote.quoted_at for symbol, quote in latest.items()}
     known = {symbol: market.exists(symbol) for symbol in symbols}
     taken: list[RawQuote] = []
     refused: list[RefusedRow] = []

@@ -34,9 +34,10 @@ def main(credentials_file: str, csv_file: str) -> None:
     with open(csv_file, newline="") as lines:
         rows = [{name: row[name] or None for name in FIELDS} for row in csv.DictReader(lines)]
     for start in range(0, len(rows), TOGETHER):
+        if start:
+            time.sleep(1)
         now = datetime.now(UTC).isoformat()
         push(credentials, [{**row, "quoted_at": now} for row in rows[start : start + TOGETHER]])
-        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from marketdata.feeds.live import alpaca, cutemarkets, massive, massive_dialect,
 from marketdata.feeds.live.dialect import Control, Market, Said
 from marketdata.feeds.live.protocol import ProviderOptions, RawQuote
 from marketdata.feeds.live.reading import Unreadable
+from marketdata.feeds.live.recorder import row_text
+from marketdata.feeds.recording_rows import read_row
 from marketdata.instruments import OptionRight, option_symbol
 
 AT = datetime(2026, 11, 25, 15, 30, 0, 123456, tzinfo=UTC)
@@ -146,8 +148,15 @@ def test_odd_quotes(market: Market, other: dict[str, Any], expected: Any) -> Non
     if isinstance(expected, str):
         assert isinstance(found, Unreadable) and found.word == expected
     else:
-        numbers = (None if value is None else Decimal(value) for value in expected)
-        assert found[1:5] == tuple(numbers)
+        numbers = tuple(None if value is None else Decimal(value) for value in expected)
+        assert found[1:5] == numbers
+        assert read_row(row_text(found).split(","))[2:6] == numbers, "and so it is recorded"
+
+
+def test_zeros_at_the_end_are_no_decimals() -> None:
+    frame = json.dumps([stock_quote()]).replace("183.5,", "183.50000000,").replace("300,", "300.00000000,")
+    (found,) = STOCKS.stream.read(frame)
+    assert read_row(row_text(found).split(","))[2:6] == (Decimal("183.5"), Decimal("183.52"), 200, 300)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])

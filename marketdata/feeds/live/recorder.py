@@ -29,6 +29,7 @@ NEW_FILE_EVERY = timedelta(minutes=10)
 LEAST_FREE_BYTES = 1_000_000_000
 TRY_AGAIN_AFTER = timedelta(minutes=1)
 COMPRESSION = 4
+MOST_DECIMALS = 6
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 GZIP = 31  # zlib's window bits for the gzip format
 README = """\
@@ -156,4 +157,8 @@ def _stamp(at: datetime) -> str:
 
 
 def _number(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:f}"
+    """Of at most six decimals, as the format has it: some write eight, the last ones zeros."""
+    if value is None:
+        return ""
+    text = f"{value:f}"
+    return text if len(text.partition(".")[2]) <= MOST_DECIMALS else text.rstrip("0").rstrip(".")
