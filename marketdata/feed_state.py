@@ -84,8 +84,8 @@ class FeedState:
             if not line.serves
         ]
         found += [
-            f"No quotes for {counted(line.left_out_count, 'symbol')}, as {line.feed} has no room for more: "
-            f"{', '.join(line.left_out)}."
+            f"No quotes for {counted(line.left_out_count, 'symbol')}, as {line.feed} does not have them or has no room for "
+            f"more: {', '.join(line.left_out)}."
             for line in self.lines
             if line.left_out_count
         ]

@@ -198,8 +198,12 @@ class LiveProvider:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def want(self, wants: Sequence[Want]) -> None:
-        """Share out what is wanted; what no line takes is named as left out by the first."""
-        homeless = [want.symbol for want in wants if not any(line.market.takes(want.symbol) for line in self.lines)]
+        """Share out what is wanted; what no line takes is named as left out by the first. Nobody misses a canary."""
+        homeless = [
+            want.symbol
+            for want in wants
+            if want.rank is not Rank.CANARY and not any(line.market.takes(want.symbol) for line in self.lines)
+        ]
         for line in self.lines:
             mine = [want for want in wants if line.market.takes(want.symbol)]
             line.want(mine, homeless if line is self.lines[0] else ())
