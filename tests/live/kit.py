@@ -1,8 +1,13 @@
-"""What tests of the providers' loops stand on: a listener that remembers, and a provider that runs against the fake, faster."""
+"""What tests of the providers' loops stand on: a clock that hurries while all wait, a listener that remembers, and a provider
+that runs against the fake one.
+"""
 
 import asyncio
+import math
+import selectors
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
@@ -13,7 +18,65 @@ from marketdata.feeds.live.pace import Pace
 from marketdata.feeds.live.protocol import Chain, Count, Coverage, Line, ProviderOptions, Rank, RawQuote, State, Want
 from tests.live.provider import KEY, SECRET, FakeProvider
 
-SPEED = 50.0  # seconds of the loops in one of ours
+SPEED = 200.0  # seconds of the loops in one of ours, while nobody has anything to do
+PATIENCE_SECONDS = 1_000.0  # of the loops, for anything that is waited for
+LIMIT_SECONDS = 120.0  # ours, for a scenario that never comes to its end
+LOOK_SECONDS = 1.0  # of the loops: for what is waited for and not signalled
+
+
+class Waiting(selectors.DefaultSelector):
+    """Counts the seconds in which a loop had nothing to do, `speed` of them in one of ours.
+
+    Only a wait that brought nothing counts. So for the loop no time passes while it does something, however long a busy machine
+    takes over that, and what is on its way through a socket is not late.
+    """
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self.speed, self.waited = speed, 0.0
+        self._ends = time.monotonic() + LIMIT_SECONDS
+
+    def select(self, timeout: float | None = None) -> Any:
+        if time.monotonic() > self._ends:
+            self._ends = math.inf
+            raise TimeoutError(f"not done after {LIMIT_SECONDS:.0f} s")
+        found = super().select(None if timeout is None else timeout / self.speed)
+        if not found:
+            self.waited += max(timeout or 0.0, 0.0)
+        return found
+
+
+class HurriedLoop(asyncio.SelectorEventLoop):
+    """Runs a provider and the fake one together, on a clock that stands while either of them does something."""
+
+    def __init__(self, speed: float) -> None:
+        self.waiting = Waiting(speed)
+        super().__init__(self.waiting)
+
+    def time(self) -> float:
+        return self.waiting.waited
+
+
+class HurriedPace(Pace):
+    """The clock of such a loop; but a socket has our seconds for an answer, or `network_speed` of them in one."""
+
+    def __init__(self, *, network_speed: float) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, HurriedLoop)
+        super().__init__(1.0, network_speed=network_speed / loop.waiting.speed)
+
+    def seconds(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def played(scenario: Callable[[], Awaitable[None]], *, speed: float = SPEED) -> None:
+    """Play it on a loop that hurries."""
+
+    async def play() -> None:
+        await scenario()
+
+    with asyncio.Runner(loop_factory=lambda: HurriedLoop(speed)) as runner:
+        runner.run(play())
 
 
 class Notes:
@@ -80,13 +143,13 @@ class World:
     provider: LiveProvider
     pace: Pace
 
-    async def until(self, reached: Callable[[], Any], seconds: float = 10.0) -> None:
-        """Wait until something has come about at our side; in real seconds."""
-        async with asyncio.timeout(seconds):
+    async def until(self, reached: Callable[[], Any]) -> None:
+        """Wait until something has come about at our side."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not reached():
                 self.notes.changed.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.notes.changed.wait(), 0.05)
+                    await asyncio.wait_for(self.notes.changed.wait(), LOOK_SECONDS)
 
     async def state(self, state: State, line: str = "stocks") -> None:
         await self.until(lambda: self.notes.state(line) is state)
@@ -101,14 +164,13 @@ async def serving(
     *symbols: str,
     fake: FakeProvider | None = None,
     in_session: bool = True,
-    speed: float = SPEED,
     network_speed: float = 1.0,
     wants: Sequence[Want] | None = None,
     **options: Any,
 ) -> AsyncIterator[World]:
     """Our provider against a fake one, wanting these symbols."""
     async with fake or FakeProvider() as fake:
-        notes, pace = Notes(in_session=in_session), Pace(speed, network_speed=network_speed)
+        notes, pace = Notes(in_session=in_session), HurriedPace(network_speed=network_speed)
         secret = {"secret": SECRET} if module.__name__.endswith("alpaca") else {}
         stream = {} if module.__name__.endswith("tradier") else {"stream_url": fake.ws_url}
         chosen = ProviderOptions(**{"key": KEY, **secret, **stream, "url": fake.http_url, **options})

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 KEY, SECRET = "key-of-the-tests", "secret-of-the-tests"
+LOOK_SECONDS = 0.25  # for what is waited for and not signalled
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
@@ -204,13 +205,13 @@ class FakeProvider:
         await self.until(lambda: len(self.peers) > number and bool(self.peers[number].subscribed))
         return self.peers[number]
 
-    async def until(self, reached: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Wait until something has come about at the provider's side."""
+    async def until(self, reached: Callable[[], bool], seconds: float = 300.0) -> None:
+        """Wait until something has come about at the provider's side; in seconds of its loop."""
         async with asyncio.timeout(seconds):
             while not reached():
                 self._changed.clear()
                 try:
-                    await asyncio.wait_for(self._changed.wait(), 0.05)
+                    await asyncio.wait_for(self._changed.wait(), LOOK_SECONDS)
                 except TimeoutError:
                     continue
 

@@ -36,13 +36,14 @@ def provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threade
         yield running
 
 
-def tried(*, works: bool) -> str:
+def tried(*, works: bool, seconds: int = 20) -> str:
+    """What it says; it waits no longer than for the first quote."""
     out = StringIO()
     if works:
-        call_command("check_provider", stdout=out, seconds=1)
+        call_command("check_provider", stdout=out, seconds=seconds)
         return out.getvalue()
     with pytest.raises(CommandError) as problem:
-        call_command("check_provider", stdout=out, seconds=1)
+        call_command("check_provider", stdout=out, seconds=seconds)
     return f"{out.getvalue()}\n{problem.value}"
 
 
@@ -102,7 +103,7 @@ def test_nobody_listens(provider: ThreadedProvider, settings: Any, monkeypatch: 
 def test_no_quote_at_night(provider: ThreadedProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     provider.fake.latest = {}
     monkeypatch.setattr(check_provider, "is_open_by_the_rules", lambda at: False)
-    text = tried(works=False)
+    text = tried(works=False, seconds=0)
     assert "The exchange is closed" in text and "PAPERTRADE_PROVIDER_FEEDS=test" in text
 
 

@@ -139,9 +139,11 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(
 @pytest.mark.slow
 @whole_server
 def test_settings_that_do_not_go_together_end_the_start_with_a_sentence(new_folder: Callable[[], Path]) -> None:
-    """Before anything is made of a folder that no server has used."""
+    """Before the database is so much as asked: there is none."""
     server = Server(
         new_folder(),
+        DATABASE_URL="postgresql://nobody:nothing@127.0.0.1:1/none",
+        REDIS_URL="redis://127.0.0.1:1/0",
         PAPERTRADE_MARKET="live",
         PAPERTRADE_PROVIDER="alpaca",
         PAPERTRADE_PROVIDER_KEY=KEY,

@@ -6,10 +6,12 @@ A failure pauses everything here for a while and never touches the stream.
 
 import asyncio
 import logging
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -44,6 +46,12 @@ REFUSED = (401, 402, 403)
 BAD_REQUEST = 400
 NO_CHAIN = (BAD_REQUEST, 404, 422)
 LONGEST_NUMBER = 12  # digits of a header
+
+
+@cache
+def trusted(*, by_environment: bool) -> ssl.SSLContext:
+    """Whose certificates are believed, perhaps by `SSL_CERT_FILE` and the like. Read once: they are the same for every line."""
+    return httpx.create_ssl_context(trust_env=by_environment)
 
 
 class Failed(Exception):
@@ -159,10 +167,12 @@ class Fetcher:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
+        by_environment = not is_loopback(self.dialect.url)
         async with httpx.AsyncClient(
             headers={"User-Agent": "papertrade", **self.dialect.headers},
             timeout=self.pace.network(TIMEOUT_SECONDS),
-            trust_env=not is_loopback(self.dialect.url),
+            trust_env=by_environment,
+            verify=trusted(by_environment=by_environment),
         ) as client:
             workers = [asyncio.ensure_future(self._worker(client)) for _ in range(self.dialect.calls_at_once)]
             try:

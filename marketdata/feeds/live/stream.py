@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 socket_log = logging.getLogger(f"{__name__}.socket")
 socket_log.setLevel(logging.WARNING)
 
-PING_SECONDS = 5.0  # a ping so often, and so long until its answer: a peer that is gone is noticed within 10 s
+# A ping so often, and so long for its answer: with the closing, a peer that is gone is given up within 10 s.
+PING_SECONDS, PONG_SECONDS = 5.0, 4.0
 OPEN_SECONDS = 5.0
 LOGIN_SECONDS = 10.0
 ANSWER_SECONDS = 5.0  # a subscription without an answer is taken for done
@@ -184,7 +185,7 @@ class Stream:
                 logger=socket_log,
                 open_timeout=real(OPEN_SECONDS),
                 ping_interval=real(PING_SECONDS),
-                ping_timeout=real(PING_SECONDS),
+                ping_timeout=real(PONG_SECONDS),
                 close_timeout=real(CLOSE_SECONDS),
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_QUEUED_FRAMES,
