@@ -38,17 +38,20 @@ def load_taken(
     """What locked books took of displayed prices since they were set, shares or contracts.
 
     A book in which nothing has happened since a price was set took nothing of it, so nothing is read for it; a live quote may
-    be stamped a little after it was taken.
+    be stamped a little after it was taken. Nor is anything for a book that displayed sizes do not cap.
     """
-    priced = [
-        key for key in keys if key.price is not None and key.since <= books[key.book_id].last_at + TOLERANCE_OF_TAKEN
-    ]
+    priced = [key for key in keys if key.price is not None and _counts(key, books[key.book_id])]
     if len(priced) <= FEW:
         with Batch(cursor.connection) as batch:
             sums = [(key, batch.execute(_TAKEN_OF_ONE, key)) for key in priced]
         return {key: qty for key, reply in sums for (qty,) in reply.rows() if qty is not None}
     rows = cursor.execute(_TAKEN_OF_MANY, [list(column) for column in zip(*priced, strict=True)]).fetchall()
     return {Supply(*key): qty for *key, qty in rows}
+
+
+def _counts(key: Supply, book: OpenBook) -> bool:
+    """Whether a book may have taken of a supply, and it matters to it."""
+    return book.policy.size_cap and key.since <= book.last_at + TOLERANCE_OF_TAKEN
 
 
 FEW = 4  # supplies that are asked for one by one: binding arrays costs more

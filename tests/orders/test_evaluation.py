@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from orders.models import Fill, Order
+from orders.supplies import Supply, load_taken
 from papertrade.lib.errors import BadRequest
+from papertrade.lib.postgres import raw_cursor
+from portfolio.store import lock_books
 from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit, at
 
@@ -433,6 +436,15 @@ class TestPolicy:
     def test_an_account_may_have_its_own(self, play: Any) -> None:
         desk = play("13:59:00 IBM 100.00 100.10 5 5", policy={"stock_quote_max_age_seconds": 60, "size_cap": False})
         assert desk.fills(desk.buy("100")) == [("100", "100.10")]
+
+    @pytest.mark.parametrize("size_cap", [True, False])
+    def test_what_was_taken_is_asked_only_where_sizes_cap(self, play: Any, size_cap: bool) -> None:
+        desk = play("13:59:59 IBM 100.00 100.10 5 5", policy={"size_cap": size_cap})
+        fill = desk.buy("3").fills.get()
+        supply = Supply(desk.book.pk, "IBM", "buy", fill.price_since, fill.price)
+        with raw_cursor() as cursor:
+            books = {book.id: book for book in lock_books(cursor, [desk.book.pk])}
+            assert load_taken(cursor, books, [supply]) == ({supply: dec(3)} if size_cap else {})
 
     def test_a_reset_may_change_it_and_the_old_generation_keeps_its_own(self, play: Any) -> None:
         desk = play("13:59:00 IBM 100.00 100.10 5 5")
