@@ -176,6 +176,7 @@ def test_a_session_and_its_replay(
     fills = list(Fill.objects.select_related("order", "quote").order_by("seq"))
     assert session.deaths == 1 and session.left_over and len(fills) > 20, "there was something to compare"
     no_supply_twice(fills, session.live.folder)
+    by_what_stood(fills, session.live.folder)
     for fill in fills:
         assert fill.created_at >= fill.order.submitted_at
         assert fill.created_at - fill.quote.quoted_at >= timedelta(seconds=-1)
@@ -197,6 +198,15 @@ def test_a_session_and_its_replay(
         assert was[1] == again[1], f"orders of desk {number}"
         assert was[2] == again[2], f"fills of desk {number}"
         assert was[0] == again[0], f"head of desk {number}"
+
+
+def by_what_stood(fills: list[Fill], recording: Path) -> None:
+    """Each by the latest quote that had been taken: by none that another had superseded, be it before the order was sent."""
+    rows = list(RecordedFeed(recording).rows(Report()))
+    for fill in fills:
+        *_, row = (row for row in rows if row.symbol == fill.symbol and row.at <= fill.created_at)
+        evidence = (fill.quote.quoted_at, fill.quote.bid, fill.quote.ask)
+        assert evidence == (row.quoted_at, row.bid, row.ask), fill.seq
 
 
 def no_supply_twice(fills: list[Fill], recording: Path) -> None:

@@ -21,6 +21,10 @@ TRADER, ADMIN = "trader", "admin"
 class Command(BaseCommand):
     help = "Make the users trader and admin with keys where they are missing, and write credentials.json."
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._is_theirs: dict[int, bool] = {}  # by user, whether the password known here is: it takes long to say
+
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.PAPERTRADE_VAR / "credentials.json"
         known = json.loads(path.read_text()) if path.exists() else {}
@@ -49,7 +53,9 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username).first()
         if user is None:
             password = secrets.token_urlsafe(PASSWORD_BYTES)
-            return create_user(username=username, password=password, **rights), password
+            user = create_user(username=username, password=password, **rights)
+            self._is_theirs[user.pk] = True
+            return user, password
         if not password:
             self.stdout.write(
                 f"There is a user {username} already, whose password is not in this var folder: nothing of theirs was "
@@ -61,6 +67,11 @@ class Command(BaseCommand):
         """A key that works; a new one only for a user whose password is known here."""
         if token and authenticate_key(token):
             return token
-        if not password or not user.check_password(password):
+        if not password or not self._has(user, password):
             return None
         return issue_key(user=user, name=scopes[-1], scopes=scopes)[1]
+
+    def _has(self, user: User, password: str) -> bool:
+        if user.pk not in self._is_theirs:
+            self._is_theirs[user.pk] = user.check_password(password)
+        return self._is_theirs[user.pk]
