@@ -82,10 +82,10 @@ class Engine:
     def replace(
         self, book: OpenBook, old: Order, request: OrderRequest, sent: Submission, quote: Quote | None
     ) -> Order | RejectReason:
-        """Put another order in the place of an open one, with what that holds: nothing comes between the two.
+        """Replace an open order by another, which takes over what it holds: no other order can come between the two.
 
-        The other is judged as one that is working already. A reason where the book could not take it: then throw book and
-        engine away, for the old order goes on as it was.
+        The new order is judged as one that is already working. Where the book cannot take it, returns the reason: discard book
+        and engine then, for the old order goes on unchanged.
         """
         self.books[book.id] = book
         self._hold(book, old, ZERO, sent.at)
@@ -133,12 +133,14 @@ class Engine:
     ) -> bool:
         """Put a quote to an open order; whether anything about the order changed."""
         self.books[book.id] = book
+        position = book.positions.get(order.symbol)
         now = Circumstances(
             at=at,
             session_open=session.open if session.contains(at) else None,
             policy=book.policy,
             buying_power=book.buying_power,
             taken=self.taken.get(supply_of(book.id, order.side, quote), ZERO) if quote else ZERO,
+            position_qty=position.holding.qty if position else ZERO,
             at_submission=at_submission,
         )
         decision = evaluate(working(order), quote, now)
@@ -241,7 +243,7 @@ class Engine:
     def _refuse_open(self, book: OpenBook, order: Order, reason: str, at: datetime, quote: Quote | None) -> None:
         # What was filled stays booked, so a partially filled order is canceled, not rejected.
         if order.status == Status.PARTIALLY_FILLED:
-            self.end(book, order, Status.CANCELED, at, reason=CancelReason.INSUFFICIENT_BUYING_POWER, quote=quote)
+            self.end(book, order, Status.CANCELED, at, reason=CancelReason(reason), quote=quote)
         else:
             self._reject(book, order, reason, at, quote)
 
@@ -340,7 +342,7 @@ QUIET = frozenset({Status.ACCEPTED, Status.NEW})
 
 
 def _tell(orders: Collection[Order]) -> None:
-    """The lines of orders that were placed, filled or ended."""
+    """Log a line for each order that was placed, filled or ended."""
     for order in orders:
         say_of_order(
             order=str(order.id),

@@ -15,6 +15,8 @@ from orders.states import RejectReason
 from orders.terms import Side
 from portfolio.money import ZERO, ZERO_MONEY, round_money
 
+MAX_POSITION_QTY = Decimal(100_000_000_000)  # far below what the columns of the books can hold
+
 
 class NoFillReason(StrEnum):
     """Why an order stays open; the quote's own faults are `QuoteFault`."""
@@ -70,7 +72,8 @@ class Circumstances:
     """What else decides, beside the order and the quote.
 
     `session_open` is the open of the session in progress, or None while the market is closed; `taken` is what this
-    generation took of the displayed side since its price was set; `buying_power` is without the order's own hold.
+    generation took of the displayed side since its price was set; `buying_power` is without the order's own hold;
+    `position_qty` is what the book holds of the symbol.
     """
 
     at: datetime
@@ -78,11 +81,12 @@ class Circumstances:
     policy: Policy
     buying_power: Decimal
     taken: Decimal = ZERO
+    position_qty: Decimal = ZERO
     at_submission: bool = False
 
 
 def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fill | NoFill | Reject:
-    """Decide one order against one quote: guards 1 to 9, then a fill at the ask (buy) or the bid (sell)."""
+    """Decide one order against one quote: guards 1 to 10, then a fill at the ask (buy) or the bid (sell)."""
     flaw = _first_flaw(quote, now, is_option=order.is_option)
     if flaw is not None or quote is None or quote.bid is None or quote.ask is None:
         return NoFill(flaw or QuoteFault.INVALID)
@@ -99,6 +103,8 @@ def evaluate(order: WorkingOrder, quote: Quote | None, now: Circumstances) -> Fi
     amount = amount_to_book(order, qty, price)
     if order.side == Side.BUY and amount > now.buying_power + order.held_cash:
         return Reject(RejectReason.INSUFFICIENT_BUYING_POWER)
+    if order.side == Side.BUY and now.position_qty + qty > MAX_POSITION_QTY:
+        return Reject(RejectReason.POSITION_LIMIT_EXCEEDED)
     return Fill(qty=qty, price=price, amount=amount)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from marketdata.quotes import QuoteFault
-from orders.matching import NoFillReason
+from orders.matching import MAX_POSITION_QTY, NoFillReason
 from orders.states import CancelReason, RejectReason
 from portfolio.ledger import SettlementReason
 
@@ -26,7 +26,8 @@ NO_FILL: dict[StrEnum, Meaning] = {
     NoFillReason.MARKET_CLOSED: Meaning("It is outside regular hours.", "Nothing: it is decided at the next open."),
     QuoteFault.MISSING: Meaning("The market has no quote for the symbol yet.", WAITS),
     QuoteFault.INVALID: Meaning(
-        "The quote has one side only, a price or size that is none, or a time in the future.", WAITS
+        "A side of the quote is missing, a price is not above zero, a size is negative, or it is stamped in the future.",
+        WAITS,
     ),
     QuoteFault.STALE: Meaning(
         "The quote is older than the account's policy allows, or from before this session's open.",
@@ -57,7 +58,10 @@ REJECTED: dict[StrEnum, Meaning] = {
     ),
     RejectReason.OPTION_SPREAD_TOO_WIDE: Meaning(
         "At submission: bid and ask of the option are further apart than the policy allows.",
-        "Choose a tighter contract, or send it again when the spread is.",
+        "Choose a tighter contract, or send it again when the spread is tighter.",
+    ),
+    RejectReason.POSITION_LIMIT_EXCEEDED: Meaning(
+        f"The account would hold more than {MAX_POSITION_QTY:,f} of the symbol.", "Buy less, or sell some first."
     ),
 }
 CANCELED: dict[StrEnum, Meaning] = {
@@ -66,6 +70,10 @@ CANCELED: dict[StrEnum, Meaning] = {
     CancelReason.ARCHIVED: Meaning("The account was archived.", "Open another account."),
     CancelReason.INSUFFICIENT_BUYING_POWER: Meaning(
         "After a partial fill the rest costs more than the buying power.", "What was filled stays; buy less."
+    ),
+    CancelReason.POSITION_LIMIT_EXCEEDED: Meaning(
+        f"After a partial fill the account would hold more than {MAX_POSITION_QTY:,f} of the symbol.",
+        "What was filled stays; sell some first.",
     ),
 }
 SETTLED: dict[StrEnum, Meaning] = {

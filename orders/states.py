@@ -45,6 +45,7 @@ class RejectReason(StrEnum):
     NAKED_OPTION_SELL_NOT_ALLOWED = "naked_option_sell_not_allowed"
     INSUFFICIENT_BUYING_POWER = "insufficient_buying_power"
     OPTION_SPREAD_TOO_WIDE = "option_spread_too_wide"
+    POSITION_LIMIT_EXCEEDED = "position_limit_exceeded"
 
 
 class CancelReason(StrEnum):
@@ -54,10 +55,11 @@ class CancelReason(StrEnum):
     RESET = "reset"
     ARCHIVED = "archived"
     INSUFFICIENT_BUYING_POWER = "insufficient_buying_power"
+    POSITION_LIMIT_EXCEEDED = "position_limit_exceeded"
 
 
 class IllegalTransition(RuntimeError):
-    """A bug: something tried to move an order along a way that does not exist."""
+    """A bug: something tried a transition that the table does not allow."""
 
 
 def move(current: str, target: Status) -> Status:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from orders.matching import MAX_POSITION_QTY
 from orders.models import Fill, Order
 from orders.supplies import Supply, load_taken
 from papertrade.lib.errors import BadRequest
 from papertrade.lib.postgres import raw_cursor
+from portfolio.models import Position
 from portfolio.store import lock_books
 from tests.desk import Desk, dec
 from tests.market_kit import CALL, MarketKit, at
@@ -78,7 +80,7 @@ class TestBadQuotesLeaveAnOrderOpen:
         assert desk.state(desk.buy("10", limit="100.09")) == ("new", "not_marketable")
 
 
-class TestOnlyRows7And9Reject:
+class TestOnlyRows7And9And10Reject:
     def test_7_at_submission_rejects(self, play: Any) -> None:
         desk = play(f"14:00:00 {CALL} 1.00 2.00")
         assert desk.state(desk.buy("1", symbol=CALL)) == ("rejected", "option_spread_too_wide")
@@ -117,6 +119,24 @@ class TestOnlyRows7And9Reject:
         assert last_ask(order) == dec("110.00"), "the event shows the quote that was too dear"
         assert desk.fills(order) == [("60", "100.00")]
         assert (desk.book.cash, desk.book.held_cash) == (4000, 0)
+
+    def test_10_rejects_what_no_column_could_hold(self, play: Any, market_kit: MarketKit) -> None:
+        """In the step of a quote, which would fail again and again, and the market stand still for everybody."""
+        desk = play("14:00:00 IBM 100.00 100.10", "14:00:05 IBM 98.90 99.00")
+        desk.buy("10")
+        order = desk.buy("10", limit="99")
+        Position.objects.update(qty="999999999999")
+        market_kit.advance("14:00:05")
+        assert desk.state(order) == ("rejected", "position_limit_exceeded")
+        assert desk.book.held_cash == 0
+
+    def test_10_cancels_the_rest_of_a_partially_filled_order(self, play: Any, market_kit: MarketKit) -> None:
+        desk = play("14:00:00 IBM 100.00 100.10 100 60", "14:00:05 IBM 98.90 99.00")
+        order = desk.buy("100")
+        Position.objects.update(qty=MAX_POSITION_QTY)
+        market_kit.advance("14:00:05")
+        assert desk.state(order) == ("canceled", "position_limit_exceeded")
+        assert desk.fills(order) == [("60", "100.10")]
 
 
 class TestWhenAnOrderIsEvaluated:

@@ -13,7 +13,7 @@ import pytest
 
 from accounts.policy import Policy
 from marketdata.quotes import Quote
-from orders.matching import Circumstances, Fill, Reject, WorkingOrder, evaluate
+from orders.matching import MAX_POSITION_QTY, Circumstances, Fill, Reject, WorkingOrder, evaluate
 from orders.terms import Side
 
 NOW = datetime(2013, 10, 7, 14, 30, tzinfo=UTC)
@@ -212,6 +212,23 @@ class TestGuard9InsufficientBuyingPower:
         assert outcome(order("sell"), world=replace(WORLD, buying_power=D(0)))[0] == "fill"
 
 
+class TestGuard10PositionLimitExceeded:
+    ALMOST = replace(WORLD, position_qty=MAX_POSITION_QTY - 100)
+
+    @pytest.mark.parametrize("qty", ["100.000001", "101"])
+    def test_a_buy_beyond_it(self, qty: str) -> None:
+        assert outcome(order(qty=qty), world=self.ALMOST) == ("reject", "position_limit_exceeded")
+
+    def test_a_buy_up_to_it(self) -> None:
+        assert outcome(order(qty="100"), world=self.ALMOST)[0] == "fill"
+
+    def test_only_the_quantity_about_to_be_filled_counts(self) -> None:
+        assert outcome(order(qty="1000"), world=self.ALMOST, ask_size=D(100))[1] == ("100", "100.10")
+
+    def test_a_sell_makes_it_smaller(self) -> None:
+        assert outcome(order("sell"), world=replace(WORLD, position_qty=MAX_POSITION_QTY + 1))[0] == "fill"
+
+
 class TestOtherwise:
     def test_a_buy_fills_at_the_ask(self) -> None:
         assert outcome(order("buy")) == ("fill", ("100", "100.10"))
@@ -263,3 +280,7 @@ class TestTheOrderOfTheGuards:
 
     def test_8_before_9(self) -> None:
         assert outcome(option(), world=self.POOR, ask_size=D(0)) == ("no fill", "no_displayed_size")
+
+    def test_9_before_10(self) -> None:
+        both = replace(self.POOR, position_qty=MAX_POSITION_QTY)
+        assert outcome(order(), world=both) == ("reject", "insufficient_buying_power")

@@ -178,7 +178,10 @@ def refusal_of(order: Order) -> AlpacaError:
         )
     if reason in (RejectReason.SHORT_SELL_NOT_ALLOWED, RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED):
         return _not_held(order)
-    texts = {RejectReason.OPTION_SPREAD_TOO_WIDE: "option spread too wide: the quote is no basis for a market order"}
+    texts = {
+        RejectReason.OPTION_SPREAD_TOO_WIDE: "option spread too wide: the quote is no basis for a market order",
+        RejectReason.POSITION_LIMIT_EXCEEDED: "position limit exceeded",
+    }
     return AlpacaError(403, FORBIDDEN, texts.get(reason, reason), reject_reason=reason, symbol=symbol)
 
 
