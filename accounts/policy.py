@@ -6,16 +6,19 @@ the rules it ran under, whatever the server's settings have become.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from papertrade.lib.numbers import decimals, read_number
+
 MAX_QUOTE_AGE_SECONDS = 86_400
-MAX_SPREAD_RATIO = Decimal(2)  # an ask with a bid of nothing is a spread of twice the mid: no spread is wider
+MAX_SPREAD_RATIO = Decimal(2)  # with a bid of almost nothing the spread is twice the mid: none is wider
 MAX_SPREAD_FLOOR = Decimal(1000)
-RATIO_SCALE = Decimal("0.000001")
+MAX_DECIMALS = 6
+ZERO = Decimal(0)
 
 
 class InvalidPolicy(ValueError):
@@ -57,8 +60,8 @@ class Policy:
         for name in names & changes.keys():
             try:
                 values[name] = _READERS[name](changes[name])
-            except (ValueError, InvalidOperation) as problem:
-                problems[name] = str(problem) or "not a number"
+            except ValueError as problem:
+                problems[name] = str(problem)
         if problems:
             raise InvalidPolicy(problems)
         return Policy(**values)
@@ -71,12 +74,12 @@ def _age(value: Any) -> int:
     return int(number)
 
 
-def _bounded(top: Decimal) -> Any:
+def _bounded(top: Decimal) -> Callable[[Any], Decimal]:
     def read(value: Any) -> Decimal:
         number = _decimal(value)
-        if not 0 <= number <= top or number != number.quantize(RATIO_SCALE):
-            raise ValueError(f"must be from 0 to {top} with at most 6 decimals")
-        return number
+        if not 0 <= number <= top or decimals(number) > MAX_DECIMALS:
+            raise ValueError(f"must be from 0 to {top} with at most {MAX_DECIMALS} decimals")
+        return number + ZERO  # stored and shown without an exponent: 1E+3 becomes 1000
 
     return read
 
@@ -88,14 +91,9 @@ def _switch(value: Any) -> bool:
 
 
 def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)) or len(str(value)) > 32:
-        raise ValueError("must be a number")
-    text = str(value)
-    if not text.isascii() or "_" in text:  # Decimal reads both
-        raise ValueError("must be a number")
-    number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError("must be a finite number")
+    number = read_number(value)
+    if number is None:
+        raise ValueError('must be a finite decimal number, such as "10.5"')
     return number
 
 
@@ -109,8 +107,11 @@ _READERS = {
 
 
 def policy_from_json(stored: Mapping[str, Any]) -> Policy:
-    """The policy of a generation, read back from its row."""
-    return Policy().merged(stored)
+    """The policy of a generation, read back from its row: what it was frozen with is not judged again by today's bounds."""
+    frozen: dict[str, Any] = {
+        name: Decimal(value) if isinstance(value, str) else value for name, value in stored.items() if name in _READERS
+    }
+    return Policy(**frozen)
 
 
 def policy_hash(stored: Mapping[str, Any]) -> str:

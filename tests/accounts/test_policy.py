@@ -20,6 +20,7 @@ GOOD = [
     (RATIO, "2", Decimal(2)),
     (RATIO, "0.000001", Decimal("0.000001")),
     (FLOOR, "1000", Decimal(1000)),
+    (FLOOR, "1e3", Decimal(1000)),
     (SWITCH, False, False),
 ]
 BAD = [
@@ -41,6 +42,7 @@ def test_another_value_is_refused_by_its_field(field: str, sent: Any) -> None:
     with pytest.raises(InvalidPolicy) as refused:
         Policy().merged({field: sent})
     assert list(refused.value.details) == [field]
+    assert refused.value.details[field].startswith("must be ")
 
 
 def test_every_field_has_good_and_bad_values_above() -> None:
@@ -66,6 +68,15 @@ def test_every_wrong_field_is_named_at_once() -> None:
 )
 def test_a_stored_policy_is_read_back_as_it_was(policy: Policy) -> None:
     assert policy_from_json(policy.as_json()) == policy
+
+
+def test_a_frozen_policy_is_not_judged_by_todays_bounds() -> None:
+    assert policy_from_json({AGE: 100_000, RATIO: "3"}) == Policy(100_000, option_max_spread_ratio=Decimal(3))
+
+
+def test_a_number_is_stored_without_an_exponent() -> None:
+    stored = Policy().merged({FLOOR: "1e3", RATIO: "-0"}).as_json()
+    assert (stored[FLOOR], stored[RATIO]) == ("1000", "0")
 
 
 def test_the_widest_spread_is_the_floor_for_cheap_options_and_the_ratio_for_dear_ones() -> None:
