@@ -1,6 +1,9 @@
-"""Named lists of symbols, kept with an account. They decide nothing; the symbols are those of the market that knows them."""
+"""Named lists of symbols, kept with an account. They have no effect on trading.
 
-from collections.abc import Callable, Sequence
+Whether a symbol exists is for the market to say: see `papertrade.trading.watchlists`.
+"""
+
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -26,44 +29,41 @@ def get(*, account: PaperAccount, watchlist_id: UUID | str = "", name: str = "")
     named = {"pk": as_uuid(watchlist_id, "watchlist")} if watchlist_id else {"name": name}
     found = Watchlist.objects.filter(account=account, **named).first()
     if found is None:
-        raise NotFound("watchlist not found")
+        raise _no_such_list()
     return found
 
 
 def create(*, account: PaperAccount, name: object, symbols: Sequence[str]) -> Watchlist:
     """A new list. Raises BadRequest, and Conflict where the account has one of that name or as many as it may."""
     if of(account=account).count() >= MAX_LISTS:
-        raise Conflict(f"An account has at most {MAX_LISTS} watchlists.")
-    row = Watchlist(account=account, name=clean_name(name), symbols=_kept(symbols))
-    return _saved(row)
+        raise Conflict(f"An account has at most {MAX_LISTS} watchlists. Delete one first.")
+    return _saved(Watchlist(account=account, name=clean_name(name), symbols=_each_once(symbols)))
 
 
 def change(row: Watchlist, *, name: object = None, symbols: Sequence[str] | None = None) -> Watchlist:
-    """Another name, other symbols, or both. Raises what `create` raises."""
-    if name is not None:
-        row.name = clean_name(name)
-    if symbols is not None:
-        row.symbols = _kept(symbols)
-    return _saved(row)
+    """Another name, other symbols, or both; None leaves as it is. Raises BadRequest, Conflict, NotFound."""
+    with transaction.atomic():
+        locked = _locked(row)
+        if name is not None:
+            locked.name = clean_name(name)
+        if symbols is not None:
+            locked.symbols = _each_once(symbols)
+        return _saved(locked)
 
 
 def add(row: Watchlist, symbols: Sequence[str]) -> Watchlist:
     """More symbols at the end, those that are there already where they are. Raises BadRequest, NotFound."""
-    return _rewritten(row, lambda kept: [*kept, *symbols])
+    with transaction.atomic():
+        locked = _locked(row)
+        locked.symbols = _each_once([*locked.symbols, *symbols])
+        return _saved(locked)
 
 
 def remove(row: Watchlist, symbol: str) -> Watchlist:
     """The list without the symbol; again changes nothing. Raises NotFound."""
-    return _rewritten(row, lambda kept: [other for other in kept if other != symbol])
-
-
-def _rewritten(row: Watchlist, change: Callable[[list[str]], list[str]]) -> Watchlist:
-    """The list's symbols changed under lock, so that of two who change them at once neither is lost."""
     with transaction.atomic():
-        locked = Watchlist.objects.select_for_update().filter(pk=row.pk).first()
-        if locked is None:
-            raise NotFound("watchlist not found")
-        locked.symbols = _kept(change(locked.symbols))
+        locked = _locked(row)
+        locked.symbols = [kept for kept in locked.symbols if kept != symbol]
         return _saved(locked)
 
 
@@ -72,7 +72,19 @@ def delete(row: Watchlist) -> None:
     row.delete()
 
 
-def _kept(symbols: Sequence[str]) -> list[str]:
+def _locked(row: Watchlist) -> Watchlist:
+    """The list as it is now, locked until the transaction ends: of two changes at once neither is lost. Raises NotFound."""
+    locked = Watchlist.objects.select_for_update().filter(pk=row.pk).first()
+    if locked is None:
+        raise _no_such_list()
+    return locked
+
+
+def _no_such_list() -> NotFound:
+    return NotFound("There is no such watchlist.")
+
+
+def _each_once(symbols: Sequence[str]) -> list[str]:
     each_once = list(dict.fromkeys(symbols))
     if len(each_once) > MAX_SYMBOLS:
         raise BadRequest("The symbols cannot be used.", symbols=f"a watchlist has at most {MAX_SYMBOLS}")
@@ -87,5 +99,5 @@ def _saved(row: Watchlist) -> Watchlist:
     except IntegrityError:
         other = of(account=row.account).filter(name=row.name).first()
         known = {} if other is None else {"watchlist_id": str(other.pk)}
-        raise Conflict("watchlist name must be unique", **known) from None
+        raise Conflict("The name must be unique: the account has a watchlist of that name.", **known) from None
     return row

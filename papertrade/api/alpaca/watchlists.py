@@ -10,9 +10,10 @@ from accounts.models import Watchlist
 from marketdata import listing
 from marketdata.markets.current import current_market
 from papertrade.api.alpaca import shapes
-from papertrade.api.alpaca.errors import UNPROCESSABLE, AlpacaError, bad_input
+from papertrade.api.alpaca.errors import UNPROCESSABLE, AlpacaError, bad_input, not_found
 from papertrade.api.alpaca.parameters import symbol_of
 from papertrade.api.alpaca.views import AlpacaViewSet
+from papertrade.lib.errors import NotFound
 
 
 class WatchlistViewSet(AlpacaViewSet):
@@ -48,7 +49,10 @@ class WatchlistViewSet(AlpacaViewSet):
 
     def _one(self, watchlist_id: str) -> Watchlist:
         named = {"watchlist_id": watchlist_id} if watchlist_id else {"name": self.query.text("name")}
-        return watchlists.get(account=self.account, **named)
+        try:
+            return watchlists.get(account=self.account, **named)
+        except NotFound:
+            raise not_found("watchlist not found") from None
 
     def _shown(self, row: Watchlist) -> Response:
         names = {stock.symbol: stock.name for stock in listing.stocks()}

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from accounts import watchlists
+from accounts.models import Watchlist
 from accounts.watchlists import MAX_SYMBOLS
 from marketdata.markets.current import current_market, drop_market
 from marketdata.models import MarketClock
+from papertrade.lib.errors import NotFound
 from tests.api.contract import is_error, is_list, is_object, string, uuid7
 from tests.api_kit import Api
 from tests.market_kit import CALL
@@ -105,3 +108,19 @@ def test_a_list_that_is_not_there(api: Api, lists: str) -> None:
     ):
         is_error(response, 404, "not_found")
     is_error(api.get(f"{lists}x/"), 404, "not_found")
+
+
+def test_of_two_changes_at_once_neither_is_lost(api: Api, lists: str) -> None:
+    make(api, lists, "a")
+    read_before = Watchlist.objects.get()
+    watchlists.add(Watchlist.objects.get(), ["IBM"])
+    assert watchlists.change(read_before, name="b").symbols == ["IBM"]
+
+
+def test_a_list_that_was_deleted_meanwhile_does_not_come_back(api: Api, lists: str) -> None:
+    one = make(api, lists, "a")
+    read_before = Watchlist.objects.get()
+    api.delete(one)
+    with pytest.raises(NotFound):
+        watchlists.change(read_before, name="b")
+    assert is_list(api.get(lists)) == []
