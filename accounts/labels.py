@@ -1,6 +1,7 @@
 """What people write on a run or an order to find it again: a note, and tags such as a strategy's version or commit. Pure.
 
-Labels decide nothing and nothing proves them (docs/proof.md): they may be changed at any time, also when a run is over.
+Labels have no effect on trading and are no part of what is proven (docs/proof.md): they may be changed at any time, even when a
+run is over.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,18 +25,25 @@ class Labels(NamedTuple):
 NO_LABELS = Labels()
 
 
-def read_labels(given: Mapping[str, object], now: Labels = NO_LABELS) -> Labels:
-    """The labels of a payload; what it leaves out, or gives as null, stays as it is `now`. Raises BadRequest."""
+def read_labels(given: Mapping[str, object]) -> Labels:
+    """The labels of a payload; none where it leaves them out, or gives them as null. Raises BadRequest."""
     problems: dict[str, str] = {}
-    found = labels_in(given, problems, now)
+    found = labels_in(given, problems)
     if problems:
         raise BadRequest("The labels cannot be used.", **problems)
     return found
 
 
-def labels_in(given: Mapping[str, object], problems: dict[str, str], now: Labels = NO_LABELS) -> Labels:
-    """The same among other fields: what is wrong with one is put among the problems."""
-    found = now
+def changed_labels(given: Mapping[str, object]) -> dict[str, Any]:
+    """Those that a payload gives, by column: what it leaves out, or gives as null, stays as it is. Raises BadRequest."""
+    labels = read_labels(given)
+    columns = {"note": labels.note, "tags": list(labels.tags)}
+    return {name: value for name, value in columns.items() if given.get(name) is not None}
+
+
+def labels_in(given: Mapping[str, object], problems: dict[str, str]) -> Labels:
+    """As `read_labels`, among other fields: what is wrong with one is put among the problems."""
+    found = NO_LABELS
     for name, read in READERS.items():
         try:
             if given.get(name) is not None:
@@ -63,7 +71,7 @@ def read_tags(value: object) -> tuple[str, ...]:
 
 
 def is_tag(value: object) -> bool:
-    """Whether it can be a tag. Tags are written parted by commas, so they have none."""
+    """Whether the value can be a tag. Tags are written with commas between them, so none may contain one."""
     return (
         isinstance(value, str)
         and 1 <= len(value) <= MAX_TAG_LENGTH

@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts.labels import NO_LABELS, Labels, read_labels
+from accounts.labels import NO_LABELS, Labels, changed_labels
 from accounts.models import NAME_MAX_LENGTH, AccountStatus, ApiKey, Generation, PaperAccount, Scope, User
 from accounts.policy import Policy
 from accounts.selectors import ask_for_account
@@ -49,7 +49,7 @@ def may_move_market(user: User) -> bool:
 
 
 def let_move_market(*, user: User) -> None:
-    """Give the user that right; again changes nothing."""
+    """Give the user that right; giving it again changes nothing."""
     user.user_permissions.add(Permission.objects.get(content_type__app_label="accounts", codename=MOVE_MARKET))
 
 
@@ -95,8 +95,8 @@ def authenticate_key(token: str) -> ApiKey | None:
 
 
 def identify(token: str, account_id: str = "") -> Identified | None:
-    """The same with an account that the request names, in one round trip: every request asks for both."""
-    if not token.startswith(TOKEN_MARK) or not token.isascii():
+    """As `authenticate_key`, with the account that the request names, in one round trip: every request asks for both."""
+    if not token.startswith(TOKEN_MARK) or not token.isascii() or not token.isprintable():
         return None
     prefix, secret = token[len(TOKEN_MARK) :][:PREFIX_LENGTH], token[len(TOKEN_MARK) + PREFIX_LENGTH :]
     with connected_batch() as batch:
@@ -115,7 +115,7 @@ def identify(token: str, account_id: str = "") -> Identified | None:
 
 
 def check_key(key: ApiKey) -> None:
-    """Whether a key that was live still is. Raises NotFound where it was revoked, or its user switched off."""
+    """Check that a key is still live. Raises NotFound where it was revoked, or its user was deactivated."""
     if not ApiKey.objects.filter(pk=key.pk, revoked_at=None, user__is_active=True).exists():
         raise NotFound("The key was revoked.")
 
@@ -174,14 +174,15 @@ def open_generation(
 
 def label_generation(*, generation: Generation, payload: Mapping[str, object]) -> Generation:
     """Write another note or other tags on a run, also one that is over; what is left out stays. Raises BadRequest."""
-    labels = read_labels(payload, Labels(generation.note, tuple(generation.tags)))
-    generation.note, generation.tags = labels.note, list(labels.tags)
-    Generation.objects.filter(pk=generation.pk).update(note=generation.note, tags=generation.tags)
+    changes = changed_labels(payload)
+    Generation.objects.filter(pk=generation.pk).update(**changes)  # these alone: somebody may change the other just now
+    for name, value in changes.items():
+        setattr(generation, name, value)
     return generation
 
 
 def close_generation(*, generation: Generation, at: datetime, summary: dict[str, Any]) -> None:
-    """End a run and keep what it came to."""
+    """End a run and keep its final summary."""
     generation.closed_at, generation.summary = at, summary
     generation.save(update_fields=["closed_at", "summary"])
 
@@ -198,7 +199,7 @@ def rename(*, account: PaperAccount, name: str, at: datetime) -> None:
 
 
 def mark_reset(*, account: PaperAccount, at: datetime) -> None:
-    """Remember when a locked account was reset last."""
+    """Note when a locked account was last reset."""
     account.reset_at = account.updated_at = at
     account.save(update_fields=["reset_at", "updated_at"])
 

@@ -1,17 +1,17 @@
-"""Changing what is written on an order. It decides nothing, so it needs no book, and closed orders take it too."""
+"""Changing the labels of an order. They have no effect on trading, so no book is locked, and closed orders take them too."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from accounts.labels import LABELS, Labels, read_labels
+from accounts.labels import LABELS, changed_labels
 from accounts.models import PaperAccount
 from orders.models import Order
 from orders.selectors import get_order
 
 
 def changes_labels_alone(payload: object) -> bool:
-    """Whether changes of an order are such that the order itself stays, and no other takes its place."""
+    """Whether a payload changes labels only, so that the order itself stays and no other takes its place."""
     return isinstance(payload, Mapping) and bool(payload) and payload.keys() <= set(LABELS)
 
 
@@ -20,8 +20,8 @@ def label_order(*, account: PaperAccount, order_id: UUID | str, payload: Mapping
 
     The order's own times stay as they are: they are the books'.
     """
-    order = get_order(account=account, order_id=order_id)
-    labels = read_labels(payload, Labels(order.note, tuple(order.tags)))
-    order.note, order.tags = labels.note, list(labels.tags)
-    Order.objects.filter(pk=order.pk).update(note=order.note, tags=order.tags)
+    order, changes = get_order(account=account, order_id=order_id), changed_labels(payload)
+    Order.objects.filter(pk=order.pk).update(**changes)  # these alone: somebody may change the other just now
+    for name, value in changes.items():
+        setattr(order, name, value)
     return order

@@ -53,7 +53,7 @@ def user_of(scope: RequestScope) -> User:
     """The user of the request's key or session. Raises Unauthorized."""
     scheme, _, token = header(scope, b"authorization").decode("latin-1").partition(" ")
     if scheme:
-        key = authenticate_key(token.strip()) if scheme.lower() == "bearer" and token.isprintable() else None
+        key = authenticate_key(token.strip()) if scheme.lower() == "bearer" else None
         if key is None or not key.allows(Scope.PAPER):
             raise Unauthorized("The key does not exist, was revoked, or has no scope paper.")
         return key.user

@@ -38,6 +38,7 @@ def test_nothing_that_is_kept_lets_anybody_in() -> None:
         lambda token: token.removeprefix("cm_"),
         lambda token: f"cm_{'0' * 12}{token[15:]}",
         lambda token: f"{token}é",
+        lambda token: f"cm_\x00{token[4:]}",
     ],
 )
 def test_another_token_authenticates_nobody(broken: object) -> None:

@@ -52,7 +52,7 @@ def identify(account_id: str, token: str) -> Credentials:
 
     Raises AuthenticationFailed and PermissionDenied, for streams as for requests.
     """
-    found = services.identify(token, account_id) if token.isprintable() else None
+    found = services.identify(token, account_id)
     if found is None:
         raise exceptions.AuthenticationFailed(HOW)
     key = found.key

@@ -28,7 +28,7 @@ class KeyAuthentication(BaseAuthentication):
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             raise exceptions.AuthenticationFailed("Send the header Authorization: Bearer cm_your_key.")
         token, path = parts[1].decode("latin-1"), request.parser_context["kwargs"]
-        found = identify(token, path.get("account_id", "")) if token.isprintable() else None
+        found = identify(token, path.get("account_id", ""))
         if found is None:
             raise exceptions.AuthenticationFailed("The key does not exist, or was revoked.")
         request.account = found.account  # read along: see AccountMixin

@@ -6,7 +6,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Generation
+from accounts.services import label_generation
+from orders import labelling
 from orders.models import Order
+from orders.selectors import get_order
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
 from tests.api.contract import is_error, is_list
@@ -44,6 +47,13 @@ class TestOfARun:
         assert labels(api.get(f"{account_id}/generations/1/").json()) == {"note": "first try", "tags": ["v1.1"]}
         assert Generation.objects.filter(number=1).values().get() == {**before, "tags": ["v1.1"]}
         assert labels(api.patch(f"{account_id}/generations/1/", NONE).json()) == NONE
+
+    def test_of_two_changes_at_once_neither_is_lost(self, api: Api) -> None:
+        api.open_account(**V1)
+        read_before = Generation.objects.get()
+        label_generation(generation=Generation.objects.get(), payload={"note": V2["note"]})
+        label_generation(generation=read_before, payload={"tags": V2["tags"]})
+        assert Generation.objects.values("note", "tags").get() == V2
 
     def test_found_by_tag(self, api: Api) -> None:
         account_id = api.open_account(**V1)
@@ -100,6 +110,19 @@ class TestOfAnOrder:
         assert changed.json() == {**order, "note": "late"}
         assert Order.objects.count() == 1
         assert verify_ledger(book=Book.objects.get()).ok
+
+    def test_of_two_changes_at_once_neither_is_lost(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        account_id = api.open_account()
+        order = api.buy(account_id, **V1)
+
+        def read_before_another_changes_it(**which: Any) -> Order:
+            read_before = get_order(**which)
+            Order.objects.update(note=V2["note"])
+            return read_before
+
+        monkeypatch.setattr(labelling, "get_order", read_before_another_changes_it)
+        api.patch(f"{account_id}/orders/{order['id']}/", {"tags": V2["tags"]})
+        assert Order.objects.values("note", "tags").get() == V2
 
     def test_replacing_an_order_passes_them_on(self, api: Api) -> None:
         account_id = api.open_account()
