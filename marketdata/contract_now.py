@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -38,19 +38,19 @@ class ContractNow:
     @property
     def break_even(self) -> Decimal | None:
         mid = self.quote.mid if self.quote else None
-        if mid is None or self.contract.strike is None:
+        if mid is None:
             return None
-        return self.contract.strike + (mid if self.contract.right == OptionRight.CALL else -mid)
+        _, strike, right = self.contract.contract
+        return strike + (mid if right == OptionRight.CALL else -mid)
 
     @cached_property
     def _terms(self) -> dict[str, Any]:
-        expiry = self.contract.expiry or date.max
+        expiry, strike, right = self.contract.contract
         return {
             "spot": float(self.spot or 0),
-            "strike": float(self.contract.strike or 0),
-            "years": (calendar().last_on_or_before(expiry).close - self.at).total_seconds()
-            / option_pricing.SECONDS_PER_YEAR,
-            "is_call": self.contract.right == OptionRight.CALL,
+            "strike": float(strike),
+            "years": (calendar().last_close(expiry) - self.at).total_seconds() / option_pricing.SECONDS_PER_YEAR,
+            "is_call": right == OptionRight.CALL,
             "rate": current_market().interest_rate,
         }
 

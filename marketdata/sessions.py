@@ -6,11 +6,13 @@ exchange_calendars is the source and stays out of the running processes: it cost
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import accumulate
 
 from papertrade.lib.errors import PapertradeError
+
+USUAL_CLOSE = time(21)  # UTC, in winter
 
 
 class CalendarExhausted(PapertradeError):
@@ -71,6 +73,15 @@ class Calendar:
         if not self._dates or day > self._dates[-1]:
             raise self._exhausted()
         return self._get(bisect_right(self._dates, day) - 1)
+
+    def last_close(self, day: date) -> datetime:
+        """The close of the last session dated on or before the day, which ends an option that expires then.
+
+        Options are quoted that expire beyond either end of the calendar: there a usual close stands for it.
+        """
+        if self._dates and self._dates[0] <= day <= self._dates[-1]:
+            return self.last_on_or_before(day).close
+        return datetime.combine(day, USUAL_CLOSE, tzinfo=UTC)
 
     def on(self, day: date) -> Session | None:
         """The session of that date, or None on a day without one."""

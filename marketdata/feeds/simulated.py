@@ -290,11 +290,7 @@ def _name(seed: int, symbol: str, kind: str | int) -> int:
 
 @lru_cache(maxsize=10_000)
 def _expiry_close(expiry: date) -> datetime:
-    """An option may expire beyond either end of the calendar, where the usual hours are assumed."""
-    days = calendar()
-    if days.sessions and days.sessions[0].date <= expiry <= days.sessions[-1].date:
-        return days.last_on_or_before(expiry).close
-    return datetime(expiry.year, expiry.month, expiry.day, 21, tzinfo=UTC)
+    return calendar().last_close(expiry)
 
 
 def _last_instant(symbol: str) -> datetime:

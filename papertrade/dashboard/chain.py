@@ -5,7 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from marketdata import listing, option_pricing
+from marketdata import listing
+from marketdata.contract_now import ContractNow
 from marketdata.instruments import Instrument, OptionRight
 from marketdata.markets.current import current_market
 from marketdata.quotes import Quote
@@ -17,8 +18,14 @@ from portfolio.money import ZERO_MONEY
 OK = "ok"
 
 
-def chain_rows(underlying: str, expiry: date, *, spot: Decimal, at: datetime) -> list[dict[str, Any]]:
-    """A row a strike, ascending: `{"strike", "call", "put"}`, a side None where nothing is listed. Raises Unavailable."""
+def chain_rows(expiry: date, *, stock: Quote, at: datetime) -> list[dict[str, Any]]:
+    """A row a strike, ascending: `{"strike", "call", "put"}`, a side None where nothing is listed. Raises Unavailable.
+
+    `stock` is the latest quote of the underlying; without any price of it there are no rows.
+    """
+    underlying, spot = stock.symbol, listing.spot_of(stock)
+    if spot is None:
+        return []
     listed = {
         right: listing.contracts(underlying, expiry, spot=spot, right=right)
         for right in (OptionRight.CALL, OptionRight.PUT)
@@ -30,11 +37,11 @@ def chain_rows(underlying: str, expiry: date, *, spot: Decimal, at: datetime) ->
         for one in contracts:
             strike = one.contract.strike
             row = by_strike.setdefault(strike, {"strike": f"{strike.normalize():f}", "call": None, "put": None})
-            row[str(right)] = _side(one, quotes, spot, at)
+            row[str(right)] = _side(one, quotes, stock, at)
     return [by_strike[strike] for strike in sorted(by_strike)]
 
 
-def _side(one: Instrument, quotes: Mapping[str, Quote], spot: Decimal, at: datetime) -> dict[str, Any]:
+def _side(one: Instrument, quotes: Mapping[str, Quote], stock: Quote, at: datetime) -> dict[str, Any]:
     """What a contract is quoted at, how wide, and what that implies: delta, and volatility as a fraction a year."""
     quote = quotes.get(one.symbol)
     session = calendar().session_at(at)
@@ -45,10 +52,10 @@ def _side(one: Instrument, quotes: Mapping[str, Quote], spot: Decimal, at: datet
     if quote is None:
         return side
     side |= {"bid": _text(quote.bid), "ask": _text(quote.ask)}
-    mid = quote.mid
-    if mid and quote.bid is not None and quote.ask is not None:
-        side |= {"spread": _text(quote.ask - quote.bid), "spread_share": round(float((quote.ask - quote.bid) / mid), 4)}
-        side |= _implied(one, float(mid), float(spot), at)
+    mid, spread = quote.mid, quote.spread
+    if mid and spread is not None:
+        side |= {"spread": _text(spread), "spread_share": round(float(spread / mid), 4)}
+        side |= _implied(ContractNow(one, quote, stock, at))
     return side
 
 
@@ -56,20 +63,9 @@ def _text(price: Decimal | None) -> str | None:
     return None if price is None else f"{price:.2f}"
 
 
-def _implied(one: Instrument, mid: float, spot: float, at: datetime) -> dict[str, float]:
-    """Volatility and delta by Black and Scholes, where the price allows any."""
-    contract = one.contract
-    terms: dict[str, Any] = {
-        "spot": spot,
-        "strike": float(contract.strike),
-        "years": (calendar().last_on_or_before(contract.expiry).close - at).total_seconds()
-        / option_pricing.SECONDS_PER_YEAR,
-        "is_call": contract.right == OptionRight.CALL,
-    }
-    volatility = option_pricing.implied_volatility(price=mid, **terms)
-    if not volatility:
+def _implied(contract: ContractNow) -> dict[str, float]:
+    """Volatility and delta, where the price allows any."""
+    delta = contract.greeks["delta"]
+    if contract.volatility is None or delta is None:
         return {}
-    return {
-        "volatility": round(volatility, 4),
-        "delta": round(option_pricing.greeks(volatility=volatility, **terms)["delta"], 3),
-    }
+    return {"volatility": round(contract.volatility, 4), "delta": round(delta, 3)}

@@ -40,7 +40,7 @@ def chain(request: HttpRequest, underlying: str) -> HttpResponse:
         expiries = listing.expirations(underlying, at=at) if is_symbol(underlying) else []
         quote = current_market().latest([underlying], at=at).get(underlying) if expiries else None
         expiry, spot = _asked(request.GET.get("expiry", ""), expiries), listing.spot_of(quote)
-        rows = chain_rows(underlying, expiry, spot=spot, at=at) if expiry and spot is not None else []
+        rows = chain_rows(expiry, stock=quote, at=at) if expiry and quote else []
     except Unavailable as busy:
         return JsonResponse({"message": busy.message}, status=503)
     return JsonResponse(

@@ -6,11 +6,14 @@ from statistics import NormalDist
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from marketdata import option_pricing
 from marketdata.markets.current import current_market, drop_market
+from marketdata.models import MarketClock
 from tests.api.contract import is_error
 from tests.api_kit import Api
+from tests.factories import UserFactory
 from tests.market_kit import CALL, MarketKit
 
 PUT = "O:IBM131019P00095000"
@@ -176,13 +179,17 @@ def test_a_filter_that_cannot_be_read(api: Api, query: dict[str, str]) -> None:
     is_error(api.get("/v1/options/chain/IBM/", **query), 400, "bad_request")
 
 
-def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: Any) -> None:
+@pytest.fixture
+def simulated(quotes: None, settings: Any) -> None:
+    """The simulated market, whose clock stands still."""
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_START = "simulated", datetime(2026, 5, 15, 14, 30, tzinfo=UTC)
-    from marketdata.models import MarketClock
-
     MarketClock.objects.all().delete()
     drop_market()
     current_market().start()
+
+
+@pytest.mark.usefixtures("simulated")
+def test_the_simulated_market_lists_chains_around_the_price(api: Api) -> None:
     spot = results(api.get("/v1/stocks/quotes/SPY/last/"))["p"]
     expiry = results(api.get("/v1/tickers/expirations/SPY/"))[1]
     near = results(
@@ -196,6 +203,32 @@ def test_the_simulated_market_lists_chains_around_the_price(api: Api, settings: 
         assert contract["last_quote"]["bid"] < contract["last_quote"]["ask"]
         assert 0.05 < contract["implied_volatility"] < 2
         assert abs(contract["greeks"]["delta"]) < 1
+
+
+@pytest.mark.usefixtures("simulated")
+def test_the_page_s_chain_says_the_same(api: Api, client: Client) -> None:
+    client.force_login(UserFactory())
+    page = client.get("/lookup/chain/SPY/").json()
+    shown = {
+        (float(row["strike"]), side): (row[side].get("volatility"), row[side].get("delta"))
+        for row in page["rows"]
+        for side in ("call", "put")
+    }
+    chain = results(api.get("/v1/options/chain/SPY/", expiration_date=page["expiry"], limit=250))
+    said = {
+        (contract["details"]["strike_price"], contract["details"]["contract_type"]): (
+            contract["implied_volatility"] and round(contract["implied_volatility"], 4),
+            contract["greeks"]["delta"] and round(contract["greeks"]["delta"], 3),
+        )
+        for contract in chain
+    }
+    assert shown == said and len(shown) > 20
+
+
+@pytest.mark.usefixtures("simulated")
+def test_a_contract_that_expires_beyond_the_calendar(api: Api) -> None:
+    found = results(api.get("/v1/options/snapshot/SPY/O:SPY991218C00600000/"))
+    assert 0.05 < found["implied_volatility"] < 2
 
 
 class TestStocks:
