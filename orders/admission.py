@@ -93,13 +93,12 @@ def read_order(payload: object) -> OrderRequest:
     if unknown:
         raise BadRequest("The order has fields that do not exist.", **dict.fromkeys(unknown, "unknown field"))
     _refuse_unsupported(given)
-    shape = _Shape(given)
-    request = shape.read()
-    _refuse_combination(request, given)
+    request = _Shape(given).read()
+    _refuse_combination(request)
     return request
 
 
-# What an open order may change, and what Alpaca's clients may change beside it.
+# The terms of an open order that may be replaced, and what may be sent along with them.
 REPLACEABLE = ("qty", "limit_price", "time_in_force", "client_order_id", "note", "tags")
 _CHANGES_NO_TERM = {"client_order_id", "note", "tags"}
 _UNSUPPORTED_CHANGES = {"stop_price": "stop orders", "trail": "trailing-stop orders"}
@@ -249,15 +248,11 @@ class _Shape:
         return value is True
 
     def _client_order_id(self) -> str | None:
-        value = self.given.get("client_order_id")
-        if value is None:
+        try:
+            return read_client_order_id(self.given.get("client_order_id"))
+        except ValueError as problem:
+            self.problems["client_order_id"] = str(problem)
             return None
-        if not isinstance(value, str) or not 1 <= len(value) <= MAX_CLIENT_ORDER_ID_LENGTH or not value.isprintable():
-            self.problems["client_order_id"] = (
-                f"must be a string of 1 to {MAX_CLIENT_ORDER_ID_LENGTH} printable characters"
-            )
-            return None
-        return value
 
     def _generation(self) -> int | None:
         value = self.given.get("generation")
@@ -269,7 +264,7 @@ class _Shape:
         return value
 
 
-def _refuse_combination(request: OrderRequest, given: Mapping[str, Any]) -> None:
+def _refuse_combination(request: OrderRequest) -> None:
     """What is well formed, and not traded in v1."""
     is_option = request.instrument.is_option
     if is_option and request.qty != request.qty.to_integral_value():
@@ -287,7 +282,16 @@ def _refuse_combination(request: OrderRequest, given: Mapping[str, Any]) -> None
     if request.instrument.am_settled:
         raise _unsupported("symbol", "option contracts that are settled in the morning (SPX, NDX, RUT, DJX, VIX)")
     if request.instrument.is_index:
-        raise _unsupported("symbol", f"an index is no stock to trade: {request.instrument.symbol}")
+        raise _unsupported("symbol", f"orders for an index ({request.instrument.symbol})")
+
+
+def read_client_order_id(value: object, longest: int = MAX_CLIENT_ORDER_ID_LENGTH) -> str | None:
+    """A client_order_id of at most `longest` characters; None where none is given. Raises ValueError."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
+        raise ValueError(f"must be a string of 1 to {longest} printable characters")
+    return value
 
 
 def price_decimals(instrument: Instrument, price: Decimal) -> int:

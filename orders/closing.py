@@ -7,9 +7,9 @@ from decimal import ROUND_FLOOR, Decimal
 from accounts.labels import Labels, read_labels
 from accounts.models import PaperAccount
 from marketdata.instruments import Instrument, InvalidSymbol, read_symbol
-from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_QTY_DECIMALS, OrderRequest
+from orders.admission import MAX_CLIENT_ORDER_ID_LENGTH, MAX_QTY_DECIMALS, OrderRequest, read_client_order_id
 from orders.models import Order
-from orders.services import Submitted, Unit, archived, sent_before, submit_in, with_book
+from orders.services import Submitted, Unit, archived, id_of_another, sent_before, submit_in, with_book
 from orders.terms import OrderType, Side, TimeInForce
 from papertrade.lib.errors import BadRequest, Conflict, NotFound, PapertradeError
 from papertrade.lib.numbers import decimals, read_number
@@ -39,7 +39,7 @@ class Part:
 
 
 def share_of(qty: Decimal, percentage: Decimal) -> Decimal:
-    """A percentage of a quantity. Of a whole number it is whole, rounded down: no fraction that was not there."""
+    """A percentage of a quantity. Of a whole quantity it is whole, rounded down, so that no fraction comes into being."""
     whole = qty == qty.to_integral_value()
     return (qty * percentage / HUNDRED).quantize(Decimal(1) if whole else SMALLEST_QTY, ROUND_FLOOR)
 
@@ -65,13 +65,13 @@ def close_position(
     except InvalidSymbol:
         raise NotFound("There is no such position.") from None
     part = read_part(instrument, qty, percentage)
-    return _close(account, instrument, part, read_id(client_order_id), _labels(note, tags))
+    return _close(account, instrument, part, _read_id(client_order_id), _labels(note, tags))
 
 
 def read_part(instrument: Instrument | None, qty: object, percentage: object) -> Part:
-    """What part of a position is meant; `instrument` None where it is not one. Raises BadRequest."""
+    """What part of a position is meant; `instrument` is None where several positions are. Raises BadRequest."""
     if qty is not None and percentage is not None:
-        raise BadRequest("Say how much one way.", qty="must not be sent with percentage")
+        raise BadRequest("Send qty or percentage, not both.", qty="must not be sent with percentage")
     if percentage is not None:
         share = read_number(percentage)
         if share is None or not 0 < share <= HUNDRED:
@@ -86,15 +86,11 @@ def read_part(instrument: Instrument | None, qty: object, percentage: object) ->
     return Part(qty=number)
 
 
-def read_id(value: object, longest: int = MAX_CLIENT_ORDER_ID_LENGTH) -> str | None:
-    """A client_order_id. Raises BadRequest."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
-        raise BadRequest(
-            "The id cannot be used.", client_order_id=f"must be a string of 1 to {longest} printable characters"
-        )
-    return value
+def _read_id(value: object, longest: int = MAX_CLIENT_ORDER_ID_LENGTH) -> str | None:
+    try:
+        return read_client_order_id(value, longest)
+    except ValueError as problem:
+        raise BadRequest("The id cannot be used.", client_order_id=str(problem)) from None
 
 
 def _labels(note: object, tags: object) -> Labels:
@@ -105,17 +101,17 @@ def _close(
     account: PaperAccount, instrument: Instrument, part: Part, client_order_id: str | None, labels: Labels
 ) -> Submitted:
     def run(unit: Unit) -> Submitted:
-        if unit.book is None:
-            raise archived()
-        earlier = sent_before(unit.book.id, client_order_id) if client_order_id else None
+        earlier = sent_before(account, unit.book, client_order_id)
         if earlier is not None:
             return _replay(earlier, instrument, part)
+        if unit.book is None:
+            raise archived()
         position = unit.book.positions.get(instrument.symbol)
         if position is None or position.holding.qty == 0:
             raise NotFound("There is no such position.")
         wanted = part.of(position)
         if wanted == 0 or wanted > position.available_qty:
-            raise _nothing_to_close(position)
+            raise _nothing_to_close(position, wanted)
         return submit_in(unit, account, _closing(instrument, wanted, client_order_id, labels))
 
     return with_book(account, run)
@@ -141,21 +137,18 @@ def _replay(earlier: Order, instrument: Instrument, part: Part) -> Submitted:
     """The order that closed before. What is available has changed since, so only a quantity that was said can differ."""
     same = (earlier.symbol, earlier.side, earlier.type) == (instrument.symbol, Side.SELL, OrderType.MARKET)
     if not same or part.qty not in (None, earlier.qty):
-        raise Conflict(
-            "This client_order_id names another order of this generation; send a new id.",
-            code="client_order_id_not_unique",
-            order_id=str(earlier.id),
-        )
+        raise id_of_another(earlier)
     return Submitted(earlier, replayed=True)
 
 
-def _nothing_to_close(position: OpenPosition) -> Conflict:
-    available = position.available_qty.normalize()
+def _nothing_to_close(position: OpenPosition, wanted: Decimal) -> Conflict:
+    available = f"{position.available_qty.normalize():f}"
+    too_little = "The percentage rounds down to nothing: " if wanted == 0 and position.available_qty > 0 else ""
     held = "; open sell orders hold the rest" if position.held_qty else ""
     return Conflict(
-        f"{available:f} of the position in {position.instrument.symbol} is available{held}.",
+        f"{too_little}{available} of the position in {position.instrument.symbol} is available{held}.",
         code="nothing_to_close",
-        available=f"{available:f}",
+        available=available,
     )
 
 
@@ -187,7 +180,7 @@ def close_all(
     if account.is_archived:
         raise archived()
     part = read_part(None, None, percentage)
-    id_of_all = read_id(client_order_id, MAX_CLIENT_ORDER_ID_LENGTH - MAX_ID_SUFFIX)
+    id_of_all = _read_id(client_order_id, MAX_CLIENT_ORDER_ID_LENGTH - MAX_ID_SUFFIX)
     labels = _labels(note, tags)
     return [
         outcome

@@ -11,11 +11,11 @@ from accounts.models import PaperAccount
 from orders.admission import OrderRequest, read_replacement
 from orders.engine import Engine
 from orders.models import Order
+from orders.selectors import get_order
 from orders.services import (
     Submitted,
     Unit,
     id_of_another,
-    order_of,
     quote_for,
     ready,
     same_client_order_id,
@@ -44,7 +44,7 @@ def replace(*, account: PaperAccount, order_id: UUID | str, payload: object) -> 
     wanted = as_uuid(order_id, "order")
 
     def run(unit: Unit) -> Submitted:
-        old = order_of(account, wanted)
+        old = get_order(account=account, order_id=wanted)
         whole = read_replacement(payload, _as_payload(old))
         request = dataclasses.replace(whole, qty=whole.qty - old.filled_qty)
         earlier = same_client_order_id(account, unit.book, request)
@@ -70,7 +70,7 @@ def _replace(unit: Unit, old: Order, request: OrderRequest) -> Submitted:
 
 
 def _as_payload(order: Order) -> dict[str, object]:
-    """The order as it could be sent."""
+    """The payload that would submit this order."""
     return {
         "symbol": order.symbol,
         "qty": order.qty,
@@ -97,7 +97,8 @@ def _check_changes(old: Order, whole: OrderRequest) -> None:
     if whole.qty <= old.filled_qty:
         filled = f"{old.filled_qty.normalize():f}"
         raise _refused(
-            QTY_ALREADY_FILLED, f"The order has filled {filled}: qty is all of it, and must be more than that."
+            QTY_ALREADY_FILLED,
+            f"The order has filled {filled} already: qty is that of the whole order and must be more.",
         )
     if whole.terms == terms(old):
         raise Unprocessable("The order has these terms already.", code="replacement_changes_nothing")

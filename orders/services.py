@@ -29,12 +29,13 @@ from orders.catching_up import catch_up, patient
 from orders.engine import Engine, Submission
 from orders.matching import NoFillReason
 from orders.models import IS_OPEN, Order
+from orders.selectors import get_order
 from orders.states import OPEN, CancelReason, Status
 from orders.supplies import load_taken, supply_of
 from orders.terms import Side, TimeInForce
 from papertrade.lib import metrics, tracing
 from papertrade.lib.batch import Batch
-from papertrade.lib.errors import Conflict, NotFound, Unavailable, Unprocessable
+from papertrade.lib.errors import Conflict, Unavailable, Unprocessable
 from papertrade.lib.numbers import as_uuid
 from papertrade.lib.postgres import raw_cursor
 from papertrade.lib.times import EXCHANGE_ZONE
@@ -84,9 +85,12 @@ def cancel(*, account: PaperAccount, order_id: UUID | str, note: str = "") -> Or
     Raises NotFound, and Conflict `order_not_cancelable` where it is not open any more.
     """
     wanted = as_uuid(order_id, "order")
+    if note in set(CancelReason):
+        # Else the event would say that reason, and the audit find that the order differs from it.
+        note = f"operator: {note}"
 
     def run(unit: Unit) -> Order:
-        order = order_of(account, wanted)
+        order = get_order(account=account, order_id=wanted)
         if unit.book is None or order.status not in OPEN:
             raise Conflict(f"The order is {order.status}, not open.", code="order_not_cancelable", status=order.status)
         _cancel(unit, unit.book, [order], note)
@@ -123,7 +127,8 @@ def cancel_all(
     except (Unavailable, OperationalError, InterfaceError) as problem:
         if not canceled:
             raise
-        said = f"{counted(len(canceled), 'order')} of those were canceled, then a part was busy or away. Send it again."
+        were = f"{counted(len(canceled), 'order')} {'was' if len(canceled) == 1 else 'were'} canceled"
+        said = f"{were}; then the server was busy, and the rest are still open. Send the request again."
         raise Unavailable(said) from problem
     return canceled
 
@@ -173,6 +178,8 @@ def preview(*, account: PaperAccount, payload: object) -> Preview:
         book = ready(unit, request)
         before, quote = book.buying_power, quote_for(unit, request)
         order = earlier or with_its_rows(_place(unit, Engine(), book, request, quote), book, quote)
+        if earlier is None:
+            _refuse_too_many(order)
         return Preview(
             order=order,
             estimated_cost=_estimated_cost(order, quote),
@@ -209,14 +216,6 @@ def open_orders(book: OpenBook) -> QuerySet[Order]:
     return orders.filter(IS_OPEN, book_id=book.id).order_by("number")
 
 
-def order_of(account: PaperAccount, order_id: UUID) -> Order:
-    """An order of the account, with its rows; read it with the book under lock. Raises NotFound."""
-    order = Order.objects.select_related("book__generation", "quote").filter(account_id=account.id, pk=order_id).first()
-    if order is None:
-        raise NotFound("There is no such order.")
-    return order
-
-
 @patient
 def with_book(account: PaperAccount, run: Callable[[Unit], Result]) -> Result:
     """Run a use case in one transaction with the account's open book locked, or without one where it has none."""
@@ -251,23 +250,21 @@ def submit_in(unit: Unit, account: PaperAccount, request: OrderRequest) -> Submi
     book, engine = ready(unit, request), Engine()
     quote = quote_for(unit, request)
     order = _place(unit, engine, book, request, quote)
-    _refuse_too_many(unit, order)
+    _refuse_too_many(order)
     engine.write(unit.cursor)
     return Submitted(with_its_rows(order, book, quote))
 
 
 def same_client_order_id(account: PaperAccount, book: OpenBook | None, request: OrderRequest) -> Order | None:
     """The order that a retry replays. Raises Conflict where the id names another order of this generation."""
-    if request.client_order_id is None:
-        return None
-    book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
-    earlier = sent_before(book_id, request.client_order_id)
+    earlier = sent_before(account, book, request.client_order_id)
     if earlier is not None and terms(earlier) != request.terms:
         raise id_of_another(earlier)
     return earlier
 
 
 def id_of_another(earlier: Order) -> Conflict:
+    """The refusal where a client_order_id was sent before with other terms."""
     return Conflict(
         "This client_order_id names another order of this generation; send a new id.",
         code="client_order_id_not_unique",
@@ -275,8 +272,11 @@ def id_of_another(earlier: Order) -> Conflict:
     )
 
 
-def sent_before(book_id: int, client_order_id: str) -> Order | None:
-    """The order of a book that was sent under that id."""
+def sent_before(account: PaperAccount, book: OpenBook | None, client_order_id: str | None) -> Order | None:
+    """The order of the latest generation that was sent under that id; `book` is its book, None of an archived account."""
+    if client_order_id is None:
+        return None
+    book_id = book.id if book else Book.objects.filter(account_id=account.id).latest("generation_number").pk
     orders = Order.objects.select_related("book__generation", "quote")
     return orders.filter(book_id=book_id, client_order_id=client_order_id).first()
 
@@ -296,7 +296,7 @@ def terms(order: Order) -> tuple[object, ...]:
 
 
 def ready(unit: Unit, request: OrderRequest) -> OpenBook:
-    """The book, where account and market can take the order at all."""
+    """The account's open book, where account and market take the order at all. Raises Conflict, Unprocessable."""
     instrument = request.instrument
     if instrument.expiry is not None and calendar().upcoming(unit.now).date > instrument.expiry:
         raise Unprocessable("The option contract has expired.", code="contract_expired", symbol=instrument.symbol)
@@ -315,11 +315,15 @@ def ready(unit: Unit, request: OrderRequest) -> OpenBook:
 
 
 def archived() -> Conflict:
+    """The refusal of an archived account."""
     return Conflict("The account is archived: it takes no orders.", code="account_archived")
 
 
-def _refuse_too_many(unit: Unit, order: Order) -> None:
-    """One account must not make every quote slow for all: an order that would wait beyond the server's cap is refused."""
+def _refuse_too_many(order: Order) -> None:
+    """One account must not make every quote slow for all: an order that would wait beyond the server's cap is refused.
+
+    Call before the order is stored.
+    """
     most = settings.PAPERTRADE_MAX_OPEN_ORDERS
     if order.status in OPEN and open_orders_number(order.book_id, most) >= most:
         raise Unprocessable(
@@ -339,7 +343,7 @@ def _place(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, qu
 
 
 def sent_now(unit: Unit, engine: Engine, book: OpenBook, request: OrderRequest, quote: Quote | None) -> Submission:
-    """When the order is sent; where it is evaluated at once the engine gets to know what was taken of the quote."""
+    """When the order is sent; where it is evaluated at once, the engine is told what was taken of the quote."""
     sent = _submission(unit.now, request, calendar())
     if quote is not None and sent.in_session:
         engine.taken = load_taken(unit.cursor, {book.id: book}, [supply_of(book.id, request.side, quote)])
@@ -355,6 +359,7 @@ def _submission(at: datetime, request: OrderRequest, days: Calendar) -> Submissi
 
 
 def quote_for(unit: Unit, request: OrderRequest) -> Quote | None:
+    """The quote that the order is decided on: the latest, at just the clock's position. Raises Unavailable."""
     symbol = request.instrument.symbol
     return current_market().latest([symbol], at=unit.now, position=unit.position).get(symbol)
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from orders.audit import audit_books
 from orders.models import Order
-from orders.states import TRANSITIONS, IllegalTransition, Status, move
+from orders.services import cancel
+from orders.states import TRANSITIONS, CancelReason, IllegalTransition, Status, move
 from papertrade.lib.errors import Conflict, NotFound
 from portfolio.models import LedgerTransaction
 from tests.desk import Desk, dec
@@ -76,6 +78,14 @@ class TestCancel:
     def test_somebody_else_s(self, desk: Desk, orders: dict[str, Order], trader: Any) -> None:
         with pytest.raises(NotFound):
             Desk(trader).cancel(orders["new"])
+
+    @pytest.mark.parametrize("note", ["stuck for hours", *CancelReason])
+    def test_with_an_operator_s_note(self, desk: Desk, note: str) -> None:
+        """Also with one that is the word of another reason: the books stay what they are."""
+        order = cancel(account=desk.account, order_id=desk.buy(limit="50").id, note=note)
+        assert order.cancel_reason == "requested"
+        assert desk.events(order)[-1][1].endswith(note)
+        assert list(audit_books()) == []
 
     def test_a_partially_filled_one_keeps_what_it_filled(self, desk: Desk, orders: dict[str, Order]) -> None:
         desk.cancel(orders["partially_filled"])

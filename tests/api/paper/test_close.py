@@ -57,7 +57,9 @@ class TestPercentage:
         is_error(api.delete(f"{account_id}/positions/IBM/", percentage="50", qty="1"), 400, "bad_request")
 
     def test_too_little_to_be_one(self, api: Api, account_id: str) -> None:
-        is_error(api.delete(f"{account_id}/positions/{CALL}/", percentage="1"), 409, "nothing_to_close")
+        refused = api.delete(f"{account_id}/positions/{CALL}/", percentage="1")
+        assert is_error(refused, 409, "nothing_to_close") == {"available": "3"}
+        assert "rounds down to nothing" in refused.json()["error"]["message"]
 
 
 class TestTwice:
@@ -67,6 +69,12 @@ class TestTwice:
         assert (first.status_code, again.status_code) == (201, 200)
         assert again.headers["Idempotency-Replayed"] == "true"
         assert is_object(again, ORDER) == first.json()
+
+    def test_a_late_retry_when_the_account_is_archived(self, api: Api, account_id: str) -> None:
+        first = api.delete(f"{account_id}/positions/IBM/", client_order_id="flat")
+        api.delete(f"{account_id}/")
+        again = api.delete(f"{account_id}/positions/IBM/", client_order_id="flat")
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
 
     def test_a_part(self, api: Api, account_id: str) -> None:
         for _ in range(3):

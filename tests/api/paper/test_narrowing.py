@@ -80,7 +80,7 @@ class TestCancelSome:
         monkeypatch.setattr(services, "with_book", busy_then)
         response = api.delete(f"{account_id}/orders/")
         is_error(response, 503, "unavailable")
-        assert response.json()["error"]["message"].startswith("3 orders of those were canceled")
+        assert response.json()["error"]["message"].startswith("3 orders were canceled; ")
         assert len(is_list(api.delete(f"{account_id}/orders/"))) == len(waiting) - 3
 
 
@@ -133,6 +133,8 @@ class TestOpenOrdersCap:
         before = api.summary(account_id)
         details = is_error(api.order(account_id, **LIMIT), 422, "too_many_open_orders")
         assert details == {"limit": 2}
+        preview = api.post(f"{account_id}/orders/preview/", {"symbol": "IBM", "qty": "1", "side": "buy", **LIMIT})
+        is_error(preview, 422, "too_many_open_orders")
         assert api.summary(account_id) == before, "nothing was held"
         assert api.buy(account_id)["status"] == "filled", "what fills at once waits for nothing"
         api.delete(f"{account_id}/orders/{first['id']}/")
