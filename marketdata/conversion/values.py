@@ -29,7 +29,10 @@ def instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is not a time") from None
     if at.tzinfo is None:
         raise ValueError(f"{text!r} does not say its offset from UTC")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # in the year 1 or 9999
+        raise ValueError(f"{text!r} is not a time") from None
 
 
 @lru_cache(maxsize=65_536)

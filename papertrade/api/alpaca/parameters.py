@@ -1,4 +1,4 @@
-"""Query parameters as Alpaca's clients write them: booleans in any case, dates or instants, lists parted by commas."""
+"""Query parameters as Alpaca's clients write them: booleans in any case, dates or instants, lists separated by commas."""
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time
@@ -16,10 +16,16 @@ MAX_SYMBOLS = 1000
 
 
 class Query:
-    """The parameters of one request. Those that nobody asks for are left alone: Alpaca's clients send many."""
+    """The parameters of one request. Those that nobody asks for are left alone: Alpaca's clients send many.
+
+    Raises AlpacaError for a NUL, which PostgreSQL takes in no text.
+    """
 
     def __init__(self, request: Request) -> None:
         self._given = {name: value for name, value in request.query_params.items() if value != ""}
+        for name, value in self._given.items():
+            if "\x00" in value:
+                raise bad_input(f"{name[:40]} has characters that no value has")
 
     def __contains__(self, name: str) -> bool:
         return name in self._given

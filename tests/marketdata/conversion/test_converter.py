@@ -126,6 +126,7 @@ def test_zstandard_says_how_to_open_it(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         ("1795185000123456789", "yesterday", "not a time"),
+        ("1795185000123456789", "0001-01-01T00:00:00+05:00", "not a time"),
         ("183.2", "1e400", "too large"),
         ("183.2", "183.12345678", "more than 6 decimals"),
         ("183.2", "dear", "not a number"),
