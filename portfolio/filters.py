@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from accounts.filters import AccountFilter
 from papertrade.lib.admin.filters import Input
 from portfolio.models import Book
-
-MAX_GENERATION_DIGITS = 9
+from portfolio.selectors import read_generation_number
 
 
 class BookFilter(AccountFilter):
@@ -30,10 +29,11 @@ class BookFilter(AccountFilter):
             return []
         books = Book.objects.filter(account_id__in=self.account_ids())
         if number:
-            if not (number.isascii() and number.isdigit() and len(number) <= MAX_GENERATION_DIGITS):
+            known = read_generation_number(number)
+            if known is None:
                 messages.error(request, f"{number!r} is not the number of a generation.")
                 return []
-            books = books.filter(generation_number=number)
+            books = books.filter(generation_number=known)
         return list(books.order_by("pk").values_list("pk", flat=True))
 
 

@@ -113,7 +113,7 @@ def books_of(*, accounts: Iterable[PaperAccount]) -> dict[UUID, Book]:
 
 
 def frame_of(generation: Generation) -> Frame:
-    """What a run is carried on under, as its opening hashes it."""
+    """The terms of a run, as its opening is hashed with them."""
     return Frame(
         owner=generation.owner,
         policy=spelled(generation.policy),
@@ -124,7 +124,7 @@ def frame_of(generation: Generation) -> Frame:
 
 
 def with_evidence(rows: list[Evidenced], *, book: Book | None = None) -> list[Evidenced]:
-    """Give rows that point at a quote and a book both of them, each read once; `book` where all are of one."""
+    """The same rows with their quotes and books in place, each read once; give `book` where all rows are of one."""
     quotes = evidence.records(row.quote_id for row in rows)
     if book is not None:
         books = {book.pk: book}
@@ -318,11 +318,16 @@ def generations(*, account: PaperAccount) -> QuerySet[Generation]:
 
 def generation_of(*, account: PaperAccount, number: str) -> Generation:
     """One run of an account by its number, as it stands in an address. Raises NotFound."""
-    known = number.isascii() and number.isdigit() and len(number) <= MAX_GENERATION_DIGITS
-    found = Generation.objects.filter(account=account, number=int(number)).first() if known else None
+    known = read_generation_number(number)
+    found = None if known is None else Generation.objects.filter(account=account, number=known).first()
     if found is None:
         raise NotFound("The account has no such generation.")
     return found
+
+
+def read_generation_number(text: str) -> int | None:
+    """The number of a generation, as it stands in an address or a form; None where the text cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_GENERATION_DIGITS else None
 
 
 def events_after(*, account: PaperAccount, after_seq: int = 0) -> QuerySet[AccountEvent]:

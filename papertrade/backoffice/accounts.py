@@ -24,9 +24,7 @@ from papertrade.lib.times import EXCHANGE_ZONE
 from papertrade.reports.account_charts import account_charts
 from papertrade.trading.accounts import archive_account
 from portfolio.models import Book
-from portfolio.selectors import book_of, generations, summary
-
-MAX_GENERATION_DIGITS = 9
+from portfolio.selectors import book_of, generations, read_generation_number, summary
 
 
 @admin.register(PaperAccount)
@@ -96,8 +94,7 @@ class PaperAccountAdmin(HistoryAdmin):
 
 def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
     """Figures and charts of the generation that the query names, by default the latest, and all generations."""
-    asked = request.GET.get("generation", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MAX_GENERATION_DIGITS else None
+    number = read_generation_number(request.GET.get("generation", ""))
     try:
         book = book_of(account=account, generation=number)
     except NotFound as missing:

@@ -19,11 +19,10 @@ from papertrade.reports.performance import Performance, performance_of
 from portfolio.history import HistoryPoint
 from portfolio.models import Book
 from portfolio.performance import correlation
-from portfolio.selectors import book_of
+from portfolio.selectors import book_of, read_generation_number
 
 MOST_RUNS = 10
 POINTS_OF_A_CURVE = 400
-MAX_GENERATION_DIGITS = 9
 
 
 class CurvePoint(NamedTuple):
@@ -89,12 +88,13 @@ def read_runs(text: str) -> list[tuple[str, int | None]]:
     """`account:generation,account` as pairs; without a generation the latest is meant. Raises ValueError."""
     found: list[tuple[str, int | None]] = []
     for part in dict.fromkeys(part.strip() for part in text.split(",") if part.strip()):
-        account_id, _, number = part.partition(":")
-        if number and not (number.isascii() and number.isdigit() and len(number) <= MAX_GENERATION_DIGITS):
+        account_id, _, asked = part.partition(":")
+        number = read_generation_number(asked)
+        if asked and number is None:
             raise ValueError(f"has {part!r}, which is not an account's id, a colon and a generation")
-        found.append((account_id, int(number) if number else None))
+        found.append((account_id, number))
     if not 1 <= len(found) <= MOST_RUNS:
-        raise ValueError(f"must be 1 to {MOST_RUNS} runs, parted by commas")
+        raise ValueError(f"must be 1 to {MOST_RUNS} runs, separated by commas")
     return found
 
 

@@ -29,7 +29,7 @@ from papertrade.lib.spreadsheets import csv_response
 from papertrade.reports.account_charts import account_charts
 from portfolio.audit import verify_ledger
 from portfolio.models import Book
-from portfolio.selectors import book_of, generations
+from portfolio.selectors import book_of, generations, read_generation_number
 
 TABS = {
     "overview": "Overview",
@@ -44,7 +44,6 @@ TABS = {
 }
 TABS_WITHOUT_TICKET = {"performance", "trades", "generations", "manage"}
 GLANCE_ROWS = 5
-MAX_GENERATION_DIGITS = 9
 PERIODS = {
     "1D": "The session in progress, or the last",
     "1W": "5 sessions",
@@ -148,9 +147,10 @@ def read_page(request: HttpRequest, account: PaperAccount, tab: str) -> AccountP
 def book_asked_for(request: HttpRequest, account: PaperAccount) -> Book:
     """The book of the generation that the query names, by default the latest. Raises NotFound."""
     asked = request.GET.get("generation", "")
-    if asked and not (asked.isascii() and asked.isdigit() and len(asked) <= MAX_GENERATION_DIGITS):
+    number = read_generation_number(asked)
+    if asked and number is None:
         raise NotFound("The account has no such generation.")
-    return book_of(account=account, generation=int(asked) if asked else None)
+    return book_of(account=account, generation=number)
 
 
 @account_view
