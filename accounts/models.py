@@ -16,12 +16,12 @@ USERNAME_MAX_LENGTH = 150  # Django's
 
 
 def note_field() -> models.CharField:
-    """What somebody wrote on a row."""
+    """A note that a user keeps on a row."""
     return models.CharField(max_length=MAX_NOTE_LENGTH, blank=True, default="", db_default="")
 
 
 def tags_field() -> ArrayField:
-    """Words that somebody finds a row by."""
+    """Words by which a user finds a row again."""
     return ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), blank=True, default=list, db_default=[])
 
 
@@ -109,8 +109,8 @@ class PaperAccount(models.Model):
 class Generation(models.Model):
     """One run of an account between resets, with the policy it was opened under. Closed ones never change.
 
-    `owner` is the account's user by name, as it was then; empty in a generation of release 0.1. `note` and `tags` are its
-    user's and may be changed at any time.
+    `owner` is the name that the account's user had then; empty in a generation of release 0.1. `note` and `tags` are the
+    user's own and may be changed at any time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -152,7 +152,7 @@ class Generation(models.Model):
 
 
 class Watchlist(models.Model):
-    """Symbols that an account's owner keeps under a name. It decides nothing."""
+    """Symbols that an account's owner keeps under a name. It has no effect on trading."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     account = models.ForeignKey(PaperAccount, on_delete=models.CASCADE, related_name="watchlists")

@@ -25,7 +25,7 @@ def accounts_of(*, user: User, include_archived: bool = False) -> QuerySet[Paper
 
 
 def tagged(tag: str) -> Q:
-    """Rows with that tag; that it has any is said too, as the index of tagged rows asks for it."""
+    """Rows with that tag. That they have any tag is added for PostgreSQL, which else would not use the index of tagged rows."""
     return Q(tags__contains=[tag]) & ~Q(tags=[])
 
 
@@ -39,9 +39,9 @@ def get_account(*, user: User, account_id: UUID | str) -> PaperAccount:
 
 
 def ask_for_account(batch: Batch, account_id: str) -> Callable[[], PaperAccount | None]:
-    """One account, whosever it is, by a statement of a batch: once that was sent, what is returned gives it.
+    """Ask for one account, whoever owns it, in a batch; once that was sent, what is returned gives the account.
 
-    Whoever asks compares the user. None for what is no id.
+    The caller must compare the user. None where there is no such account, or `account_id` is not an id.
     """
     try:
         return _ACCOUNT.ask(batch, [as_uuid(account_id, "account")])

@@ -59,7 +59,7 @@ class TradingSessionAdmin(HistoryAdmin):
 
 @admin.register(MarketClock)
 class MarketClockAdmin(HistoryAdmin):
-    """Exchange time of the recorded or simulated market."""
+    """Exchange time, and how far the market is."""
 
     list_display = (
         "market",

@@ -26,9 +26,8 @@ from papertrade.lib.errors import Unavailable
 from papertrade.lib.postgres import raw_cursor
 
 LEAD = timedelta(seconds=2)  # wall time that a running clock may be ahead of what has been done
-MAX_LEAD = timedelta(
-    seconds=5
-)  # exchange time that it may be ahead, at any speed: the quotes are no newer than what is done
+# Exchange time that it may be ahead, at any speed: quotes are no newer than what has been done.
+MAX_LEAD = timedelta(seconds=5)
 JUST_BEFORE = timedelta(microseconds=1)
 LIVE = "live"
 ALL_BOOKS = 2**63 - 1  # no book has this id
@@ -271,7 +270,7 @@ def beat() -> None:
 
 
 def ask() -> None:
-    """Hear the database's clock."""
+    """Ask the database for its clock."""
     with raw_cursor() as cursor:
         row = cursor.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None, "it always has one"

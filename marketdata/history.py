@@ -1,6 +1,6 @@
 """A page of a market's past: trades, quotes or bars of some symbols, each symbol's in the order of time, either way.
 
-A page ends after so many rows, or after so much of a past that has to be computed; the next goes on behind the last row. Many
+A page ends after so many rows, or after so much of a past that has to be computed; the next goes on after the last row. Many
 rows may share an instant, so a place in the past is an instant and how many of its rows are done.
 """
 
@@ -28,7 +28,7 @@ class Span(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a page goes on: in a symbol's rows, at an instant, behind so many rows of it."""
+    """Where a page goes on: in a symbol's rows, at an instant, after so many rows of it."""
 
     symbol: str
     at: datetime
@@ -148,7 +148,7 @@ def page(reading: Reading[T], symbols: Sequence[str], span: Span, *, limit: int,
 def _take(
     reading: Reading[T], symbol: str, span: Span, resumed: Place | None, left: int
 ) -> tuple[list[T], Place | None]:
-    """At most so many rows, without those that were given before, and the place behind them where there are more."""
+    """At most so many rows, without those that were given before, and the place after them where there are more."""
     rows = reading.rows(symbol, span)
     done = resumed.done if resumed else 0
     taken: list[T] = []

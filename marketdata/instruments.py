@@ -31,7 +31,7 @@ UNDERLYING_OF_ROOT = {
     "BFB": "BF.B",
 }
 
-# Figures that nobody can buy, which options are written on. An index has no quote of its own market (NBBO).
+# Indexes: options are written on them, but nobody can buy one, and there is no NBBO of it.
 INDEXES = frozenset({"SPX", "NDX", "RUT", "VIX", "XSP", "DJX", "OEX", "XEO"})
 # Series whose settlement is not the close of their last session but an opening print the morning after their last trade.
 AM_SETTLED_ROOTS = frozenset({"SPX", "NDX", "RUT", "DJX", "VIX", "VIXW"})
@@ -55,7 +55,7 @@ class InvalidSymbol(ValueError):
 
 
 class Contract(NamedTuple):
-    """The terms of an option: its last day, its strike in USD per share, and whether it buys or sells."""
+    """The terms of an option: its expiry, its strike in USD per share, and whether it is a call or a put."""
 
     expiry: date
     strike: Decimal
@@ -81,13 +81,13 @@ class Instrument:
 
     @property
     def contract(self) -> "Contract":
-        """The terms of an option; ask no stock for them."""
+        """The terms of an option; a stock has none, and must not be asked."""
         assert self.expiry is not None and self.strike is not None and self.right is not None
         return Contract(self.expiry, self.strike, self.right)
 
     @property
     def is_index(self) -> bool:
-        """Whether it is a figure and no stock."""
+        """Whether it is an index, which is not traded itself."""
         return not self.is_option and self.symbol in INDEXES
 
     @property
@@ -97,7 +97,7 @@ class Instrument:
 
     @property
     def adjusted(self) -> bool:
-        """Whether the contract delivers something else than 100 shares: its root ends in a digit."""
+        """Whether the contract delivers something other than 100 shares: its root ends in a digit."""
         return self.root is not None and self.root[-1].isdigit()
 
 
@@ -129,7 +129,7 @@ def parse_symbol(text: str) -> Instrument:
 
 
 def read_symbol(text: str) -> Instrument:
-    """The instrument that people mean: in any case. Raises InvalidSymbol, which says the spelling that was meant."""
+    """The instrument that a user names, in upper or lower case. Raises InvalidSymbol, which suggests the right spelling."""
     if not text.isascii() or len(text) > MAX_SYMBOL_LENGTH:
         raise InvalidSymbol(WANTED)
     try:
@@ -147,7 +147,7 @@ def _meant(text: str) -> str | None:
 
 
 def in_words(text: str) -> str:
-    """A symbol as a trader says it: `AAPL`, `AAPL Jun 19 2026 500 call`; what is none as it is."""
+    """A symbol as a trader says it: `AAPL`, `AAPL Jun 19 2026 500 call`; any other text as it is."""
     try:
         instrument = parse_symbol(text)
     except InvalidSymbol:

@@ -2,9 +2,9 @@
 
 A lock belongs to a database session, and a stopped process keeps its session. So whoever leads or moves the market holds a
 lease too, which a thread renews. Where it has run out anybody may end that session (`end_the_hung`), and its locks are free.
-Each holding has a number, one more than the last. Who wakes up finds that his session is gone and his number not the latest: it
-is asked for in the transaction of what a step writes (`clock.commit_position`), by the quote book, and before anything is
-recorded.
+Each holding has a number, one more than the last. A process that wakes up finds its session gone and its number no longer the
+latest: that is checked in the transaction of what a step writes (`clock.commit_position`), by the quote book, and before
+anything is recorded.
 """
 
 import threading

@@ -25,15 +25,15 @@ class TradingSession(models.Model):
 
 
 class MarketClock(models.Model):
-    """Exchange time of the recorded or simulated market: one row, the only place it is kept.
+    """Exchange time: one row, the only place where it is kept.
 
-    `through` is the instant up to which everything is done. Where `through_book` is not null, of what is due at that very
-    instant only this is: its quotes have been put to the orders of the books up to that id. (`through_rows`, which counted
-    rows, is not used any more; the release after this one drops it.) Behind it lies the open or the close of that
-    instant, which may be under way. A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past `through`.
+    `through` is the instant up to which everything is done. Where `through_book` is not null, only a part of what is due at
+    that very instant is: its quotes have been put to the orders of the books up to that id, and its open or close, which
+    comes after them, may be under way. A running clock shows anchor_at + (wall - anchor_wall) x speed, never far past
+    `through`. (`through_rows` is not used any more; the release after this one drops it.)
 
-    `taken_to` is the instant at which a live market took quotes last. It is written before they are recorded: where it lies
-    behind `through`, a leader died before it had done with them what the next one will do.
+    `taken_to` is the instant at which a live market last took quotes. It is written before they are recorded: where it is
+    later than `through`, a leader died before it had put them to orders, which the next one will do.
     """
 
     ONLY_ID = 1

@@ -38,7 +38,7 @@ def put(quotes: Iterable[RawQuote]) -> None:
 
 
 def read(after: str, *, wait_ms: int) -> tuple[str, list[RawQuote]]:
-    """The quotes behind an id, waiting for some for so long, and the id of the last. Raises PushesUnavailable."""
+    """The quotes after an id, and the id of the last of them; waits for the first at most so long. Raises PushesUnavailable."""
     try:
         found: Any = client().xread({STREAM: after}, count=CHUNK, block=wait_ms)
         entries = found[0][1] if found else []

@@ -28,9 +28,8 @@ def publish(quotes: Iterable[Quote], *, through: str) -> None:
 
     Of two processes that move the market, one of which was stopped for a while, only the later one writes.
     """
-    lines = "".join(
-        f"{quote.symbol}\n{quote_text(quote)}\n" for quote in quotes
-    )  # one argument is packed sooner than many
+    # One argument is packed sooner than many.
+    lines = "".join(f"{quote.symbol}\n{quote_text(quote)}\n" for quote in quotes)
     mine = leases.holding_of(leases.MOVER)
     arguments: list[int | str] = [mine.number, MARKER, through, lines]
     try:

@@ -32,7 +32,7 @@ class QuoteFault(StrEnum):
 class Quote:
     """National best bid and offer of a symbol at an instant.
 
-    `bid_since` and `ask_since` say since when that side's price has stood: its displayed supply belongs to its price, and
+    `bid_since` and `ask_since` say since when that side's price has stood. A displayed supply belongs to its price, and
     neither a flickering size, nor a repeated row, nor a side that goes missing and comes back at its price is a new supply.
     `bid_stood` and `ask_stood` are the last price of a side that is missing, or None.
 
@@ -60,7 +60,7 @@ class Quote:
 
     @property
     def is_of_the_future(self) -> bool:
-        """Whether it is stamped further ahead of the market than clocks differ."""
+        """Whether it is stamped further ahead of the market than two clocks may differ."""
         return self.taken_at is not None and self.quoted_at - self.taken_at > TOLERANCE_OF_TAKEN
 
     @property
@@ -109,7 +109,7 @@ def succeed(
     taken_at: datetime | None = None,
 ) -> Quote:
     """The next quote of a symbol; a side whose price did not change, or that is missing, keeps since when it has stood."""
-    # After a quote of the future one of now may follow, which no price has stood longer than.
+    # A quote of now may follow one that was stamped in the future: no price has stood from a time later than its quote's.
     stood_bid = (previous.bid or previous.bid_stood) if previous is not None else None
     stood_ask = (previous.ask or previous.ask_stood) if previous is not None else None
     return Quote(

@@ -189,7 +189,7 @@ class ChunkInline(HistoryInline):
 
 @admin.register(Sweep)
 class SweepAdmin(HistoryAdmin):
-    """The passages over the books at open and close: how far each is, since when, and who works on it."""
+    """The sweeps over the books at open and close: how far each is, since when, and who works on it."""
 
     date_field = "session_date"
     list_display = (

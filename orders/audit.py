@@ -22,9 +22,8 @@ from portfolio.models import Book
 from portfolio.seals import Seal
 
 COMPARISONS = (*IN_THE_BOOKS, *IN_THE_ORDERS, *OF_THE_POSITIONS)
-CHUNK_EVENTS = (
-    10_000  # of the books that are read at one instant together, about a second; a larger book is alone in its chunk
-)
+# Events of the books that are read as of one instant, about a second's work; a larger book is alone in its chunk.
+CHUNK_EVENTS = 10_000
 CHUNK_BOOKS = 200
 
 

@@ -1,4 +1,4 @@
-"""What a request finds: its own book as it is when everything that comes before the request is done.
+"""Bringing a request's own book up to date: what comes before the request is done before it.
 
 A step lets requests pass before it has come to every book, in the middle of the quotes of an instant and in the middle of an
 open or a close (`papertrade.trading.mover`). Books are independent: a request does for its own what is due, and then itself. So
@@ -26,9 +26,9 @@ POLL_SECONDS = 0.05
 
 
 def patient(use_case: Callable[Given, Result]) -> Callable[Given, Result]:
-    """A use case that is tried again for a moment while the market is behind, and then raises MarketIsBehind.
+    """Try a use case again for a moment while the market is behind; after that MarketIsBehind is raised.
 
-    It must own its transaction, so that nothing is held in between.
+    The use case must own its transaction, so that nothing is held in between.
     """
 
     @wraps(use_case)

@@ -42,7 +42,7 @@ class Order(models.Model):
     """One order. `number` runs on through the account's generations; competing orders of a book go by it.
 
     `exact_cost` is the unrounded sum of qty x price x multiplier over its fills, `booked` the rounded sum that was booked.
-    `evaluated_on` is the session whose open, or submission, evaluated it last: an open order of an earlier one is due.
+    `evaluated_on` is the session that evaluated it last; at an open every open order of an earlier one is due.
     An order that was replaced, and the one that took its place, name each other (`replaced_by`, `replaces`).
     `note` and `tags` are the user's: they decide nothing and may be changed at any time.
     """
@@ -144,7 +144,7 @@ class Order(models.Model):
 
     @property
     def reason(self) -> str:
-        """Why it was refused, why it ended, or why it has not filled: the code that goes with its status, or nothing."""
+        """Why it was rejected, why it ended, or why it has not filled: the code that goes with its status, or nothing."""
         return self.rejected_reason or self.cancel_reason or self.no_fill_reason
 
     @property
@@ -159,7 +159,7 @@ class Order(models.Model):
 
 
 class Fill(models.Model):
-    """One execution. `seq` is the number of its event; `price_since` is since when the price of the side it took had stood.
+    """One execution. `seq` is the number of its event; `price_since` is the time from which the price that it took had stood.
 
     That its order, quote and ledger transaction exist is checked by statement (portfolio.models.CHECKED_BY_STATEMENT).
     """
@@ -208,7 +208,7 @@ class Fill(models.Model):
 
 
 class Sweep(models.Model):
-    """One passage over the books at a session's open or close, claimed once and done in chunks by any number of workers.
+    """One pass over the books at a session's open or close, claimed once and done in chunks by any number of workers.
 
     `quotes` pins what every worker decides on, so that the outcome depends neither on who does it nor on the quote book.
     A later round exists only where orders became due after the earlier one was made (a commit that came late).

@@ -14,9 +14,9 @@ from portfolio.books import OpenBook
 
 
 class Supply(NamedTuple):
-    """The displayed supply of a side, as a book may take from it: it belongs to a price and to since when that has stood.
+    """The displayed supply of a side, from which a book may take: it belongs to a price, and to the time from which that stood.
 
-    Both, because rows of one instant may bring several prices.
+    To both, because rows of one instant may bring several prices.
     """
 
     book_id: int

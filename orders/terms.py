@@ -1,4 +1,4 @@
-"""The words of an order. Pure."""
+"""The words of an order: side, type, time in force, position intent. Pure."""
 
 from enum import StrEnum
 

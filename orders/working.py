@@ -1,8 +1,8 @@
 """Working orders: which of them a quote could fill, found by index, and the quote put to them.
 
-Nothing but a quote that could reach its limit touches an order, but for one whose reason on file is a quote's fault: that is
-looked at once more with the first usable quote (trading-rules.md section 5). So the cost of a quote follows the orders of its
-symbol that are near it, not the table.
+Only a quote that could reach its limit touches an order. The exception: an order whose reason on file is a fault of the quote
+is evaluated once more against the first usable quote (trading-rules.md section 5). So the cost of a quote follows the orders of
+its symbol that are near it, not the table.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -85,7 +85,7 @@ def reaches(symbols: Collection[str]) -> dict[str, Reach]:
 
 
 def newest_supplies() -> dict[tuple[str, bool], tuple[Decimal, datetime]]:
-    """The price of which open books took something last, and since when it had stood: by symbol, and whether it was the ask."""
+    """The price that open books took from last, and since when it had stood, by (symbol, whether it was the ask)."""
     with raw_cursor() as cursor:
         rows = cursor.execute(_NEWEST_SUPPLIES).fetchall()
     return {(symbol, side == Side.BUY): (price, since) for symbol, side, price, since in rows}
@@ -155,7 +155,7 @@ def put(
 
 
 def put_to_book(cursor: psycopg.Cursor, book_id: int, reading: clock.ClockReading) -> bool:
-    """Put the quotes of an instant that a step has left to the next to the orders of this locked book; whether it did."""
+    """Do for a locked book what a step left to the next: put the quotes of its instant to its orders; whether any changed."""
     if not reading.half_done or reading.through_book is None or book_id <= reading.through_book:
         return False
     at, session = reading.through, calendar().session_at(reading.through)

@@ -31,7 +31,7 @@ class BrokenInvariant(RuntimeError):
 
 @dataclass(slots=True)
 class OpenPosition:
-    """A position of a locked book. `mark` is USD per share, the latest known of position, symbol and quote."""
+    """A position of a locked book. `mark` is USD per share: the position's own or its symbol's, whichever is later."""
 
     id: UUID
     instrument: Instrument
@@ -131,12 +131,12 @@ class OpenBook:
         return self.cash - self.held_cash
 
     def advance_to(self, at: datetime) -> datetime:
-        """Move the book's time to `at`; where it stands now: times in one book never go back."""
+        """Move the book's time to `at`, and return where it stands now: times in one book never go back."""
         self.last_at = max(self.last_at, at)
         return self.last_at
 
     def next_order_number(self) -> int:
-        """The number of an order that is about to be stored."""
+        """Number an order that is about to be stored."""
         self.order_seq += 1
         return self.order_seq
 
@@ -155,7 +155,7 @@ class OpenBook:
             raise BrokenInvariant(f"book {self.id} would hold {position.held_qty} of {position.holding.qty} {symbol}")
 
     def keep(self, quote: Quote | None) -> UUID | None:
-        """Keep the quote as evidence; its id."""
+        """Keep the quote as evidence, and return its id."""
         if quote is None:
             return None
         quote_id = quote.id
@@ -175,7 +175,7 @@ class OpenBook:
         quote: Quote | None = None,
         done: Done | None = None,
     ) -> int:
-        """Append an event of the account; its number."""
+        """Append an event of the account, and return its number."""
         self.event_seq += 1
         self.events.append(
             EventRow(

@@ -27,7 +27,7 @@ _DRAWDOWNS = """
 
 
 def last_instant(book: Book, now: datetime) -> datetime:
-    """Up to when the book tells something: now, or when its generation ended."""
+    """The last instant of which the book tells anything: now, or the end of its generation."""
     return book.closed_at or now
 
 

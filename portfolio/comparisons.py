@@ -2,7 +2,7 @@
 
 The audit runs each as one statement over some books, from their seals on (portfolio.seals): a row that only grows is read
 where it is newer, and what came before it is what the seal says. A comparison names the columns that it answers for, so that
-what is proven of a table (docs/proof.md) is read from here and cannot fall behind.
+what is proven of a table (docs/proof.md) is read from here and cannot be out of date.
 """
 
 from collections.abc import Collection, Mapping, Sequence

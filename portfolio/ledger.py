@@ -42,7 +42,7 @@ class LedgerKind(StrEnum):
 
 
 class SettlementReason(StrEnum):
-    """Why an option position ended, or could not, at its contract's last close."""
+    """Why an option position was settled, or could not be, at its contract's last close."""
 
     EXPIRED = "expired"
     NO_UNDERLYING_QUOTE = "no_underlying_quote"
@@ -63,9 +63,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a run is carried on under, all of it given and nothing generated; `policy` is JSON in one spelling.
+    """The terms of a run, which its opening is hashed with: all are given, none generated; `policy` is JSON in one spelling.
 
-    The cash that it begins with and when are the opening transaction's own.
+    Its initial cash, and when it began, are in the opening transaction itself.
     """
 
     owner: str

@@ -29,7 +29,7 @@ class Mark:
 
 
 def mark_of(quote: Quote) -> Decimal | None:
-    """The mark that a quote gives, USD per share; None where it gives none, or was stamped outside a session or of now."""
+    """The mark that a quote gives, USD per share; None where it gives none, as when it was stamped outside a session."""
     if quote.is_of_the_future or calendar().session_at(quote.quoted_at) is None:
         return None
     return mark_price(bid=quote.bid, ask=quote.ask, is_option=parse_symbol(quote.symbol).is_option)

@@ -231,7 +231,7 @@ class EquitySnapshot(models.Model):
 
 
 class SnapshotMonth(models.Model):
-    """A month of snapshots of which retention left only a part: `rows` of so many before. Wall time."""
+    """A month of snapshots of which retention left only a part: `rows` of `rows_before`. Wall time."""
 
     class State(models.TextChoices):
         THINNED = "thinned"
@@ -358,13 +358,13 @@ class EventType(models.TextChoices):
     POSITION_UNSETTLED = "position_unsettled"
 
 
-# All but what nearly every order leaves, or a bot that follows the market: few rows, among which one kind is found at once.
+# All but those that nearly every order leaves: few rows, so that those of one type are found at once.
 UNUSUAL_EVENTS = sorted(
     set(EventType.values) - {"order_submitted", "order_evaluated", "order_filled", "order_replaced"}
 )
 
 
-# What a request does, and not what follows from it: one of these is the first that it leaves on an order or an account.
+# What a request itself does, not what follows from it: the first event that it leaves on an order or account is one of these.
 REQUESTED_EVENTS = [
     "account_archived",
     "account_opened",

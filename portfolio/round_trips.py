@@ -84,9 +84,9 @@ def round_trips(executions: Iterable[Execution], method: str) -> list[RoundTrip]
 
 
 def flat_to_flat(executions: Iterable[Execution], *, parts: bool = False) -> Iterator[RoundTrip]:
-    """Each trade as it ends, then those that are still open. Executions come in the order of the books.
+    """Each trade as it ends, then those that are still open. Executions must come in the order of the books.
 
-    `parts`: with what it is made of, which is kept until it ends.
+    `parts`: each trade with its executions, which are kept until it ends.
     """
     running: dict[str, _Trade] = {}
     for execution in executions:

@@ -71,7 +71,7 @@ SNAPSHOT_EVERY = timedelta(minutes=1)
 
 
 def is_minute(at: datetime) -> bool:
-    """Whether it is a whole minute of a session, at which books that hold something get a snapshot."""
+    """Whether the instant is a whole minute of a session, at which books that hold something get a snapshot."""
     session = calendar().session_at(at)
     return session is not None and (at - session.open) % SNAPSHOT_EVERY == timedelta(0)
 
@@ -120,8 +120,9 @@ _SNAPSHOT_BOOKS = f"""
 def snapshot_books(*, at: datetime, after: int = 0) -> int:
     """Snapshot every open book with an id above `after` that holds a position, a chunk of books a transaction; how many.
 
-    A book of which one of that instant says the same is passed over, so repeating it adds nothing; a fill at that very
-    instant has left one that quotes stamped then may have overtaken. So is a book that has a later one.
+    A book whose last snapshot of that instant says the same is passed over, so that repeating the call adds nothing; where a
+    fill at that very instant has left one, quotes stamped then may have changed the worth since. A book that has a later
+    snapshot is passed over too.
     """
     done = 0
     while True:
@@ -134,7 +135,7 @@ def snapshot_books(*, at: datetime, after: int = 0) -> int:
 
 
 def snapshot_books_between(cursor: psycopg.Cursor, after: int, last: int, *, at: datetime) -> list[int]:
-    """A chunk of them, of the books with ids in (after, last], which it locks; those that it has looked at, by id."""
+    """Lock and snapshot a chunk of the holding books with ids in (after, last]; the ids of those that were locked, in order."""
     with Batch(cursor.connection) as batch:
         holding = ask_for_holding_books(batch, after, last, at=at)
     books = holding()

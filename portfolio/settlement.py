@@ -1,4 +1,4 @@
-"""Settlement of expired options: at intrinsic value by the sweep, by hand where no quote says what."""
+"""Settlement of expired options: at intrinsic value by the sweep, or by an operator where no quote says what that is."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ def intrinsic_value(position: OpenPosition, quote: Quote) -> Decimal:
 
 
 def settle_option(book: OpenBook, position: OpenPosition, quote: Quote | None, at: datetime) -> None:
-    """End a long option at its contract's last close: in cash at intrinsic value, or flagged where no quote says what."""
+    """End a long option at its contract's last close, in cash at intrinsic value; flag it where no quote says what that is."""
     symbol = position.instrument.symbol
     if quote is None:
         if not position.unsettled:
@@ -47,11 +47,14 @@ def settle_by_hand(*, position_id: UUID, price: Decimal, reason: str, at: dateti
     if row is None:
         raise NotFound("There is no such unsettled position.")
     if not 0 <= price < MAX_SETTLEMENT_PRICE or round(price, PRICE_DECIMALS) != price:
-        raise BadRequest("The price must be at least 0, with at most 6 decimals.", price="is not such a price")
+        raise BadRequest(
+            "The price cannot be used.",
+            price=f"must be at least 0 and below {MAX_SETTLEMENT_PRICE:,f}, with at most {PRICE_DECIMALS} decimals",
+        )
     reason = reason.strip()
     if not 0 < len(reason) <= MAX_SETTLEMENT_REASON:
         raise BadRequest(
-            f"Say a reason in at most {MAX_SETTLEMENT_REASON} characters.", reason=f"has {len(reason)} characters"
+            "The reason cannot be used.", reason=f"must be 1 to {MAX_SETTLEMENT_REASON} characters, not {len(reason)}"
         )
     with transaction.atomic(), raw_cursor() as cursor:
         pass_gate(cursor)

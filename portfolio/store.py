@@ -65,7 +65,7 @@ def ask_for_account(batch: Batch, account_id: UUID) -> Callable[[], OpenBook | N
 
 
 def lock_account(cursor: psycopg.Cursor, account_id: UUID) -> OpenBook | None:
-    """The same at once."""
+    """As `ask_for_account`, in a batch of its own."""
     with Batch(cursor.connection) as batch:
         book = ask_for_account(batch, account_id)
     return book()
@@ -87,7 +87,7 @@ def _ask(batch: Batch, lock: str, positions: str, key: Any) -> Callable[[], list
 def _books(rows: Sequence[StoredBook], held: Sequence[StoredPosition]) -> list[OpenBook]:
     books = {row.id: OpenBook(**{**row._asdict(), "policy": _policy(row.policy)}) for row in rows}
     for row in held:
-        # A book that was opened while this one was waited for is none of ours.
+        # Not of a book that was opened while this statement waited for the lock of another.
         if row.book_id in books:
             books[row.book_id].positions[row.symbol] = _position(row)
     return list(books.values())

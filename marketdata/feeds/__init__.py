@@ -17,16 +17,16 @@ class FeedError(Exception):
 
 
 def ignore(quote: Quote) -> None:
-    """Nobody wants to know."""
+    """For a `seek` on whose way nobody wants to see the quotes."""
 
 
 class FeedCursor(Protocol):
-    """A place in a feed that moves forward with exchange time: before an instant, or behind all that was stamped then."""
+    """A place in a feed that moves forward with exchange time: just before an instant, or after all that was stamped then."""
 
     latest: dict[str, Quote]
 
     def seek(self, through: datetime, *, whole: bool, passed: Passed = ignore) -> None:
-        """Go behind the quotes of an instant, or before them where not `whole`, filling `latest` on the way.
+        """Go to just after the quotes of an instant, or before them where not `whole`, filling `latest` on the way.
 
         A later place is reached without starting over. `passed` is given each quote on the way that the feed has; one that
         computes its quotes has none.

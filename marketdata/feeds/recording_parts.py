@@ -15,9 +15,8 @@ from time import time_ns
 from typing import NamedTuple
 
 _NAME = re.compile(r"live-(\d{8})-(\d{6})(\d{6})-(\d{1,18})\.csv\.gz", re.ASCII)
-_SETTLED_NS = (
-    2_000_000_000  # a folder that was changed less long ago may change again within the same tick of its clock
-)
+# A folder that was changed less long ago than this may change again within the same tick of its clock.
+_SETTLED_NS = 2_000_000_000
 
 
 class Part(NamedTuple):

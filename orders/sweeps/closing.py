@@ -11,6 +11,7 @@ from orders.engine import Engine
 from orders.models import IS_OPEN, Order, Sweep, SweepChunk
 from orders.states import Status
 from orders.sweeps.chunk import in_chunk, lock_due, pinned_quotes, session_of
+from orders.terms import TimeInForce
 from portfolio.models import Position
 from portfolio.settlement import settle_option
 
@@ -36,7 +37,7 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict
     engine = Engine(books=books)
     # Day orders go first, then gtc (trading-rules.md section 2).
     for book_id, in_book in groupby(orders, key=lambda order: order.book_id):
-        for order in sorted(in_book, key=lambda order: (order.time_in_force != "day", order.number)):
+        for order in sorted(in_book, key=lambda order: (order.time_in_force != TimeInForce.DAY, order.number)):
             engine.end(books[book_id], order, Status.EXPIRED, books[book_id].advance_to(order.expires_at))
     for book in books.values():
         for symbol in sorted(book.positions):

@@ -1,4 +1,4 @@
-"""How far the passages over the books are: every open and close, by whom, for operators. Nothing here writes or locks."""
+"""How far the sweeps of opens and closes are, and who works on them, for operators. Nothing here writes or locks."""
 
 from collections import Counter
 from collections.abc import Sequence

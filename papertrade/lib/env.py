@@ -112,7 +112,7 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
 
 
 def words(name: str, default: str) -> list[str]:
-    """Words parted by commas."""
+    """Words separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 

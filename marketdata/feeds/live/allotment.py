@@ -31,7 +31,7 @@ class Allotment:
         return Coverage(tuple(streamed), tuple(polled), tuple(rest[len(polled) :]))
 
     def _pull(self, symbol: str, now: float) -> int:
-        """Before or behind the others of its rank: a symbol that has moved of late stays where it is."""
+        """Before or after the others of its rank: a symbol that has moved of late stays where it is."""
         moved = self._moved.get(symbol)
         if moved is None or now - moved >= STAYS_SECONDS:
             return 0

@@ -226,7 +226,7 @@ class LiveCursor:
         return before[1] if before is not None and before[0] == price and known < before[1] < since else since
 
     def _recover(self, through: datetime, whole: bool, passed: Passed) -> None:
-        """Begin where another leader ended: its quote book, and behind that its recording."""
+        """Begin where another leader ended: with its quote book, and from there on with its recording."""
         known = self.feed.known()
         self.latest, self._taken = dict(known.latest), deque()
         self.changed = set(self.latest)

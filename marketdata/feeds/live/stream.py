@@ -255,9 +255,8 @@ class Stream:
         if self._ready_at is None:
             self._ready_at = self._heard_at = self.pace.seconds()
             self._ready.set()
-            self.on_limit(
-                self.market.symbol_limit
-            )  # what the connection before has learned may be of a day that is over
+            # The limit that the last connection learned may be that of a day that is over.
+            self.on_limit(self.market.symbol_limit)
             self._tell(State.STREAMING, "")
 
     async def _keep_subscribed(self, socket: ClientConnection) -> Ending:

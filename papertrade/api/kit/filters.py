@@ -145,7 +145,7 @@ class SymbolParameter(Parameter):
 
 
 class SymbolsParameter(SymbolParameter):
-    """Several of them, parted by commas, each once and in order."""
+    """Several of them, separated by commas, each once and in order."""
 
     schema = {"type": "string"}
 
@@ -155,7 +155,7 @@ class SymbolsParameter(SymbolParameter):
     def read(self, text: str) -> Any:
         wanted = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if not 1 <= len(wanted) <= MAX_LIST:
-            raise ValueError(f"must be 1 to {MAX_LIST} symbols, parted by commas")
+            raise ValueError(f"must be 1 to {MAX_LIST} symbols, separated by commas")
         return list(dict.fromkeys(super(SymbolsParameter, self).read(part) for part in wanted))
 
 

@@ -30,7 +30,7 @@ class CalendarFilter(ParameterSet):
 
 
 class QuoteFilter(ParameterSet):
-    symbols = SymbolsParameter("up to 100 symbols, parted by commas", required=True)
+    symbols = SymbolsParameter("up to 100 symbols, separated by commas", required=True)
 
 
 class SearchFilter(ParameterSet):

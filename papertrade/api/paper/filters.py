@@ -95,7 +95,7 @@ class OrderFilter(GenerationFilter):
 
     status = GroupParameter("open, closed, all, or one status", GROUPS, narrows="status")
     symbol = SymbolParameter("only this symbol", narrows="symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas", narrows="symbol")
+    symbols = SymbolsParameter("only these symbols, separated by commas", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
     tag = TagParameter("only orders with this tag")
@@ -113,7 +113,7 @@ class CancelFilter(ParameterSet):
     """Which open orders a cancel of all of them means."""
 
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas")
+    symbols = SymbolsParameter("only these symbols, separated by commas")
     side = WordParameter("buy or sell", Side)
 
 
@@ -134,7 +134,7 @@ class LabelParameters(ParameterSet):
     """The labels of the orders that a call makes."""
 
     note = NoteParameter("a note on the order")
-    tags = TagsParameter("tags of the order, parted by commas")
+    tags = TagsParameter("tags of the order, separated by commas")
 
 
 class CloseFilter(LabelParameters):
@@ -147,7 +147,7 @@ class CloseFilter(LabelParameters):
 
 class CloseAllFilter(LabelParameters):
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas")
+    symbols = SymbolsParameter("only these symbols, separated by commas")
     percentage = TextParameter("how much of what is available of each, greater than 0 and at most 100")
     client_order_id = TextParameter("each order's id is this, a colon and its symbol; at most 95 characters")
 
@@ -172,7 +172,8 @@ class TradeFilter(MethodFilter):
 
 class CompareFilter(ParameterSet):
     runs = RunsParameter(
-        f"1 to {MOST_RUNS} runs, parted by commas: an account's id, or id:generation for an earlier run", required=True
+        f"1 to {MOST_RUNS} runs, separated by commas: an account's id, or id:generation for an earlier run",
+        required=True,
     )
 
 

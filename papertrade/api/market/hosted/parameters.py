@@ -144,7 +144,7 @@ class ContractFilter(OrderedChainFilter, AsOfFilter):
 class SnapshotFilter(ParameterSet):
     """Of all stocks, or of those named; any of the two names of the list."""
 
-    tickers = SymbolsParameter("stocks, parted by commas; all unless said")
+    tickers = SymbolsParameter("stocks, separated by commas; all unless said")
     include_otc = FlagParameter("either: no stock here trades over the counter")
 
     @classmethod
