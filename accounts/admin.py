@@ -83,7 +83,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     list_display = (
         "name",
-        "prefix",
+        cells.code("prefix"),
         cells.link("user"),
         "scopes",
         cells.wall("created_at"),

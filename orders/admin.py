@@ -76,7 +76,7 @@ class OrderAdmin(HistoryAdmin):
     search_fields = ("id", "client_order_id")
     search_help_text = "An order's id or its client_order_id, whole. Use the filters for accounts and symbols."
     page_fields = (
-        "id", "client_order_id", *list_display, cells.text("note"), cells.of("tags", ", ".join),
+        "id", cells.code("client_order_id"), *list_display, cells.text("note"), cells.of("tags", ", ".join),
         "type", "time_in_force", "asset_class", "position_intent", "extended_hours",
         cells.money("held_cash"), cells.quantity("held_qty"), cells.money("booked", label="booked cost"),
         cells.text("no_fill_reason"), cells.when("no_fill_at"), "session_date", cells.when("expires_at"), "evaluated_on",

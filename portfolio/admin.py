@@ -185,7 +185,7 @@ class AccountEventAdmin(HistoryAdmin):
         *quote_cells()[1:3],
         cells.age("at", label="quote age"),
         cells.when("at"),
-        cells.text("request_id", label="request"),
+        cells.code("request_id", label="request"),
     )
     list_select_related = (BOOK, "quote")
     list_filter = (EventFilter, SymbolFilter, "type", DateRangeFilter, QuoteFilter)
@@ -204,7 +204,7 @@ class AccountEventAdmin(HistoryAdmin):
         cells.of("quote.bid_size", lambda size: cells.figure(size, 0), label="bid size"),
         cells.of("quote.ask_size", lambda size: cells.figure(size, 0), label="ask size"),
         cells.age("at", label="quote age"),
-        cells.text("request_id", label="request"),
+        cells.code("request_id", label="request"),
     )
     export_extra = (
         "book__generation_number",

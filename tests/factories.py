@@ -12,7 +12,7 @@ class UserFactory(factory.Factory):
         model = User
 
     username = factory.Sequence(lambda n: f"trader{n}")
-    password = factory.Faker("password", length=16)
+    password = "a passphrase of nobody's"
 
     @classmethod
     def _create(cls, model_class: type, *args: object, **values: object) -> User:

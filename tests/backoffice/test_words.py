@@ -18,8 +18,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from orders.models import Order, Sweep
+from papertrade.lib import tracing
 from papertrade.lib.admin.history import HistoryAdmin
 from papertrade.lib.words import counted, short
 from portfolio.models import Audit, LedgerTransaction, Position
@@ -86,13 +87,21 @@ def read(client: Client, address: str) -> Text:
     return text
 
 
+DIGITS = "660526322866"  # what is made of chance, or chosen by a client, and happens to look like a number
+
+
 @pytest.fixture
 def everything(desk: Desk, operator: Client) -> Desk:
-    """A row of every kind, with numbers of which some are large and some are one."""
-    desk.buy("300")
+    """A row of every kind, with numbers of which some are large and some are one; and ids that are digits only.
+
+    The rows' own numbers are large in every test (tests/begin_again.py).
+    """
+    with tracing.tracing(tracing.Trace(DIGITS)):
+        desk.buy("300", client_order_id=DIGITS)
     desk.buy("5000", limit="2.5")
     desk.buy("1", limit="90", client_order_id="mine")
     TokenFactory(user=desk.account.user)
+    ApiKey.objects.update(prefix=DIGITS)
     for orders in (1, 40_000):
         sweep = Sweep.objects.create(
             kind="open",

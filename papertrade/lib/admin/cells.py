@@ -165,8 +165,8 @@ def list_of(model_name: str, **filters: object) -> str:
 
 
 def code(path: str, *, label: str = "") -> Cell:
-    """An id or a hash: whole, and chosen whole by a click, to be copied."""
-    return of(path, whole, label=label)
+    """An id or a hash: whole, and chosen whole by a click, to be copied. One of digits alone is no number."""
+    return of(path, lambda value: NOTHING if value == "" else whole(value), label=label)
 
 
 def whole(value: object) -> SafeString:
