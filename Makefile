@@ -30,7 +30,7 @@ suite: setup-dev
 # The pure rules alone, without servers. One of them takes under a second: make quick T='tests/orders -k crossed'
 T ?= tests
 quick: setup-dev
-	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/pytest -q -p tests.pure --noconftest -p no:cacheprovider -p no:warnings \
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/pytest -q -p tests.pure -p tests.chance --noconftest -p no:cacheprovider -p no:warnings \
 		-o addopts=--import-mode=importlib $(T)
 
 lint: style types

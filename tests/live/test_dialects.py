@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marketdata.feeds.live import alpaca, cutemarkets, massive, massive_dialect, reading, tradier
@@ -255,7 +255,6 @@ def nested(depth: int) -> Any:
     return st.dictionaries(KEYS_OF_MESSAGES, inner | st.lists(inner, max_size=3), max_size=8)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(message=nested(1))
 def test_any_message_is_read_or_unreadable(message: dict[str, Any]) -> None:
     for market in EVERY_MARKET:

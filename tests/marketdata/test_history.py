@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marketdata.bars import DAY
@@ -40,7 +40,6 @@ def reading(rows: list[Row], reach: timedelta | None) -> Reading[Row]:
     return Reading(read, lambda row: row.at, DAY, reach)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows_of_time,
     st.integers(1, 7),

@@ -3,17 +3,21 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from marketdata import clock
 from marketdata.feeds.simulated import BEFORE_OPEN, TICK, SimulatedFeed
 from marketdata.feeds.universe import EXCHANGES, TICKERS
 from marketdata.instruments import OptionRight, option_symbol
 from marketdata.listing import STRIKE_STEPS, WIDEST_STRIKE_STEP
+from marketdata.markets.simulated import SimulatedMarket
 from marketdata.option_pricing import SMILE_CURVE, SMILE_SLOPE, black_scholes, greeks
 from marketdata.sessions import calendar
+from tests.market_kit import at
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +47,31 @@ def test_one_step_or_many_any_order_of_symbols_and_any_instant_give_the_same_quo
 
 def test_another_seed_is_another_market() -> None:
     assert SimulatedFeed(1).quote_at("AAPL", OPEN) != SimulatedFeed(2).quote_at("AAPL", OPEN)
+
+
+@pytest.mark.parametrize(
+    ("wall", "begins"),
+    [
+        ("2026-11-25T05:15:00Z", "2026-11-24T14:29:50Z"),  # night: the session that is over
+        ("2026-11-25T14:29:59Z", "2026-11-24T14:29:50Z"),
+        ("2026-11-25T14:30:00Z", "2026-11-25T14:29:50Z"),
+        ("2026-11-26T17:00:00Z", "2026-11-25T14:29:50Z"),  # Thanksgiving
+        ("2026-11-27T17:59:59Z", "2026-11-27T14:29:50Z"),  # a half day, and after its close
+        ("2026-11-27T18:00:00Z", "2026-11-27T14:29:50Z"),
+        ("2026-11-28T12:00:00Z", "2026-11-27T14:29:50Z"),
+        ("2026-12-31T23:59:50Z", "2026-12-31T14:29:50Z"),
+        ("2027-01-01T05:00:00Z", "2026-12-31T14:29:50Z"),
+        ("2027-03-14T15:00:00Z", "2027-03-12T14:29:50Z"),  # the Sunday on which daylight saving time begins
+        ("2027-03-15T13:30:00Z", "2027-03-15T13:29:50Z"),
+        ("2028-02-29T15:00:00Z", "2028-02-29T14:29:50Z"),
+    ],
+)
+def test_a_market_without_a_start_begins_shortly_before_the_latest_open(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, wall: str, begins: str
+) -> None:
+    settings.PAPERTRADE_START, settings.PAPERTRADE_SPEED = None, Decimal(1)
+    monkeypatch.setattr(clock, "wall_now", lambda: at(wall))
+    assert SimulatedMarket(SimulatedFeed(1)).first_at() == at(begins)
 
 
 def test_every_symbol_ticks_at_least_every_five_seconds_and_at_the_open() -> None:
@@ -136,7 +165,7 @@ def test_smile_keeps_to_the_bound_that_rules_out_arbitrage() -> None:
     middle=st.floats(0.2, 3.0),
     right=st.sampled_from(OptionRight),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(ticker="SPY", seed=1, minutes=30, middle=1.1, right=OptionRight.PUT)
 def test_nothing_can_be_won_against_the_whole_chain(
     ticker: str, seed: int, minutes: int, middle: float, right: OptionRight
