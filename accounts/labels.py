@@ -30,7 +30,7 @@ def read_labels(given: Mapping[str, object]) -> Labels:
     problems: dict[str, str] = {}
     found = labels_in(given, problems)
     if problems:
-        raise BadRequest("The labels cannot be used.", **problems)
+        raise BadRequest("The labels cannot be used.", problems)
     return found
 
 

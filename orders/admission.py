@@ -91,7 +91,7 @@ def read_order(payload: object) -> OrderRequest:
     given = {name: value for name, value in payload.items() if value is not None}
     unknown = sorted(str(name)[:64] for name in payload if name not in ORDER_FIELDS)
     if unknown:
-        raise BadRequest("The order has fields that do not exist.", **dict.fromkeys(unknown, "unknown field"))
+        raise BadRequest("The order has fields that do not exist.", dict.fromkeys(unknown, "unknown field"))
     _refuse_unsupported(given)
     request = _Shape(given).read()
     _refuse_combination(request)
@@ -116,7 +116,7 @@ def read_replacement(payload: object, terms: Mapping[str, Any]) -> OrderRequest:
     if unknown:
         raise BadRequest(
             f"These cannot be changed: {', '.join(unknown)}. What can: {', '.join(REPLACEABLE)}.",
-            **dict.fromkeys(unknown, "cannot be changed"),
+            dict.fromkeys(unknown, "cannot be changed"),
         )
     for field, feature in _UNSUPPORTED_CHANGES.items():
         if field in changes:
@@ -166,7 +166,7 @@ class _Shape:
         generation = self._generation()
         labels = labels_in(self.given, self.problems)
         if self.problems or instrument is None or qty is None:
-            raise BadRequest("The order is not well formed.", **self.problems)
+            raise BadRequest("The order is not well formed.", self.problems)
         if instrument.is_option and not intent:
             intent = _INTENT_OF_SIDE[Side(side)]
         return OrderRequest(

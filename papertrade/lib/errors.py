@@ -3,20 +3,25 @@
 Lowest module of the project: each app raises these, and `papertrade.api.kit.errors` alone maps codes to HTTP.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 class PapertradeError(Exception):
-    """A refusal with a wire code. Nothing was stored when one is raised; the surrounding transaction rolls back."""
+    """A refusal with a wire code. Nothing was stored when one is raised; the surrounding transaction rolls back.
+
+    `fields` are details whose names come from a request: as keywords, one named `code` would change the code.
+    """
 
     code = "bad_request"
 
-    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+    def __init__(
+        self, message: str, fields: Mapping[str, Any] | None = None, /, *, code: str | None = None, **details: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
-        self.details = details
+        self.details = {**(fields or {}), **details}
 
 
 class BadRequest(PapertradeError):
@@ -24,11 +29,14 @@ class BadRequest(PapertradeError):
 
     code = "bad_request"
 
-    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
-        super().__init__(" ".join([message, *_sentences(details)]), code=code, **details)
+    def __init__(
+        self, message: str, fields: Mapping[str, Any] | None = None, /, *, code: str | None = None, **details: Any
+    ) -> None:
+        problems = {**(fields or {}), **details}
+        super().__init__(" ".join([message, *_sentences(problems)]), problems, code=code)
 
 
-def _sentences(problems: dict[str, Any], within: str = "") -> Iterator[str]:
+def _sentences(problems: Mapping[str, Any], within: str = "") -> Iterator[str]:
     """Each field with its problem, for clients that show nothing but the message."""
     for field, problem in problems.items():
         if isinstance(problem, dict):

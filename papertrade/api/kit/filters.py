@@ -237,7 +237,7 @@ class ParameterSet(django_filters.FilterSet):
             if parameter.is_required and name not in given:
                 problems[name] = "is required"
         if problems:
-            raise BadRequest("A parameter cannot be used.", **problems)
+            raise BadRequest("A parameter cannot be used.", problems)
         return values
 
     @classmethod

@@ -78,5 +78,5 @@ def read_object(data: Any, *fields: str) -> dict[str, Any]:
         raise BadRequest("Send a JSON object.")
     unknown = sorted(name for name in data if name not in fields)
     if unknown:
-        raise BadRequest("The body has fields that do not exist.", **{name[:64]: "unknown field" for name in unknown})
+        raise BadRequest("The body has fields that do not exist.", {name[:64]: "unknown field" for name in unknown})
     return {name: data.get(name) for name in fields}

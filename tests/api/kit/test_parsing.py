@@ -72,6 +72,15 @@ def test_unknown_fields_are_named_and_absent_ones_are_none() -> None:
     assert refused.value.details == {"nmae": "unknown field"}
 
 
+@pytest.mark.parametrize("path", ["", "{account}/reset/", "{account}/orders/", "{account}/orders/preview/"])
+@pytest.mark.parametrize("name", ["code", "message", "self"])
+def test_an_unknown_field_may_have_any_name(open_market: Any, api: Api, path: str, name: str) -> None:
+    """It says nothing to whoever puts the refusal together."""
+    account = api.open_account()
+    response = api.post(f"{PAPER}{path.format(account=account)}", {name: "order_not_cancelable"})
+    assert list(is_error(response, 400, "bad_request")) == [name]
+
+
 @pytest.mark.parametrize("body", ['{"\\ud800": 1}', '{"policy": {"\\ud800": 1}}', '{"name": "\\ud800"}'])
 def test_half_a_surrogate_pair_is_refused_and_repeated_as_it_came(open_market: Any, api: Api, body: str) -> None:
     is_error(api.post(PAPER, body), 400, "bad_request")

@@ -188,10 +188,10 @@ def stretch_in_path(name: str, text: str) -> Stretch:
     try:
         return read_stretch(text)
     except ValueError as problem:
-        raise BadRequest("The range cannot be used.", **{name: str(problem)}) from None
+        raise BadRequest("The range cannot be used.", {name: str(problem)}) from None
 
 
 def not_in_the_future(name: str, day: date | None, today: date) -> None:
     """Raises BadRequest for a day that has not come."""
     if day is not None and day > today:
-        raise BadRequest("What has not happened yet cannot be told.", **{name: f"must be at most {today}"})
+        raise BadRequest("What has not happened yet cannot be told.", {name: f"must be at most {today}"})
