@@ -113,8 +113,9 @@ class KeysetPagination(Enveloped):
     def _next_url(self, last: object) -> str:
         """The address of the next page, on the host that was asked, with the same filters."""
         cursor = base64.urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
-        query = [(name, value) for name, value in self.request.query_params.items() if name != self.token_name]
-        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*query, (self.token_name, cursor)])}")
+        query = {name: values for name, values in self.request.query_params.lists() if name != self.token_name}
+        sent = urlencode({**query, self.token_name: cursor}, doseq=True)
+        return self.request.build_absolute_uri(f"{self.request.path}?{sent}")
 
 
 class MergedPagination(KeysetPagination):

@@ -62,6 +62,8 @@ def test_the_calendar_ends_where_times_end(api: Api) -> None:
 def test_next_url_keeps_the_filters_and_the_host(api: Api, account: str) -> None:
     url = api.get(f"{account}/orders/", limit=1, status="closed", symbol="IBM").json()["next_url"]
     assert url.startswith(f"http://testserver{PAPER}{account}/orders/?limit=1&status=closed&symbol=IBM&cursor=")
+    url = api.get(f"{account}/orders/", limit=1, symbols=["IBM", "MSFT"]).json()["next_url"]
+    assert "?limit=1&symbols=IBM&symbols=MSFT&cursor=" in url, "a list that was sent in parts goes on whole"
 
 
 def test_a_row_that_comes_between_two_pages_moves_none(api: Api, account: str) -> None:
