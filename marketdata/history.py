@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 from marketdata.bars import DAY, Timeframe, bars
 from marketdata.feeds.past import EPOCH, MICROSECOND
 from marketdata.markets.base import Market
-from papertrade.lib.times import MOMENT
+from papertrade.lib.times import MOMENT, YEARS
 
 T = TypeVar("T")
 HOUR = Timeframe(1, "hour")
@@ -44,9 +44,12 @@ def read_place(text: str) -> Place:
     if not (at + done).isascii() or not (at + done).isdigit():
         raise ValueError("is not a place")
     try:
-        return Place(symbol, EPOCH + int(at) * MICROSECOND, int(done))
+        place = Place(symbol, EPOCH + int(at) * MICROSECOND, int(done))
     except OverflowError:
         raise ValueError("is not a place") from None
+    if place.at.year not in YEARS:
+        raise ValueError("is not a place")
+    return place
 
 
 @dataclass(frozen=True)

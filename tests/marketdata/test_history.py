@@ -65,7 +65,13 @@ def test_pages_together_are_the_whole(rows: list[Row], limit: int, descending: b
         assert found[symbol] == (whole[::-1] if descending else whole)
 
 
-@pytest.mark.parametrize("text", ["", "IBM", "IBM|x|0", "IBM|1|-1", "IBM|1|2|3", f"IBM|{10**30}|0", "IBM|١|0"])
+LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999: there is no time after it
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "IBM", "IBM|x|0", "IBM|1|-1", "IBM|1|2|3", f"IBM|{10**30}|0", f"IBM|{LAST_MICROSECOND}|0", "IBM|١|0"],
+)
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError):
         read_place(text)

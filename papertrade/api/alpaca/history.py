@@ -21,6 +21,7 @@ from portfolio.selectors import book_of, summary
 _PERIOD = re.compile(r"(\d{1,4})([DWMA])")
 DAYS_OF = {"W": 7, "M": 31, "A": 366}
 DAILY = "1D"
+LONGEST_PERIOD = timedelta(days=100_000)  # so that what begins or ends a period is a time
 MINUTES_UP_TO, QUARTERS_UP_TO = timedelta(days=7), timedelta(days=30)
 MAX_POINTS = 20_000
 
@@ -66,7 +67,7 @@ def _before(end: datetime, period: str, book: Book) -> datetime:
         return book.generation.opened_at - MOMENT
     number, unit = _read_period(period)
     if unit != "D":
-        return end - timedelta(days=DAYS_OF[unit] * number)
+        return end - _length(number, unit)
     begun = [session for session in calendar().sessions if session.open <= end]
     return begun[-min(number, len(begun))].open - MOMENT if begun else end - timedelta(days=number)
 
@@ -77,7 +78,7 @@ def _after(start: datetime, period: str, now: datetime) -> datetime:
         return now
     number, unit = _read_period(period)
     if unit != "D":
-        return start + timedelta(days=DAYS_OF[unit] * number)
+        return start + _length(number, unit)
     following = [session for session in calendar().sessions if session.close > start][:number]
     return following[-1].close if following else now
 
@@ -88,6 +89,10 @@ def _read_period(period: str) -> tuple[int, str]:
     if match is None or not int(match[1]):
         raise bad_input("invalid period: must be a number and one of D, W, M, A, such as 1M")
     return int(match[1]), match[2]
+
+
+def _length(number: int, unit: str) -> timedelta:
+    return min(timedelta(days=DAYS_OF[unit] * number), LONGEST_PERIOD)
 
 
 def _usual_timeframe(length: timedelta) -> str:

@@ -1,4 +1,7 @@
-"""Query parameters as Alpaca's clients write them: booleans in any case, dates or instants, lists separated by commas."""
+"""Query parameters as Alpaca's clients write them: booleans in any case, dates or instants, lists separated by commas.
+
+Nothing here is older than 1970 or later than 2999, so a time beyond them means the first or the last one between.
+"""
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time
@@ -10,9 +13,11 @@ from marketdata.instruments import InvalidSymbol
 from papertrade.api.alpaca.errors import bad_input
 from papertrade.api.alpaca.wire import instrument_of
 from papertrade.lib.numbers import read_number
-from papertrade.lib.times import EXCHANGE_ZONE
+from papertrade.lib.times import EXCHANGE_ZONE, YEARS, begin_of, until_bound
 
 MAX_SYMBOLS = 1000
+FIRST_DAY, LAST_DAY = date(YEARS[0], 1, 1), date(YEARS[-1], 12, 31)
+FIRST, LAST = begin_of(FIRST_DAY), until_bound(LAST_DAY)
 
 
 class Query:
@@ -82,7 +87,7 @@ class Query:
             return None
         if len(value) == len("2026-01-31"):
             try:
-                return date.fromisoformat(value)
+                return min(max(date.fromisoformat(value), FIRST_DAY), LAST_DAY)
             except ValueError:
                 raise bad_input(f"{name} must be a date such as 2026-01-31") from None
         at = read_instant(value, name)
@@ -113,9 +118,11 @@ def read_instant(text: str, name: str, *, end_of_day: bool = False) -> datetime:
     try:
         if len(text) == len("2026-01-31"):
             edge = time.max if end_of_day else time.min
-            return datetime.combine(date.fromisoformat(text), edge, tzinfo=EXCHANGE_ZONE).astimezone(UTC)
-        # A plus that was not encoded arrives as a space.
-        found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    except (ValueError, OverflowError):
+            found = datetime.combine(date.fromisoformat(text), edge, tzinfo=EXCHANGE_ZONE)
+        else:
+            # A plus that was not encoded arrives as a space.
+            found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    except ValueError:
         raise bad_input(f"{name} must be an RFC 3339 time or a date") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return min(max(found, FIRST), LAST).astimezone(UTC)

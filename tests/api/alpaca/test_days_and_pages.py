@@ -80,6 +80,23 @@ def test_a_day_is_against_the_close_before_it(pair: Pair, week: MarketKit) -> No
     assert standings([book])[book.pk].day_change == 40
 
 
+BEYOND_ALL_TIMES = [
+    ("account/activities", {"date": "0001-01-01"}),
+    ("account/activities", {"date": "9999-12-31"}),
+    ("account/activities", {"after": "0001-01-01T00:00:00+14:00"}),
+    ("calendar", {"start": "0001-01-01", "end": "9999-12-31", "date_type": "settlement"}),
+    ("account/portfolio/history", {"period": "9999A"}),
+    ("account/portfolio/history", {"start": "9999-12-31", "period": "9999M"}),
+    ("account/portfolio/history", {"end": "0001-01-01T00:00:00+14:00"}),
+    ("orders", {"until": "9999-12-31T23:59:59-12:00"}),
+]
+
+
+def test_what_lies_beyond_all_times_is_answered(pair: Pair) -> None:
+    for path, query in BEYOND_ALL_TIMES:
+        pair.get(path, **query)
+
+
 def test_what_is_not_known_is_null(pair: Pair) -> None:
     pair.desk.buy("10", symbol="KO")
     found = pair.get("positions/KO")
