@@ -1,6 +1,6 @@
 """What can be traded: stocks by symbol or id, and option contracts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from papertrade.api.alpaca.contract_filter import contract_filter
 from papertrade.api.alpaca.errors import not_found
 from papertrade.api.alpaca.views import AlpacaViewSet
 from papertrade.api.alpaca.wire import asset_id, instrument_of
+from papertrade.lib.times import EXCHANGE_ZONE
 
-MAX_LISTED = 100_000
 DEFAULT_CONTRACTS, MAX_CONTRACTS = 100, 10_000
 SATURDAY = 5
 
@@ -94,29 +94,28 @@ class OptionContractViewSet(AlpacaViewSet):
             raise not_found(f"contract not found for {named}")
         return found
 
-    def _listed(self) -> Iterator[Instrument]:
-        """Every contract on the underlyings that were asked for, by symbol; where none was, of all whose chains are at hand."""
+    def _listed(self) -> list[Instrument]:
+        """By symbol, every contract on the underlyings that were asked for, or else on all whose chains are at hand."""
         underlyings = self.query.symbols("underlying_symbols") or current_market().optionable()
         now = clock.read().now
         stocks = current_market().latest(underlyings, at=now)
         contracts: list[Instrument] = []
         for underlying in sorted(underlyings):
-            quote = stocks.get(underlying)
-            spot = quote and (quote.mid or quote.bid or quote.ask)
-            if spot:
+            if spot := listing.spot_of(stocks.get(underlying)):
                 contracts += listing.chain(underlying, spot=spot, at=now)
-        return iter(sorted(contracts, key=lambda contract: contract.symbol))
+        return sorted(contracts, key=lambda contract: contract.symbol)
 
     def _wanted(self) -> Callable[[Instrument], bool]:
         query = self.query
         active = query.word("status", ("active", "inactive"), "active") == "active"
         american = query.word("style", ("american", "european"), "american") == "american"
-        asked_for = contract_filter(query, expiring_until=_next_weekend(clock.read().now.date()))
+        today = clock.read().now.astimezone(EXCHANGE_ZONE).date()
+        asked_for = contract_filter(query, expiring_until=_next_weekend(today))
         return lambda contract: active and american and asked_for(contract)
 
 
 def _next_weekend(today: date) -> date:
-    """Where nobody says until when, contracts expire by the end of next week's trading: Alpaca's own default."""
+    """The Sunday after today: Alpaca's own bound of the expiries, where a query has none."""
     return today + timedelta(days=(SATURDAY - today.weekday()) % 7 + 1)
 
 

@@ -87,7 +87,7 @@ _NOT_TRADED = {
 
 def _of_bad_request(error: PapertradeError) -> AlpacaError:
     for field, problem in error.details.items():
-        if problem == "is required" or problem.startswith("is required"):
+        if problem.startswith("is required"):
             return bad_input(_MISSING.get(field, f"{field} is required"))
         if field == "symbol":
             return AlpacaError(422, UNPROCESSABLE, f"invalid symbol: {problem}")

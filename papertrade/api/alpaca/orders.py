@@ -21,6 +21,7 @@ from papertrade.lib.errors import NotFound
 from portfolio.selectors import book_of, position, summary
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
+IGNORED_FIELDS = frozenset({"subtag", "source"})
 STATUSES = {"open": Q(status__in=sorted(OPEN)), "closed": ~Q(status__in=sorted(OPEN)), "all": Q()}
 
 
@@ -101,8 +102,8 @@ def _of_symbols(symbols: list[str], *, with_options: bool) -> Q:
     """Orders of these symbols; where options are asked for, a ticker means those on it too."""
     wanted = Q(symbol__in=symbols)
     if with_options:
-        for symbol in symbols:
-            wanted |= Q(symbol__regex=rf"^O:{symbol.replace('.', '')}\d")
+        roots = "|".join(symbol.replace(".", "") for symbol in symbols)
+        wanted |= Q(symbol__regex=rf"^O:({roots})\d")
     return wanted
 
 
@@ -157,9 +158,6 @@ def _meant_by(symbol: str) -> str:
     if found is None:
         raise AlpacaError(422, UNPROCESSABLE, f'asset "{symbol[:40]}" not found')
     return found.symbol
-
-
-IGNORED_FIELDS = frozenset({"subtag", "source"})
 
 
 def refusal_of(order: Order) -> AlpacaError:
