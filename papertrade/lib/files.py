@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -11,23 +11,26 @@ PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 PRIVATE_UMASK = 0o077  # what a process makes is for its own user
 
 
-def close_to_others(folder: Path, *, but: str) -> None:
-    """Leave all in the folder to its owner alone, but the part of that name, which has an owner of its own."""
-    for path in folder.iterdir():
-        if path.is_symlink() or path.name == but:
+def close_to_others(paths: Iterable[Path]) -> None:
+    """Leave these, where they exist, and all in them to their owner alone. What a link points at stays as it is."""
+    for path in paths:
+        if path.is_symlink() or not path.exists():
             continue
         path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
         if path.is_dir():
-            close_to_others(path, but=but)
+            close_to_others(path.iterdir())
 
 
 def private_file(path: Path, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    scratch.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

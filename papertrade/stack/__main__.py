@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -32,7 +31,9 @@ STOP_SECONDS = 10
 STATUS_SECONDS = 5
 SOURCES_SECONDS = 1.0
 LOGS_SECONDS = 60
-METRICS_FOLDER = "metrics"
+METRICS = "metrics/*.db"  # prometheus_client's files
+# Made before the umask is set, or by release 0.1. Whatever else is in the folder may be somebody's own.
+OPEN_TO_OTHERS = ("lock", "postgres.log", "valkey.log", "valkey", "beat")
 PROJECT = Path(__file__).resolve().parent.parent.parent
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Trading needs these two; the others wait for them, so that four processes do not load at once on two cores.
@@ -90,9 +91,10 @@ class Stack:
         """The var folder, as ours alone, with a free port and a secret."""
         folder = embedded.own(self.var)
         self._refuse_taken_port()
-        shutil.rmtree(self.var / METRICS_FOLDER, ignore_errors=True)  # of processes that are gone
+        for counts in self.var.glob(METRICS):  # of processes that are gone
+            counts.unlink(missing_ok=True)
         os.umask(PRIVATE_UMASK)
-        close_to_others(self.var, but="postgres")  # what an earlier version made
+        close_to_others(self.var / name for name in OPEN_TO_OTHERS)
         make_secret(self.var)
         try:
             yield folder

@@ -23,7 +23,9 @@ from papertrade.stack.environment import DEVELOPER_LOCK, PROJECT, SERVER_LOCK, E
 from papertrade.stack.servers import for_a_command
 
 ENTRY = PROJECT / "bin" / "papertrade"
-PATHS = ("PAPERTRADE_VAR", "PAPERTRADE_RECORDING")  # relative ones are meant from where they were typed
+# Relative ones are meant from where they were typed.
+PATHS = ("PAPERTRADE_VAR", "PAPERTRADE_RECORDING", "PAPERTRADE_RECORD")
+NO_PATH = "off"  # PAPERTRADE_RECORD=off records nothing
 # For a command that reads files and asks no server.
 NO_SERVERS = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
 NEED_NO_SERVER = {"check_recording", "convert", "check_provider", "write_codes"}
@@ -180,9 +182,11 @@ def _manage(name: str, rest: list[str]) -> int:
 
 
 def _fix_paths(var: str) -> None:
-    os.environ.setdefault("PAPERTRADE_VAR", str(PROJECT / var))
+    if not os.environ.get("PAPERTRADE_VAR", "").strip():
+        os.environ["PAPERTRADE_VAR"] = str(PROJECT / var)
     for name in PATHS:
-        if given := os.environ.get(name, "").strip():
+        given = os.environ.get(name, "").strip()
+        if given and given != NO_PATH:
             os.environ[name] = str(Path(given).expanduser().absolute())
 
 

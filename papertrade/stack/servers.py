@@ -46,7 +46,7 @@ def for_a_command(var: Path, *, make: bool = False) -> Iterator[None]:
     `make`: also in a folder that no server has used. Raises EmbeddedError.
     """
     named = all(os.environ.get(name, "").strip() for name in env.SERVERS)
-    if named or (_in_use(var) and (var / env.SERVERS_FILE).exists()):
+    if named or (embedded.is_owned(var) and (var / env.SERVERS_FILE).exists()):
         yield
         return
     if not make and not (var / "postgres").is_dir() and not os.environ.get("DATABASE_URL", "").strip():
@@ -59,11 +59,3 @@ def for_a_command(var: Path, *, make: bool = False) -> Iterator[None]:
             yield
     finally:
         folder.release()
-
-
-def _in_use(var: Path) -> bool:
-    try:
-        embedded.own(var).release()
-    except embedded.EmbeddedError:
-        return True
-    return False

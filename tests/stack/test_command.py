@@ -79,6 +79,7 @@ def test_a_command_that_needs_no_server_works_anywhere(tmp_path: Path) -> None:
 def test_a_command_that_needs_a_server_says_so_where_none_was_ever_started(tmp_path: Path) -> None:
     done = run("audit", folder=tmp_path, PAPERTRADE_VAR="nothing-here")
     assert done.returncode == 1 and "No server has been started on" in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [], "a folder that was mistyped is not made"
 
 
 def test_options_of_run_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +99,21 @@ def test_options_of_run_become_settings(tmp_path: Path, monkeypatch: pytest.Monk
     }
 
 
+def test_paths_are_meant_from_where_they_were_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given, meant in (
+        ({}, {"PAPERTRADE_VAR": str(PROJECT / "var")}),
+        ({"PAPERTRADE_VAR": " "}, {"PAPERTRADE_VAR": str(PROJECT / "var")}),  # as every other empty setting, unset
+        ({"PAPERTRADE_VAR": "v"}, {"PAPERTRADE_VAR": str(tmp_path / "v")}),
+        ({"PAPERTRADE_RECORDING": "day.csv"}, {"PAPERTRADE_RECORDING": str(tmp_path / "day.csv")}),
+        ({"PAPERTRADE_RECORD": "kept"}, {"PAPERTRADE_RECORD": str(tmp_path / "kept")}),
+        ({"PAPERTRADE_RECORD": "off"}, {"PAPERTRADE_RECORD": "off"}),
+    ):
+        monkeypatch.setattr(os, "environ", dict(given))
+        command._fix_paths("var")
+        assert os.environ == {"PAPERTRADE_VAR": str(PROJECT / "var"), **meant}
+
+
 @pytest.mark.parametrize("below", ["", "deeper"])
 def test_a_var_folder_that_is_none_is_said_in_a_sentence(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
@@ -114,3 +130,23 @@ def test_a_port_that_needs_rights_is_said_in_a_sentence(monkeypatch: pytest.Monk
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(EmbeddedError, match="Port 80 needs rights that you do not have"):
         Stack([])._refuse_taken_port()
+
+
+def test_what_else_is_in_the_var_folder_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be somebody's home, or a project."""
+    log, counts, program, notes = (
+        tmp_path / name for name in ("postgres.log", "metrics/counter_a-1.db", "program", "metrics/notes.txt")
+    )
+    notes.parent.mkdir()
+    for path in (log, counts, program, notes):
+        path.touch()
+        path.chmod(0o755)
+    monkeypatch.setenv("PAPERTRADE_VAR", str(tmp_path))
+    monkeypatch.setattr(Stack, "_refuse_taken_port", lambda stack: None)
+    monkeypatch.setattr(os, "umask", lambda mask: None)
+    with Stack([])._owned():
+        pass
+    assert log.stat().st_mode & 0o777 == 0o600 and not counts.exists(), (
+        "ours: closed to others, and of processes that are gone"
+    )
+    assert program.stat().st_mode & 0o777 == 0o755 and notes.exists(), "somebody else's"

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from papertrade.stack import embedded
+from papertrade.stack.embedded.process import LINUX, end_leftover
 from tests.stack.server import PROJECT, wait_until
 
 
@@ -121,6 +122,21 @@ def test_either_server_can_be_one_of_your_own(folder: Path) -> None:
         only_valkey.stop()
 
 
+def test_a_server_that_got_the_number_of_one_of_ours_goes_on(folder: Path, tmp_path: Path) -> None:
+    """After a restart of the machine, when another folder's server was started first."""
+    if not LINUX:
+        pytest.skip("elsewhere nobody tells in which folder a process works")
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "valkey-server"], cwd=tmp_path)
+    try:
+        pid_file = folder / "pid"
+        pid_file.write_text(str(other.pid))
+        end_leftover(pid_file, "valkey-server", signal.SIGKILL)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
 def runs(pid: int) -> bool:
     """Whether a process does anything yet: one that nobody has buried is over."""
     try:
@@ -164,10 +180,13 @@ def test_without_the_right_to_search_every_folder_the_database_s_account_passes(
 
 
 def test_a_folder_has_one_owner(folder: Path) -> None:
+    assert not embedded.is_owned(folder)
     owned = embedded.own(folder)
+    assert embedded.is_owned(folder)
     with pytest.raises(embedded.EmbeddedError, match=f"in use by process {os.getpid()}"):
         embedded.own(folder)
     owned.release()
+    assert not embedded.is_owned(folder)
     embedded.own(folder).release()
 
 

@@ -17,6 +17,7 @@ from papertrade.stack.embedded.process import (
     Folder,
     Server,
     die_with_parent,
+    is_owned,
     own,
 )
 from papertrade.stack.embedded.valkey import Valkey
@@ -28,6 +29,7 @@ __all__ = [
     "Server",
     "Servers",
     "die_with_parent",
+    "is_owned",
     "own",
     "start",
 ]

@@ -25,6 +25,7 @@ STOP_SECONDS = 20
 LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.03
 PR_SET_PDEATHSIG = 1
+LOCK_FILE = "lock"
 
 
 class EmbeddedError(Exception):
@@ -50,7 +51,7 @@ def own(path: Path) -> Folder:
     path = path.resolve()
     try:
         path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        lock = open(path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
+        lock = open(path / LOCK_FILE, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the folder is owned
     except OSError as error:
         raise EmbeddedError(
             f"{path} cannot be used as the var folder ({error.strerror}). Choose another: PAPERTRADE_VAR=/a/folder"
@@ -74,6 +75,18 @@ def own(path: Path) -> Folder:
     lock.write(str(os.getpid()))
     lock.flush()
     return Folder(path, lock)
+
+
+def is_owned(path: Path) -> bool:
+    """Whether somebody owns the folder just now. Makes nothing, and touches nothing."""
+    try:
+        with open(path / LOCK_FILE, encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or it cannot be used: `own` says why
+        return False
+    return False
 
 
 def die_with_parent(sign: signal.Signals) -> Callable[[], None]:
@@ -159,14 +172,15 @@ class Server(ABC):
 def end_leftover(pid_file: Path, mark: str, sign: signal.Signals) -> None:
     """End a server that outlived a killed supervisor, so that two never work on the same data.
 
-    Only a process whose command line bears the mark: numbers are given out again. The folder must be owned.
+    Only a process whose command line bears the mark and that works in the pid file's folder: pids are reused, and the mark
+    may be another server's. The folder must be owned.
     """
     try:
         pid = int(pid_file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return
     deadline = time.monotonic() + STOP_SECONDS
-    while mark in _command_of(pid):
+    while mark in _command_of(pid) and _may_work_in(pid, pid_file.parent):
         if time.monotonic() > deadline:
             raise EmbeddedError(f"Process {pid} still works on {pid_file.parent} and does not stop: end it first.")
         with contextlib.suppress(ProcessLookupError):
@@ -187,6 +201,14 @@ def end_orphans(folder: Path, program: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
+
+
+def _may_work_in(pid: int, folder: Path) -> bool:
+    """False where its working folder is known to be another one: on Linux, of a process that may be looked at."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == folder
+    except OSError:
+        return True
 
 
 def _working_in(folder: Path, program: str) -> list[int]:

@@ -1,5 +1,6 @@
 """Valkey out of its wheel: the quote book and the broker of one folder."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -54,8 +55,9 @@ class Valkey(Server):
             )
         pid_file.write_text(str(self.process.pid))
         assert self.process.stdin is not None, "its settings go in through a pipe: the password is in no argument"
-        self.process.stdin.write("\n".join(lines).encode() + b"\n")
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `await_ready` says so, with the end of its log
+            self.process.stdin.write("\n".join(lines).encode() + b"\n")
+            self.process.stdin.close()
 
     def answers(self) -> bool:
         import redis
