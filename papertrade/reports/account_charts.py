@@ -1,7 +1,7 @@
 """The charts of a run over a period: which points they show, at which timeframe, and what is marked on them."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from marketdata import clock
 from marketdata.instruments import in_words
 from marketdata.sessions import calendar
 from orders.models import Fill
+from papertrade.lib.times import MOMENT
 from papertrade.reports import figures
 from papertrade.reports.axis import TradingAxis
 from papertrade.reports.benchmark import benchmark_line
@@ -23,7 +24,6 @@ from portfolio.selectors import Summary, summary
 PERIODS = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1Y": 252, "all": None}
 MOST_POINTS = 1_500
 MOST_MARKS = 500
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _points(book: Book, asked: str, start: datetime, until: datetime, most: int)
     """The finest timeframe of those asked for that fits, and its points."""
     names = list(TIMEFRAMES)
     for name in names[names.index(asked) if asked in TIMEFRAMES else 0 :]:
-        points = history(book=book, timeframe=name, after=start - INSTANT, until=until, limit=most + 1)
+        points = history(book=book, timeframe=name, after=start - MOMENT, until=until, limit=most + 1)
         if len(points) <= most:
             return name, points
     return name, points[:most]

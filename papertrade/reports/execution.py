@@ -11,10 +11,10 @@ from typing import NamedTuple
 from django.db.models import Case, Count, F, Sum, When
 from django.db.models.functions import TruncDate
 
-from marketdata.models import QuoteRecord
 from marketdata.sessions import calendar
 from orders.models import Fill, Order
 from orders.states import OPEN, Status
+from papertrade.lib.postgres import one_instant
 from papertrade.lib.times import EXCHANGE_ZONE
 from papertrade.reports.executions import spread_cost
 from portfolio.models import AccountEvent, Book, EventType
@@ -66,7 +66,12 @@ class Execution:
 
 
 def execution_of(book: Book) -> Execution:
-    """The execution quality of a book's run."""
+    """The execution quality of a book's run, as of one instant."""
+    with one_instant():
+        return _execution_of(book)
+
+
+def _execution_of(book: Book) -> Execution:
     orders = Order.objects.filter(book=book)
     decided = Case(When(status__in=_UNDECIDED, then="filled_qty"), default="qty") * F("multiplier")
     counted = orders.aggregate(
@@ -102,12 +107,11 @@ def _basis_points(cost: Decimal, traded: Decimal) -> float | None:
 
 def _costs(book: Book) -> tuple[Decimal, Decimal, Decimal]:
     """What was traded, and what it cost against the mid at the fill and at submission; USD, fills with both quotes only."""
-    sent = dict(
-        AccountEvent.objects.filter(book=book, type=EventType.ORDER_SUBMITTED, quote__isnull=False).values_list(
-            "order_id", "quote_id"
-        )
-    )
-    mids = _mids_of(set(sent.values()))
+    submitted = AccountEvent.objects.filter(book=book, type=EventType.ORDER_SUBMITTED)
+    two_sided = submitted.filter(quote__bid__isnull=False, quote__ask__isnull=False)
+    when_sent = {
+        order_id: (bid, ask) for order_id, bid, ask in two_sided.values_list("order_id", "quote__bid", "quote__ask")
+    }
     traded = half_spread = shortfall = ZERO_MONEY
     rows = Fill.objects.filter(book=book).values_list(
         "order_id", "side", "qty", "price", "gross_amount", "order__multiplier", "quote__bid", "quote__ask"
@@ -118,15 +122,9 @@ def _costs(book: Book) -> tuple[Decimal, Decimal, Decimal]:
             continue
         traded += amount
         half_spread += paid
-        bid_sent, ask_sent = mids.get(sent.get(order_id), (bid, ask))
+        bid_sent, ask_sent = when_sent.get(order_id, (bid, ask))
         shortfall += spread_cost(side == "buy", qty * multiplier, price, bid_sent, ask_sent) or ZERO_MONEY
     return traded, half_spread, shortfall
-
-
-def _mids_of(quote_ids: set[int]) -> dict[object, tuple[Decimal, Decimal]]:
-    """Bid and ask of the quotes that have both, by id."""
-    rows = QuoteRecord.objects.filter(pk__in=quote_ids, bid__isnull=False, ask__isnull=False)
-    return {pk: (bid, ask) for pk, bid, ask in rows.values_list("pk", "bid", "ask")}
 
 
 def _time_to_fill(rows: Iterable[tuple[datetime, datetime]]) -> timedelta | None:

@@ -5,10 +5,12 @@ them), so that no web process loads that library. A colour is written `token:acc
 page's theme gives the token; `layout.meta` says to it how to read values aloud. Floats are right here: they are places.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from papertrade.lib.times import EXCHANGE_ZONE, zone_name
@@ -173,11 +175,8 @@ def _marked_on(marks: Sequence[Mark], curve: Sequence[tuple[datetime, float]], f
 
 def _value_at(curve: Sequence[tuple[datetime, float]], at: datetime) -> float:
     """The first point of the curve that is not earlier, where the fill shows its effect; else the last."""
-    low, high = 0, len(curve) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if curve[middle][0] < at else (low, middle)
-    return round(curve[low][1], 6)
+    place = min(bisect_left(curve, at, key=itemgetter(0)), len(curve) - 1)
+    return round(curve[place][1], 6)
 
 
 def _figure(traces: list[dict[str, Any]], frame: Frame, *, suffix: str = "") -> Figure:

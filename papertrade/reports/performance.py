@@ -223,6 +223,12 @@ def held_for(trip: RoundTrip, until: datetime) -> timedelta:
     return calendar().trading_time(trip.opened_at, trip.closed_at or until)
 
 
+def trades_of_run(book: Book, *, method: str) -> list[Trade]:
+    """The round trips of a book's run by one of the two methods, oldest first, as of one instant."""
+    with one_instant():
+        return trades_of(executions_of(book), method=method, until=last_instant(book, clock.read().now))
+
+
 def trades_of(executions: Iterable[Execution], *, method: str, until: datetime) -> list[Trade]:
     """The round trips of these executions by one of the two methods, oldest first."""
     trips = enumerate(round_trips(executions, method), start=1)

@@ -6,7 +6,6 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata import clock
 from papertrade.api.kit import pagination
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ApiViewSet, ListViewSet
@@ -19,9 +18,7 @@ from papertrade.api.paper.report_serializers import (
 )
 from papertrade.reports.compare import compare
 from papertrade.reports.execution import execution_of
-from papertrade.reports.executions import executions_of
-from papertrade.reports.performance import DEFAULT_METHOD, performance_of, trades_of
-from portfolio.closes import last_instant
+from papertrade.reports.performance import DEFAULT_METHOD, performance_of, trades_of_run
 from portfolio.models import Book
 from portfolio.selectors import book_of
 
@@ -64,8 +61,7 @@ class TradeViewSet(ReportMixin, ListViewSet):
 
     @call("Round trips, oldest first", TradeSerializer, many=True)
     def list(self, request: Request, account_id: str) -> Response:
-        book = self.book
-        trades = trades_of(executions_of(book), method=self.method, until=last_instant(book, clock.read().now))
+        trades = trades_of_run(self.book, method=self.method)
         symbol, tag = self.query.get("symbol"), self.query.get("tag")
         wanted = [
             trade for trade in trades if symbol in (None, trade.trip.symbol) and (tag is None or tag in trade.trip.tags)

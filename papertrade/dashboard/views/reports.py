@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET
 from accounts.labels import is_tag
 from accounts.models import PaperAccount
 from accounts.selectors import accounts_of
-from marketdata import clock
 from marketdata.instruments import is_symbol
 from papertrade.dashboard import heat
 from papertrade.dashboard.figures import duration
@@ -25,10 +24,8 @@ from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
 from papertrade.reports.compare import MOST_RUNS, Curve, compare, compared_figure, curves_of, read_runs
 from papertrade.reports.execution import execution_of
-from papertrade.reports.executions import executions_of
-from papertrade.reports.performance import DEFAULT_METHOD, Performance, Trade, performance_of, trades_of
+from papertrade.reports.performance import DEFAULT_METHOD, Performance, Trade, performance_of, trades_of_run
 from papertrade.reports.tearsheet import tearsheet_of
-from portfolio.closes import last_instant
 from portfolio.models import Book
 from portfolio.performance import trade_figures
 from portfolio.round_trips import METHODS
@@ -131,7 +128,7 @@ def _chosen(request: HttpRequest) -> dict[str, str]:
 
 def _trades(book: Book, *, method: str, q: str, tag: str) -> list[Trade]:
     """Round trips in symbols that have the text `q` in them, with the tag if there is one."""
-    found = trades_of(executions_of(book), method=method, until=last_instant(book, clock.read().now))
+    found = trades_of_run(book, method=method)
     return [trade for trade in found if q in trade.trip.symbol and (not tag or tag in trade.trip.tags)]
 
 
