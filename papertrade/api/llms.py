@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -37,13 +38,13 @@ def llms(request: HttpRequest) -> HttpResponse:
 
 
 def _market() -> dict[str, Any]:
-    """Which market this is, and how it is; without its time where it has not been started."""
+    """Which market this is, and how it is; without its time where it has not been started, or the database is away."""
     market = {"market": settings.PAPERTRADE_MARKET, "market_words": MARKETS[settings.PAPERTRADE_MARKET]}
     try:
         reading = clock.read()
-    except clock.ClockNotStarted:
+        session = calendar().session_at(reading.now)
+    except (clock.ClockNotStarted, Error):
         return market
-    session = calendar().session_at(reading.now)
     changes_at = session.close if session else calendar().next_open(reading.now).open
     return {
         **market,
@@ -58,5 +59,5 @@ def _market() -> dict[str, Any]:
 def _contract(at: datetime) -> str | None:
     try:
         return example_contract(at=at)
-    except PapertradeError:  # the quote book is away: the page is still worth reading
+    except (PapertradeError, Error):  # the quote book is away, or the database: the page is still worth reading
         return None

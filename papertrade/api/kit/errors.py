@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import Error, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -132,7 +132,7 @@ def _with_a_contract_that_trades(details: dict[str, Any]) -> dict[str, Any]:
         return details
     try:
         trading = example_contract(at=clock.read().now) or EXAMPLE_OPTION
-    except (PapertradeError, OperationalError):  # the refusal matters more than its example
+    except (PapertradeError, Error):  # the refusal matters more than its example
         return details
     return {**details, **{name: details[name].replace(EXAMPLE_OPTION, trading) for name in shown}}
 

@@ -8,7 +8,7 @@ from papertrade.proof import heads
 
 
 class Command(BaseCommand):
-    help = "Write the chain head of every book to standard output. Keep the file elsewhere; verify_heads reads it."
+    help = "Write the chain head of every book to standard output. Keep the file elsewhere; `papertrade verify-heads` reads it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for line in heads.export():

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ class Command(BaseCommand):
 
 
 def _instant(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not an ISO 8601 time such as 2026-11-20T14:30:00Z") from None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             return
         owner = User.objects.filter(username=user).first()
         if owner is None:
-            raise CommandError(f"There is no user {user}; `papertrade bootstrap` makes one.")
+            raise CommandError(f"There is no user {user}. A server's first start makes the users trader and admin.")
         began = time.monotonic()
         seeder = Seeder(owner, sessions)
         with lines.silence():

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -33,13 +34,13 @@ HEADINGS = {
 class Command(BaseCommand):
     help = (
         "Show each open and close of a session: how far it is, since when, and who works on it. Ends with status 1 while "
-        "one is not finished. `trading_day work` does free chunks of unfinished ones until none is left."
+        "one is not finished. `papertrade trading-day work` does free chunks of unfinished ones until none is left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", nargs="?", choices=["show", "work"], default="show")
         parser.add_argument("--run", type=int, help="work: only this run")
-        parser.add_argument("--last", type=int, default=DEFAULT_RUNS, help=f"show: how many runs ({DEFAULT_RUNS})")
+        parser.add_argument("--last", type=_count, default=DEFAULT_RUNS, help=f"show: how many runs ({DEFAULT_RUNS})")
         parser.add_argument("--watch", action="store_true", help="go on every second, until Ctrl-C")
 
     def handle(self, *args: Any, action: str, watch: bool, **options: Any) -> None:
@@ -76,6 +77,12 @@ class Command(BaseCommand):
             sweeping.finish(one)
             self.stdout.write(self.style.SUCCESS(f"{one}: finished, {mine} chunks here"))
         return 0
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _unfinished(run_id: int | None) -> QuerySet[Sweep]:

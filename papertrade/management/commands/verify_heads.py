@@ -12,13 +12,13 @@ from papertrade.proof import heads
 
 class Command(BaseCommand):
     help = (
-        "Find what is gone or rewritten since the file was made. Ends with status 1 where something is. Run audit_books "
-        "too: it follows each chain from its beginning to the head."
+        "Find what is gone or rewritten since the file was made. Ends with status 1 where something is. Run `papertrade "
+        "audit` too: it follows each chain from its beginning to the head."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "file", type=FileType(encoding="utf-8"), help="what export_heads wrote; - reads standard input"
+            "file", type=FileType(encoding="utf-8"), help="what `papertrade export-heads` wrote; - reads standard input"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -58,6 +58,16 @@ def test_without_the_database_every_call_may_be_retried(
         assert response.headers["Retry-After"] == "1"
 
 
+def test_what_an_agent_reads_first_is_there_without_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "ensure_connection", refuse)
+        response = Api(None).get("/llms.txt")
+    assert response.status_code == 200 and "Authorization: Bearer" in response.content.decode()
+
+
 def test_a_host_that_is_not_served_gets_json_and_a_hint(api: Api) -> None:
     response = api.request("GET", PAPER, headers={"Host": "evil.example"})
     is_error(response, 400, "bad_request")
