@@ -64,7 +64,7 @@ PAPERTRADE_RATE_LIMIT_DAY = env.limit("PAPERTRADE_RATE_LIMIT_DAY", None)
 PAPERTRADE_STRANGER_LIMIT_MINUTE = env.limit("PAPERTRADE_STRANGER_LIMIT_MINUTE", 600)
 
 # --- Growth -----------------------------------------------------------------------------------------------------------
-PAPERTRADE_KEEP_MINUTES_DAYS = env.days("PAPERTRADE_KEEP_MINUTES_DAYS", 400, low=30)
+PAPERTRADE_KEEP_MINUTES_DAYS = env.limit("PAPERTRADE_KEEP_MINUTES_DAYS", 400, low=30, high=36_500)
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 DEBUG = env.switch("PAPERTRADE_DEBUG", False)

@@ -19,7 +19,6 @@ Value = TypeVar("Value")
 SEEN: dict[str, str] = {}
 PREFIX = "PAPERTRADE_"
 TYPOS = 2
-MAX_DAYS = 36_500
 DIFFERENT_CHARACTERS = 5  # as Django wants of its secret key
 SERVERS = ("DATABASE_URL", "REDIS_URL")
 OWNER = "DATABASE_OWNER_URL"  # of the role that owns the tables; read where it is used, by the commands that need it
@@ -139,32 +138,18 @@ def address(name: str) -> tuple[str, int] | None:
     return read(name, None, parse, "an address and a port such as 127.0.0.1:9108")
 
 
-def limit(name: str, default: int | None) -> int | None:
-    """A count, or None for `unlimited`."""
-
-    def parse(given: str) -> int | None:
-        if given == "unlimited":
-            return None
-        value = int(given)
-        if value < 1:
-            raise ValueError
-        return value
-
-    return read(name, default, parse, "a whole number of at least 1, or unlimited")
-
-
-def days(name: str, default: int | None, *, low: int) -> int | None:
-    """A number of days, or None for `unlimited`."""
+def limit(name: str, default: int | None, *, low: int = 1, high: int = 10**9) -> int | None:
+    """A whole number within bounds, or None for `unlimited`."""
 
     def parse(given: str) -> int | None:
         if given == "unlimited":
             return None
         number = int(given)
-        if not low <= number <= MAX_DAYS:
+        if not low <= number <= high:
             raise ValueError
         return number
 
-    return read(name, default, parse, f"a whole number from {low} to {MAX_DAYS}, or unlimited")
+    return read(name, default, parse, f"a whole number from {low} to {high}, or unlimited")
 
 
 def server_url(name: str, var: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the processes count and time, for Prometheus. Knows no table; beside `papertrade.lib.errors` the lowest module.
+"""What the processes count and time, for Prometheus. Knows no table.
 
 Web workers, Celery workers, feed and beat are many processes, and a scrape reaches one of them. So each adds to files of its
 own in the var folder (the client library's multi-process mode: about a microsecond a count, no server, no lock between

@@ -10,7 +10,7 @@ from papertrade.api.kit.errors import PayloadTooLarge
 from papertrade.lib.errors import BadRequest
 
 MAX_BODY_BYTES = 65_536
-MAX_NUMBER_LENGTH = 100
+MAX_LITERAL_LENGTH = 100  # of a number, as it is written
 
 
 class StrictJSONParser(BaseParser):
@@ -56,7 +56,7 @@ def _integer(text: str) -> int:
 
 
 def _bounded(text: str) -> str:
-    if len(text) > MAX_NUMBER_LENGTH:
+    if len(text) > MAX_LITERAL_LENGTH:
         raise ValueError("a number has too many digits")
     return text
 

@@ -21,11 +21,10 @@ from papertrade.api.kit.parsing import read_object
 from papertrade.api.kit.schema import call, json_body
 from papertrade.api.kit.viewsets import ApiViewSet, Rows
 from papertrade.api.market.filters import QuoteFilter
-from papertrade.api.market.serializers import PushedSerializer, QuoteSerializer
+from papertrade.api.market.serializers import QUALITY_OK, PushedSerializer, QuoteSerializer
 from papertrade.trading.accounts import server_policy
 from portfolio.money import ZERO_MONEY
 
-OK = "ok"
 MAX_PUSH_BYTES = 1_048_576
 MILLISECOND = timedelta(milliseconds=1)
 PUSH = json_body(
@@ -65,14 +64,15 @@ def quote_now(symbol: str, quote: Quote | None, at: datetime, policy: Policy) ->
     """A quote as it is seen at an instant, judged by a policy."""
     session = calendar().session_at(at)
     now = Circumstances(at=at, session_open=session.open if session else None, policy=policy, buying_power=ZERO_MONEY)
-    quality = str(obstacle(quote, now, is_option=parse_symbol(symbol).is_option) or OK)
+    quality = str(obstacle(quote, now, is_option=parse_symbol(symbol).is_option) or QUALITY_OK)
+    feed = current_market().feed.name if quote is None else quote.feed
     if quote is None:
-        return QuoteNow(symbol, quality, current_market().feed.name, str(grade_of(current_market().feed.name)))
+        return QuoteNow(symbol, quality, feed, str(grade_of(feed)))
     return QuoteNow(
         symbol,
         quality,
-        quote.feed,
-        str(grade_of(quote.feed)),
+        feed,
+        str(grade_of(feed)),
         quote.bid,
         quote.ask,
         quote.bid_size,

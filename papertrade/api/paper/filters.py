@@ -34,7 +34,9 @@ GROUPS: dict[str, Iterable[str]] = {
     **{str(status): [status] for status in sorted(Status)},
 }
 MAX_RUNS_LENGTH = 512
-PERIODS = ("1D", "1W", "1M", "3M", "1A", "all")
+WHOLE_RUN = "all"
+# How many sessions back: a calendar's days would be empty at weekends and on Monday before the open.
+SESSIONS_OF_PERIOD = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1A": 252}
 
 
 class RunsParameter(Parameter):
@@ -153,7 +155,9 @@ class CloseAllFilter(LabelParameters):
 
 
 class HistoryFilter(GenerationFilter):
-    period = WordParameter("so many sessions back: 1, 5, 21, 63, 252, or all of the generation", PERIODS)
+    period = WordParameter(
+        "so many sessions back: 1, 5, 21, 63, 252, or all of the generation", [*SESSIONS_OF_PERIOD, WHOLE_RUN]
+    )
     timeframe = WordParameter("one point for each", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()

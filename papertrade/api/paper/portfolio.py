@@ -12,7 +12,13 @@ from marketdata.sessions import calendar
 from papertrade.api.kit import pagination
 from papertrade.api.kit.schema import call
 from papertrade.api.kit.viewsets import AccountMixin, ListViewSet, Rows
-from papertrade.api.paper.filters import EventFilter, GenerationFilter, HistoryFilter
+from papertrade.api.paper.filters import (
+    SESSIONS_OF_PERIOD,
+    WHOLE_RUN,
+    EventFilter,
+    GenerationFilter,
+    HistoryFilter,
+)
 from papertrade.api.paper.serializers import (
     EventSerializer,
     LedgerReportSerializer,
@@ -26,10 +32,6 @@ from portfolio.closes import last_instant
 from portfolio.history import BY_SESSION, HistoryPoint, beginning, chart_timeframe, history, standing
 from portfolio.models import AccountEvent, Book
 from portfolio.selectors import book_of, with_evidence
-
-# How many sessions back: a calendar's days would be empty at weekends and on Monday before the open.
-WHOLE_RUN = "all"
-SESSIONS_OF_PERIOD = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1A": 252}
 
 
 class HistoryViewSet(AccountMixin, ListViewSet):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -11,9 +11,7 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
 
-from papertrade.lib.times import EXCHANGE_ZONE
-
-FIRST_YEAR, LAST_YEAR = 1970, 2999
+from papertrade.lib.times import YEARS, begin_of, until_bound
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,8 @@ class DateRangeFilter(DatedFilter):
         name = self.date_field
         since, until = (self._day(request, field) for field in ("since", "until"))
         if isinstance(queryset.model._meta.get_field(name), DateTimeField):
-            since = since and _midnight(since)
-            until = until and _midnight(until + timedelta(days=1)) - timedelta(microseconds=1)
+            since = since and begin_of(since)
+            until = until and until_bound(until)
         bounds = {f"{name}__gte": since, f"{name}__lte": until}
         return queryset.filter(**{lookup: bound for lookup, bound in bounds.items() if bound})
 
@@ -115,7 +113,7 @@ class DateRangeFilter(DatedFilter):
             day = date.fromisoformat(typed)
         except ValueError:
             day = date.min
-        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        if day.year not in YEARS:
             messages.error(request, f"{typed!r} is not a day that can be looked for; write it as 2026-11-23.")
             return None
         return day
@@ -136,7 +134,3 @@ def presence(field: str, *, title: str, present: str, absent: str) -> type[Simpl
 
     PresenceFilter.title = title
     return PresenceFilter
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=EXCHANGE_ZONE)
