@@ -64,7 +64,7 @@ class KeysetPagination(Enveloped):
     """
 
     parameters = {
-        "limit": CountParameter(f"rows a page, {DEFAULT_LIMIT} unless said", least=1, most=MAX_LIMIT),
+        "limit": CountParameter(f"rows per page; {DEFAULT_LIMIT} by default", least=1, most=MAX_LIMIT),
         "cursor": TextParameter("from next_url"),
     }
 

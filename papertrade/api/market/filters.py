@@ -25,8 +25,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class CalendarFilter(ParameterSet):
-    start = DayParameter("first date; today unless said")
-    end = DayParameter("last date; a month later unless said")
+    start = DayParameter("first date; today by default")
+    end = DayParameter("last date; a month later by default")
 
 
 class QuoteFilter(ParameterSet):
@@ -34,7 +34,7 @@ class QuoteFilter(ParameterSet):
 
 
 class SearchFilter(ParameterSet):
-    query = TextParameter("a part of a ticker or name; all stocks unless said", may_be_empty=True)
+    query = TextParameter("a part of a ticker or name; all stocks by default", may_be_empty=True)
 
 
 class _Compared:

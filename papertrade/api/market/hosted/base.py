@@ -87,7 +87,7 @@ class HostedPagination(KeysetPagination):
 def pages(limit: int, most: int) -> type[HostedPagination]:
     """Pages of so many rows, unless a client says another number."""
     parameters = {
-        "limit": CountParameter(f"rows a page, {limit} unless said", least=1, most=most),
+        "limit": CountParameter(f"rows per page; {limit} by default", least=1, most=most),
         "page": TextParameter("from next_url"),
     }
     return type("HostedPages", (HostedPagination,), {"default_limit": limit, "parameters": parameters})

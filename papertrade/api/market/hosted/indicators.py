@@ -19,7 +19,7 @@ from papertrade.api.market.hosted.serializers import IndicatorAnswerSerializer, 
 from papertrade.lib.errors import NotFound
 from papertrade.lib.times import MOMENT
 
-# Each of one window, with the window that it has unless another is said.
+# Each of one window, with its default.
 OF_ONE_WINDOW: dict[str, tuple[Callable[[int], Indicator], int]] = {
     "sma": (sma, 50),
     "ema": (ema, 50),

@@ -87,7 +87,7 @@ class TickFilter(_Stamped):
     """Trades and quotes."""
 
     sort = WordParameter("by time", ("timestamp",))
-    order = WordParameter("the latest first unless said", (ASCENDING, DESCENDING))
+    order = WordParameter("the latest first by default", (ASCENDING, DESCENDING))
 
 
 class AdjustedFilter(ParameterSet):
@@ -97,26 +97,26 @@ class AdjustedFilter(ParameterSet):
 
 
 class BarFilter(AdjustedFilter):
-    sort = WordParameter("ascending unless said", (ASCENDING, DESCENDING))
+    sort = WordParameter("ascending by default", (ASCENDING, DESCENDING))
 
 
 class IndicatorFilter(_Stamped, AdjustedFilter):
     """What all indicators take."""
 
-    timespan = WordParameter("how long a bar is; day unless said", TIMESPANS)
-    series_type = WordParameter("which price of a bar; close unless said", SERIES)
+    timespan = WordParameter("how long a bar is; day by default", TIMESPANS)
+    series_type = WordParameter("which price of a bar; close by default", SERIES)
     expand_underlying = FlagParameter("with the bars that it was made of")
-    order = WordParameter("the latest first unless said", (ASCENDING, DESCENDING))
+    order = WordParameter("the latest first by default", (ASCENDING, DESCENDING))
 
 
 class WindowFilter(IndicatorFilter):
-    window = CountParameter("bars; 50 unless said, of RSI 14", least=1, most=LONGEST_WINDOW)
+    window = CountParameter("bars; 50 by default, for RSI 14", least=1, most=LONGEST_WINDOW)
 
 
 class MacdFilter(IndicatorFilter):
-    short_window = CountParameter("bars; 12 unless said", least=1, most=LONGEST_WINDOW)
-    long_window = CountParameter("bars; 26 unless said", least=1, most=LONGEST_WINDOW)
-    signal_window = CountParameter("bars; 9 unless said", least=1, most=LONGEST_WINDOW)
+    short_window = CountParameter("bars; 12 by default", least=1, most=LONGEST_WINDOW)
+    long_window = CountParameter("bars; 26 by default", least=1, most=LONGEST_WINDOW)
+    signal_window = CountParameter("bars; 9 by default", least=1, most=LONGEST_WINDOW)
 
 
 class LastOptionQuoteFilter(ParameterSet):
@@ -126,8 +126,8 @@ class LastOptionQuoteFilter(ParameterSet):
 class OrderedChainFilter(ChainFilter):
     """Contracts of one stock."""
 
-    sort = WordParameter("by symbol unless said", CONTRACT_KEYS)
-    order = WordParameter("ascending unless said", (ASCENDING, DESCENDING))
+    sort = WordParameter("by symbol by default", CONTRACT_KEYS)
+    order = WordParameter("ascending by default", (ASCENDING, DESCENDING))
 
 
 class AsOfFilter(ParameterSet):
@@ -153,7 +153,7 @@ class SnapshotFilter(ParameterSet):
 
 
 class MoverFilter(ParameterSet):
-    limit = CountParameter("how many at most, 20 unless said", least=1, most=100)
+    limit = CountParameter("how many at most, 20 by default", least=1, most=100)
     include_otc = FlagParameter("either: no stock here trades over the counter")
 
 
@@ -165,7 +165,7 @@ class StockFilter(ParameterSet):
     market = WordParameter("stocks", ("stocks",))
     active = FlagParameter("all are; false lists none")
     sort = WordParameter("by ticker", ("ticker",))
-    order = WordParameter("ascending unless said", (ASCENDING, DESCENDING))
+    order = WordParameter("ascending by default", (ASCENDING, DESCENDING))
 
 
 class StockDetailFilter(ParameterSet):
