@@ -89,7 +89,7 @@ def rename_account(*, account: PaperAccount, name: object) -> PaperAccount:
 
 @patient
 def archive_account(*, account: PaperAccount, reason: object = "") -> None:
-    """Cancel what is open, close the books and take the account off the list; once more changes nothing.
+    """Cancel what is open, close the books and take the account off the list; archiving it again changes nothing.
 
     Raises BadRequest for a reason that cannot be kept.
     """
@@ -106,7 +106,7 @@ def archive_account(*, account: PaperAccount, reason: object = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The account after a reset; `replayed` where the generation was already fresh and nothing happened."""
+    """The account after a reset; `replayed` says that the generation was fresh already, so that none was opened."""
 
     account: PaperAccount
     replayed: bool = False
@@ -125,13 +125,13 @@ def reset_account(
 ) -> Reset:
     """End the generation and open the next; everything before it stays readable.
 
-    A reset to what the generation already is, before it has any order, returns it with the labels that were given now and
-    else unchanged, so that a retried reset is harmless. Labels do not pass on to the next generation.
+    A reset to the cash and policy that the generation already has, before its first order, returns that generation with the
+    labels given now and otherwise unchanged, so that a retried reset is harmless. The next generation inherits no labels.
 
     Raises BadRequest, Conflict `account_archived`.
     """
     if confirm is not True:
-        raise BadRequest("A reset ends the run: send confirm true.", confirm="must be true")
+        raise BadRequest("A reset ends the run: send confirm true if you mean it.", confirm="must be true")
     why = _read_reason(reason)
     written = {"note": note, "tags": tags}
     labels = read_labels(written)
@@ -224,7 +224,7 @@ def _close(
     event: str | None,
     why: str = "",
 ) -> None:
-    """Cancel the open orders of a locked book, close it, and freeze what the generation came to."""
+    """Cancel the open orders of a locked book, close it, and keep the generation's final figures."""
     at = book.last_at
     engine = cancel_open(book, reason, at)
     if event is not None:

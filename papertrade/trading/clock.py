@@ -1,4 +1,4 @@
-"""Moving the clock: the market's start, an advance, the one lock of whoever moves it, and what a crash left behind."""
+"""Moving the clock: the market's start, an advance, the lock of whoever moves it, and finishing what a crash left behind."""
 
 import time
 from collections.abc import Iterator
@@ -23,14 +23,16 @@ from portfolio.selectors import latest_book_time
 log = structlog.get_logger(__name__)
 
 FEED_IS_GONE_AFTER = timedelta(seconds=15)
-GATE_SECONDS = 0.15  # for so long a step begins chunks of work; then requests pass the gate, and the next goes on
-PASSING_SECONDS = 0.02  # that long it then stays open at least
+GATE_SECONDS = (
+    0.15  # after this long a step begins no more chunks of work: requests pass the gate, then the next goes on
+)
+PASSING_SECONDS = 0.02  # the gate then stays open for at least this long
 
 
 def start_market() -> None:
-    """Start the market in force, or let it go on. What another recording left behind means nothing in this one.
+    """Start the current market, or let it go on. Marks and quotes that another recording left behind are dropped.
 
-    Raises MarketError where accounts have traded at a later time than this market begins at: their time never goes back.
+    Raises MarketError where accounts have traded later than this market begins: their time never goes back.
     """
     current = current_market()
     with transaction.atomic():
@@ -50,7 +52,7 @@ def start_market() -> None:
 def advance(*, to: datetime) -> None:
     """Move the clock of a market at speed 0; when this returns, everything due by `to` is done.
 
-    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past, or where no calendar reaches.
+    Raises Conflict `clock_not_movable` and `clock_busy`, BadRequest where `to` lies in the past or beyond the calendar.
     """
     if not current_market().manual:
         raise Conflict("The clock of this market runs by itself.", code="clock_not_movable")
@@ -65,10 +67,10 @@ def advance(*, to: datetime) -> None:
         try:
             mover.step(to)
         except quote_book.BookUnavailable as error:
-            # All is done but the last, which the feed makes good. An error would have the caller move the clock again.
+            # Only publishing failed, and the feed makes up for that. An error would make the caller move the clock again.
             log.warning("quotes_not_published", error=str(error))
         except BaseException:
-            drop_movers()  # what it remembers may be of later than all that is done
+            drop_movers()  # it may remember quotes that are later than what is done
             raise
 
 
@@ -98,14 +100,14 @@ def leading() -> Iterator[bool]:
 
 
 def _lock(key: int) -> bool:
-    """Take the lock; from a process that is stopped too."""
+    """Take the lock, also from a process that hangs; whether that succeeded."""
     return try_lock(key) or (bool(leases.end_the_hung()) and try_lock(key))
 
 
 def do_missed_boundaries() -> bool:
-    """In a live market without a feed process: an open or a close that is due by the real clock; whether there was one.
+    """In a live market without a feed process, do an open or close that is due by the real clock; whether there was one.
 
-    Day orders expire, gtc ones age out and options settle on time, with the last good quotes that are known.
+    So day orders expire, gtc ones age out and options settle on time, with the last good quotes that are known.
     """
     market, reading = current_market(), clock.read()
     if reading.market != clock.LIVE or not _is_alone():

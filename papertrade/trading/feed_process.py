@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 STEP_SECONDS = 0.2  # wall time between two steps of a running market
 IDLE_SECONDS = 1.0
 ASLEEP_AFTER = timedelta(seconds=5)  # wall time without a step after which a running clock goes on from where it stood
-JITTER = timedelta(seconds=1)  # by how much a wall clock may be set back without anybody minding
+JITTER = timedelta(seconds=1)  # a wall clock that is set back by no more than this is not noticed
 
 
 class FeedProcess:
@@ -29,14 +29,14 @@ class FeedProcess:
         self.market = current_market()
 
     def begin(self) -> None:
-        """Go on where the last leader ended; nothing that this process knew of the market before counts."""
+        """Go on where the last leader stopped; what this process knew of the market before that is dropped."""
         drop_movers()
         self.market.lead(supplies=working.newest_supplies)
         with moving():
             the_mover().publish()
 
     def end(self) -> None:
-        """Let go of the provider's connection first of all: whoever leads next may need its seat."""
+        """Release the provider's connection: whoever leads next may need its seat."""
         self.market.stop()
 
     def beat(self) -> float:
@@ -53,7 +53,7 @@ class FeedProcess:
         try:
             with moving(), self.market.undisturbed(), metrics.STEP_SECONDS.time():
                 done = self._step()
-        except Conflict:  # an operator's command moves the market just now
+        except Conflict:  # an operator's command is moving the market
             return IDLE_SECONDS
         mover = the_mover()
         leases.holding_of(leases.FEED).confirm()

@@ -42,19 +42,19 @@ from portfolio.services import (
     snapshot_books,
 )
 
-MINUTES_TOGETHER = 60  # that wait for one transaction, where nothing else happens meanwhile
+MINUTES_TOGETHER = 60  # at most so many minutes share a transaction, while nothing else happens between them
 
 
 _movers: dict[int, "Mover"] = {}
 
 
 def drop_movers() -> None:
-    """Begin anew: what this process knows of the market may be old."""
+    """Forget what this process knows of the market: it may be out of date."""
     _movers.clear()
 
 
 def the_mover() -> "Mover":
-    """This process's mover of the market in force: it keeps its place in the recording between two steps."""
+    """This process's mover of the current market: it keeps its place in the recording between two steps."""
     current = current_market()
     if id(current) not in _movers:
         _movers.clear()
@@ -73,7 +73,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A minute whose snapshot waits, and what the marks of all that is held were then, as far as they have changed."""
+    """A minute whose snapshot is still to be written, and the marks at it of what is held, where they have changed."""
 
     at: datetime
     marks: dict[str, Mark]
@@ -89,17 +89,17 @@ class Mover:
         self.order_symbols: list[str] = []  # with open orders: every quote of these is put to them
         self.marking_quotes: dict[str, Quote] = {}  # the latest quote of a session that gives a mark, by symbol
         self.stored_marks: dict[str, Quote] = {}  # what the database has as marks, as far as this process knows
-        self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = to be asked
-        self._minutes: list[Minute] = []  # that wait to be written; nothing else is before they are
-        self._unfinished: Batch | None = None  # what a step whose time was up has left to the next
+        self._reaches: dict[str, working.Reach] | None = None  # of symbols with open orders; None = not read yet
+        self._minutes: list[Minute] = []  # still to be written, before anything else is
+        self._unfinished: Batch | None = None  # what a step that ran out of time left to the next
         self._invited: int | None = None  # the sweep that the workers were last asked to share
 
     def step(self, to: datetime, *, seconds: float | None = None) -> bool:
         """Advance exchange time to `to` and do everything due by then; whether all of it is done.
 
-        With `seconds` of wall time to do it in the step ends after the chunk of books in which they run out, so that requests
-        pass the gate; the next one goes on from there, in the same order. A live market takes what it has heard only when all
-        that comes before it is done.
+        With `seconds`, the step ends after the chunk of books during which that much wall time has passed, so that requests
+        pass the gate; the next one goes on from there, in the same order. A live market takes what it has heard only when
+        everything before that is done.
         """
         deadline = Deadline(seconds)
         reading = self._seek()
@@ -113,7 +113,7 @@ class Mover:
         self.market.publish(self.cursor, through=self._seek().position)
 
     def _seek(self) -> clock.ClockReading:
-        """Go where the clock stands: another process may have moved it, or this one has crashed half way."""
+        """Go where the clock stands: another process may have moved it, or this one may have failed half way."""
         reading = clock.read()
         rest, self._minutes = self._unfinished, []
         if (
@@ -203,13 +203,13 @@ class Mover:
         if boundary is not None:
             if not self._sweep(*boundary, instant, deadline):
                 return False
-            clock.commit_position(instant, clock.ALL_BOOKS)  # no request comes before a snapshot that is there already
+            clock.commit_position(instant, clock.ALL_BOOKS)  # so that no request is dated before a snapshot that exists
             snapshot_books(at=instant)
         clock.commit_position(instant, None)
         return True
 
     def _write_minutes(self) -> None:
-        """Marks, snapshots and position of the minutes that wait: as many in one transaction as are a chunk of snapshots."""
+        """Write marks, snapshots and position of the waiting minutes, a chunk of snapshots in each transaction."""
         while self._minutes:
             with transaction.atomic(), raw_cursor() as cursor:
                 with Statements(cursor.connection) as first:
@@ -242,7 +242,7 @@ class Mover:
                 return True
             if sweep.pk != self._invited:
                 self._invited = sweep.pk
-                # From here on a request does for its own book what is due, where this process leaves the rest or dies.
+                # From here on a request does what is due for its own book, should this process leave the rest or die.
                 clock.commit_position(at, clock.ALL_BOOKS)
                 tasks.invite_workers(sweep)
                 if deadline.is_over:  # making it took long, the next step begins with a chunk
@@ -281,14 +281,14 @@ class Mover:
         }
 
     def _unseen(self, at: datetime) -> Collection[Quote]:
-        """The latest quotes of what is held and has no open orders, where the market gives those that are asked for only."""
+        """The latest quotes of what is held without open orders, from a market that gives only the quotes it is asked for."""
         return self.market.unseen(self.cursor, set(self.held_symbols) - set(self.order_symbols), at).values()
 
     def _remember_stored(self, marks: dict[str, Mark]) -> None:
         self.stored_marks |= {symbol: mark.quote for symbol, mark in marks.items()}
 
     def _reload_interest(self, at: datetime) -> None:
-        """Orders and positions may have changed: what was known of them is asked again."""
+        """Read anew which symbols have open orders or are held."""
         self._reaches = None
         self._reload_held(at)
         self.order_symbols = working.symbols_with_open_orders()
@@ -311,7 +311,7 @@ class Mover:
 
 
 class Deadline:
-    """So many wall seconds from now on; None = as long as it takes."""
+    """The end of a number of wall seconds that begin now; None = there is no end."""
 
     def __init__(self, seconds: float | None) -> None:
         self.until = math.inf if seconds is None else time.monotonic() + seconds
@@ -326,9 +326,9 @@ class Deadline:
 
 
 def _instants(after: datetime, to: datetime, *, begun: bool, first_minute: datetime | None) -> Iterator[datetime]:
-    """The instants in (after, to] at which something beside quotes is due, and `to` itself; before them one half done.
+    """The instants in (after, to] at which something besides quotes is due, and `to` itself; `begun`: `after` before them.
 
-    Of the minutes before `first_minute` nothing is due, but opens and closes always are.
+    At minutes before `first_minute` nothing is due; opens and closes always are.
     """
     days, at = calendar(), after
     if begun:
