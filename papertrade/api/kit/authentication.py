@@ -31,7 +31,7 @@ class KeyAuthentication(BaseAuthentication):
         found = identify(token, path.get("account_id", ""))
         if found is None:
             raise exceptions.AuthenticationFailed("The key does not exist, or was revoked.")
-        request.account = found.account  # read along: see AccountMixin
+        request.account = found.account  # read with the key: see AccountMixin
         return found.key.user, found.key
 
     def authenticate_header(self, request: Request) -> str:

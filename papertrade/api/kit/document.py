@@ -1,6 +1,6 @@
-"""The last touches to the OpenAPI document, by rule and not call by call: names for words and bodies, examples, what it is.
+"""The last touches to the OpenAPI document, by rule and not call by call: names of enums and bodies, examples, sources.
 
-What has a `title` becomes a component of that name, so that generated clients have a type for it and not one a call.
+What has a `title` becomes a component of that name, so that generated clients have one type for it and not one per call.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ PATH_EXAMPLES = {
     ("/v1/paper/", "symbol"): "AAPL",
     ("/v1/paper/", "generation"): "1",
 }
-# What has no example says where a value comes from.
+# Where the value of a path parameter comes from.
 SOURCES = {
     "account_id": "The `id` of an account, from GET /v1/paper/accounts/.",
     "order_id": "The `id` of an order, from the account's orders.",

@@ -24,12 +24,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 NOTHING_STORED = "Something went wrong here; nothing was stored."
 # A defect may come up after the commit, in what shows the outcome.
 MAY_BE_STORED = (
-    "Something went wrong here. Look whether it was stored before you send it again; an order with a client_order_id may be "
+    "Something went wrong here. Check whether it was stored before you send it again; an order with a client_order_id may be "
     "sent again as it is."
 )
 OUTCOME_UNKNOWN = (
-    "The database went away while it was asked to store this: it may be stored, or not. Look before you send it again; what "
-    "has a client_order_id may be sent again as it is."
+    "The database was lost while this was being committed: it may be stored, or not. Check before you send it again; a "
+    "request with a client_order_id may be sent again as it is."
 )
 
 STATUS_OF_CODE = {
@@ -110,7 +110,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         log.error("commit_lost", error=str(error).strip(), path=request.path)
         code, message, details = "outcome_unknown", OUTCOME_UNKNOWN, {}
     elif isinstance(error, (OperationalError, InterfaceError)):
-        # A lock that was not given in time, or a database that is away: nothing was stored.
+        # A lock was not free in time, or the database is away: nothing was stored.
         log.warning("database_unavailable", error=str(error).strip(), path=request.path)
         code, message, details = "unavailable", "Busy; nothing was stored. Send the request again.", {}
     else:
@@ -126,7 +126,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def _with_a_contract_that_trades(details: dict[str, Any]) -> dict[str, Any]:
-    """Details that show how an option's symbol looks show one that can be ordered now."""
+    """Details with an example of an option's symbol: the example becomes one that can be ordered now."""
     shown = [name for name, said in details.items() if isinstance(said, str) and EXAMPLE_OPTION in said]
     if not shown:
         return details

@@ -12,7 +12,7 @@ from papertrade.api.kit.serializers import WireSerializer
 
 @dataclass(frozen=True, slots=True)
 class FeedNow:
-    """How a live market's provider is: its lines in one. Which symbols are served is for operators to see."""
+    """How a live market's provider is, all its lines together. Which symbols it serves only operators are told."""
 
     provider: str
     grades: list[str]
@@ -25,7 +25,7 @@ class FeedNow:
 
 
 def feed_now() -> FeedNow | None:
-    """The feed as the leader last told it; None in other markets, and where it has told nothing for a while."""
+    """The feed as its leader last reported it; None in other markets, and where the report is old."""
     state = feed_state.in_force()
     if state is None:
         return None

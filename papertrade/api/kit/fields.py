@@ -47,7 +47,7 @@ def as_it_is(value: Any) -> Any:
 
 
 class WireField(serializers.Field):
-    """A read-only value with a way of its own to be written: `write`, a plain function, as lists call it very often."""
+    """A read-only value. `write` says how it is written: a plain function, since lists call it very often."""
 
     write: Callable[[Any], Any]
 
@@ -102,9 +102,9 @@ class Texts(WireField):
 
 
 class Word(WireField):
-    """One of some words, which the document lists under the name of what they are: an enum, or a name and words.
+    """One of some words, which the document lists as an enum of the name `called`.
 
-    `or_empty`: it may be an empty text too, where there is nothing to say.
+    `or_empty`: it may also be an empty text, where there is nothing to say.
     """
 
     write = staticmethod(str)

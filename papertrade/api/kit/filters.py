@@ -1,6 +1,6 @@
 """Query parameters: each is declared once, in a filter set, which reads it, narrows by it, and describes it in the document.
 
-What is not declared is refused, by name: a filter that is silently dropped answers another question than was asked.
+What is not declared is refused, by name: were it silently dropped, the answer would be to another question than was asked.
 """
 
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ class Parameter(django_filters.Filter):
         self.says, self.narrows, self.is_required = says, narrows, required
 
     def read(self, text: str) -> Any:
-        """The value of a text that is not empty. Raises ValueError, which says what is wanted."""
+        """The value of a text that is not empty. Raises ValueError that says what is wanted."""
         return text
 
     def filter(self, qs: Any, value: Any) -> Any:

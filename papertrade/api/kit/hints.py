@@ -1,4 +1,4 @@
-"""What somebody who took a wrong turn is told: the slash at the end, and which header belongs where."""
+"""What somebody who took a wrong turn is told: which address was meant, and which header belongs where."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lists by keyset: the cursor names the last row, so a page costs the same however long the list is."""
+"""Pages by keyset: the cursor names the last row of a page, so the next costs the same however long the list is."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -131,7 +131,7 @@ class MergedPagination(KeysetPagination):
 
 
 def _key_value(field: Field, token: str) -> Any:
-    """What a cursor says, as the key it was made from: anything that `next_url` does not write is refused."""
+    """The key that a cursor was made from. Raises BadRequest for anything that `next_url` does not write."""
     try:
         value = field.to_python(token)
         field.run_validators(value)  # a number that the column cannot hold

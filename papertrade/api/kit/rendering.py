@@ -26,7 +26,7 @@ class EnvelopeRenderer(BaseRenderer):
 
 
 class NumbersRenderer(EnvelopeRenderer):
-    """The same where JSON numbers with a point go out: orjson spells small and large ones in another way than before."""
+    """The same for answers that have JSON numbers with a decimal point: orjson writes small and large ones differently."""
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else spelled(data)
@@ -34,7 +34,7 @@ class NumbersRenderer(EnvelopeRenderer):
 
 def spelled(data: Any) -> bytes:
     """Compact UTF-8 JSON by Python's own encoder."""
-    # Half a surrogate pair, repeated from a request, has no UTF-8: it goes back as the escape that it came as.
+    # Half a surrogate pair, repeated from a request, cannot be UTF-8: it goes back as the escape that it came as.
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 

@@ -49,11 +49,11 @@ def call(
 ) -> Callable[[Any], Any]:
     """What a call does and answers: `many` rows in the list envelope, or one object, or None for nothing.
 
-    `replayed` says what its answer with 200 means, where the same request was sent before; `codes` which refusals it has
-    besides those that every call has, `streamed` what it goes on to send to who accepts `text/event-stream`.
+    `replayed` says what an answer of 200 means where the same request was sent before, `codes` which refusals the call has
+    besides those of every call, `streamed` what clients that accept `text/event-stream` go on to receive.
     """
     said = None if answer is None else answer(many=True) if many else answer
-    responses: dict[Any, Any] = {status: said or OpenApiResponse(description="Done, and nothing to say.")}
+    responses: dict[Any, Any] = {status: said or OpenApiResponse(description="Done.")}
     if replayed:
         responses[200] = OpenApiResponse(said, description=replayed)
     if streamed:
@@ -97,7 +97,7 @@ class Schema(AutoSchema):
 
 @cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document, made once: making it costs more than many orders."""
+    """The OpenAPI document, made once per process: making it takes as long as many orders."""
     return cast("dict[str, Any]", SchemaGenerator().get_schema(public=True))
 
 

@@ -1,4 +1,4 @@
-"""What every object of the wire is made of: a description of its fields, written fast."""
+"""What every object on the wire is made of: a description of its fields, by which it is written fast."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -17,7 +17,7 @@ Plan = tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None], ...]
 class WireSerializer(serializers.Serializer):
     """An object that goes out. Its fields say what the document says of it, and how each value is written.
 
-    How to get and write each field is worked out once a class: asking every field of every row costs several times more
+    How to get and write each field is worked out once per class: asking every field of every row costs several times more
     than writing it. A value that is None is written as null, a nested serializer with `source="*"` gets the whole object.
     """
 

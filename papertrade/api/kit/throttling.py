@@ -1,4 +1,4 @@
-"""Requests per minute and per day, counted per key in Valkey. Without Valkey nobody is refused for it."""
+"""Requests per minute and per day, counted per key in Valkey. While Valkey is away nothing is counted and nobody refused."""
 
 import time
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def _limits() -> dict[str, int | None]:
 
 
 def rate_headers(used: Mapping[str, int]) -> dict[str, str]:
-    """The headers of an answer, by how many requests each window has seen."""
+    """The headers of an answer, from the number of requests that each window has seen."""
     headers = {"X-RateLimit-Plan": settings.PAPERTRADE_RATE_PLAN}
     for window, limit in _limits().items():
         left = UNLIMITED if limit is None else str(max(0, limit - used.get(window, 0)))

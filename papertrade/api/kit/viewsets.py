@@ -1,4 +1,4 @@
-"""What the viewsets share: counting every request of a key, the account of the path, parameters, and lists of rows."""
+"""What the viewsets share: counting every request of a key, the account in the path, parameters, and lists of rows."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
@@ -17,10 +17,10 @@ Rows = list[Any]  # by a name of its own: in a viewset `list` is the action
 
 
 class ApiViewSet(GenericViewSet):
-    """One resource. A request is counted once it is known whose it is: one that is then refused counts too.
+    """One resource. A request is counted once it is known whose it is: one that is refused after that counts too.
 
-    By action: `filterset_classes` says which query parameters it reads (none where it is not named), and what was read
-    stands in `query`; `serializer_classes` what it answers, where that is not the resource's own `serializer_class`.
+    By action, `filterset_classes` says which query parameters it takes (none where it is not named; what was read is in
+    `query`), and `serializer_classes` what it answers, where that is not the resource's own `serializer_class`.
     """
 
     filter_backends = [Parameters]
@@ -91,7 +91,7 @@ class ListViewSet(ApiViewSet):
 
 
 class AccountMixin:
-    """A resource under one account of the user who asks."""
+    """A resource under one account of the user who asks; raises NotFound for anybody else's."""
 
     account: PaperAccount
     kwargs: dict[str, Any]
