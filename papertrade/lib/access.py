@@ -19,12 +19,12 @@ from papertrade.lib.tracing import Trace, request_id_from, tracing
 log = structlog.get_logger(__name__)
 
 SINCE = "papertrade.since"  # in the WSGI environment: when the request was whole, by time.perf_counter
-QUIET = frozenset({"/metrics"})  # asked every few seconds: a line only where they fail
+QUIET = frozenset({"/metrics"})  # asked every few seconds: a line only for a failure
 LONGEST_PATH = 200
 
 
 class Access:
-    """Before everything else, so that nothing is answered without an id."""
+    """Comes before all other middleware, so that nothing is answered without an id."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -44,7 +44,7 @@ class Access:
 
 
 def _tell(request: HttpRequest, response: HttpResponse, trace: Trace, begun: float) -> None:
-    """The line. Without the query, in which a stranger may have put anything, and no header but the id."""
+    """The log line. It has neither the query, in which a stranger may have put anything, nor any header but the id."""
     now = time.perf_counter()
     say(
         "request",
@@ -89,7 +89,7 @@ def _count(request: HttpRequest, response: HttpResponse, trace: Trace) -> None:
 
 
 def tell_of_stream(path: str, status: int, trace: Trace) -> None:
-    """The line of a stream, when it has ended; its status is 0 where nothing was answered."""
+    """The log line of a stream that has ended; the status is 0 where nothing was answered."""
     if settings.PAPERTRADE_ACCESS_LOG:
         say(
             "stream",
@@ -104,7 +104,7 @@ def tell_of_stream(path: str, status: int, trace: Trace) -> None:
 
 @receiver(got_request_exception)
 def _tell_of_failure(sender: object, request: HttpRequest | None = None, **_: object) -> None:
-    """The traceback of a page that failed. What the APIs map to an answer of theirs they log themselves."""
+    """The traceback of a page that failed. The APIs log what they answer themselves."""
     path = request.path if request is not None else ""
     log.exception("request_failed", path=quote(path)[:LONGEST_PATH])
 
@@ -115,7 +115,7 @@ def _is_quiet(request: HttpRequest, response: HttpResponse) -> bool:
 
 
 def _signed_in(request: HttpRequest) -> str:
-    """The name of a session's user, where somebody has asked for it already."""
+    """The name of the session's user, if it has been looked up already."""
     user = vars(request).get("user")
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)

@@ -1,4 +1,4 @@
-"""Where a request comes from: the one place that believes, or does not, what proxies say."""
+"""Where a request comes from: the one place that decides which proxies to believe."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
@@ -12,16 +12,16 @@ UNKNOWN = "unknown"
 
 
 def client_network(request: HttpRequest) -> str:
-    """An IPv4 address, or the /64 that an IPv6 client has to itself."""
+    """An IPv4 address, or the /64 network that an IPv6 client has to itself."""
     return network_of(request.META)
 
 
 def network_of(environ: Mapping[str, Any]) -> str:
-    """The same of a request as WSGI has it.
+    """The same, from a request's WSGI environment.
 
-    Each trusted proxy adds the address that it was called from to the end of X-Forwarded-For; so with N of them the Nth entry
-    from the end is the client's, and what stands before it anybody can write. A request that has fewer came past them: its
-    address is that of its connection.
+    Each trusted proxy appends the address that it was called from to X-Forwarded-For. So with N of them the Nth entry from the
+    end is the client's, and whatever stands before it anybody may have written. A request with fewer entries did not come
+    through all of them: its address is that of its connection.
     """
     proxies, peer = settings.PAPERTRADE_TRUSTED_PROXIES, environ.get("REMOTE_ADDR", "")
     hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")] if proxies else []

@@ -1,7 +1,7 @@
 """Statements that travel together: one message to PostgreSQL and one back, whatever their number.
 
-psycopg's own pipeline sends each statement by itself, and waits where a transaction begins and where pipelines nest: a submit
-took twelve round trips. This is libpq's pipeline mode without those waits. Which statements are prepared is left to the
+psycopg's own pipeline sends each statement by itself, and waits where a transaction begins and where pipelines nest: with it a
+submit takes twelve round trips. This is libpq's pipeline mode without those waits. Which statements are prepared is left to the
 connection (psycopg's PrepareManager), since it forgets all of them after a rollback. It knows no table.
 """
 
@@ -21,7 +21,7 @@ FINE = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
 Made = TypeVar("Made")
 
-# How values are written and read on each connection. Of its adapters, and not of the connection, which it would keep alive.
+# How values are written and read on each connection. Made of its adapters, not of the connection, which it would keep alive.
 _values: WeakKeyDictionary[psycopg.Connection[Any], abc.Transformer] = WeakKeyDictionary()
 
 
@@ -66,10 +66,10 @@ class _Step(NamedTuple):
 
 
 class Batch:
-    """Collects statements, and sends them where the `with` block ends; it sends nothing where that raises.
+    """Collects statements and sends them when the `with` block ends, or not at all if the block raises.
 
-    They are executed in order, and each sees what the ones before it did. The first that fails ends the batch, and its error
-    is raised. Where autocommit is off and no transaction has begun, one begins with the first.
+    They are executed in order, and each sees what those before it did. The first that fails ends the batch, and its error is
+    raised. Where autocommit is off and no transaction is open, the batch begins one.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:

@@ -1,7 +1,7 @@
-"""Settings from the environment: one reader per kind, which fails loudly and says what it wants. Pure.
+"""Settings from the environment: one reader per kind, which fails loudly and says what it wants.
 
-Every variable that is read is listed in `SEEN`. An unknown PAPERTRADE_ variable that is nearly one of them is a typo, and
-refused; another may be of the next release, from which this one was put back, and is told of.
+Every variable that is read is listed in `SEEN`. An unknown PAPERTRADE_ variable that is nearly one of them is taken for a typo
+and refused; any other may belong to a newer release from which somebody went back to this one, and is only mentioned.
 """
 
 import json
@@ -53,7 +53,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def secret(name: str, *, characters: int) -> str:
-    """Text of so many characters that nobody guesses it; empty where it is unset."""
+    """Text of at least so many characters, so that nobody guesses it; empty where it is unset."""
 
     def parse(given: str) -> str:
         if len(given) < characters or len(set(given)) < DIFFERENT_CHARACTERS or not given.isascii():
@@ -162,12 +162,12 @@ def server_url(name: str, var: Path) -> str:
 
 
 def owner_url(var: Path) -> str:
-    """The url of OWNER; empty where one role does everything. Another database than the folder's has no owner from there."""
+    """The url of OWNER; empty where one role does everything. The folder's owner is not that of a database named elsewhere."""
     return text(OWNER) or ("" if os.environ.get("DATABASE_URL", "").strip() else server_url(OWNER, var))
 
 
 def database(url: str) -> tuple[dict[str, str], dict[str, str]]:
-    """What DATABASE_URL says: Django's NAME, USER, PASSWORD, HOST and PORT, and libpq's parameters. Raises BadSetting."""
+    """Django's NAME, USER, PASSWORD, HOST and PORT, and libpq's parameters, from DATABASE_URL. Raises BadSetting."""
     wanted = "DATABASE_URL must be postgresql://user:password@host:port/name"  # the url itself holds a password
     try:
         parts = urlsplit(url)
@@ -190,7 +190,7 @@ def database(url: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def refuse_typos() -> None:
-    """Raises BadSetting for a PAPERTRADE_ variable that is nearly a setting; says on standard error which others are none."""
+    """Raises BadSetting for a PAPERTRADE_ variable that is nearly a setting; names other unknown ones on standard error."""
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in SEEN)
     for name in unknown:
         if meant := [known for known in sorted(SEEN) if is_typo(name, known)]:
@@ -205,7 +205,10 @@ def refuse_typos() -> None:
 
 
 def is_typo(given: str, meant: str) -> bool:
-    """Whether one becomes the other by at most TYPOS characters more, less, other, or exchanged with their neighbours."""
+    """Whether at most TYPOS insertions, deletions, substitutions and swaps of neighbours make one of the other.
+
+    The optimal string alignment distance (Damerau and Levenshtein).
+    """
     before, row = [], list(range(len(meant) + 1))
     for place, letter in enumerate(given, start=1):
         before, above, row = row, before, [place]

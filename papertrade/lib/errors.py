@@ -1,6 +1,6 @@
-"""Every "no" the product says on purpose: a stable code, a sentence that says what to do, and data. Pure.
+"""Every "no" that the product says on purpose: a stable code, a sentence that says what to do, and data. Pure.
 
-Lowest module of the project: each app raises these, and `papertrade.api.kit.errors` alone maps codes to HTTP.
+The lowest module of the project: each app raises these, and `papertrade.api.kit.errors` alone maps codes to HTTP.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def _sentences(problems: Mapping[str, Any], within: str = "") -> Iterator[str]:
 
 
 class NotFound(PapertradeError):
-    """Missing and somebody else's look the same."""
+    """It does not exist, or it is somebody else's: the two look the same."""
 
     code = "not_found"
 

@@ -1,4 +1,4 @@
-"""Files: for their owner alone, whole or not at all; and what tells one state of a folder from another."""
+"""Files: private to their owner, written whole or not at all; and a fingerprint of a folder's contents."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-PRIVATE_UMASK = 0o077  # what a process makes is for its own user
+PRIVATE_UMASK = 0o077  # what a process makes is for its own user alone
 
 
 def close_to_others(paths: Iterable[Path]) -> None:
@@ -35,7 +35,7 @@ def private_file(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def private_part(path: Path) -> Iterator[Path]:
-    """An empty file beside `path` that only its owner may read. In the end it takes the name, or is gone where that failed."""
+    """An empty private file beside `path`, which takes its name when the block ends; where that raises, it is gone."""
     unfinished = path.with_name(path.name + ".part")
     unfinished.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))

@@ -1,7 +1,7 @@
-"""Lines that follow the work: a request, an order, a sweep, a chunk of one. One line each, machine-readable, and cheap.
+"""Log lines that follow the work: one for each request, order, sweep and chunk of a sweep, machine-readable and cheap.
 
-They look like every other line of the log, but are put together here at once: the processors of the log would take three times
-as long, and an order leaves two.
+They look like every other line of the log, but are put together here in one go: the log's processors would take three times as
+long, and each order leaves two lines.
 """
 
 import json
@@ -22,20 +22,20 @@ MILLISECOND_DECIMALS = 1
 
 
 def say(event: str, **fields: object) -> None:
-    """One line. Empty fields are left out, and the id of the request that this runs for is put in."""
+    """Write one line. Empty fields are left out; the id of the request that this runs for is added."""
     if not _log.isEnabledFor(logging.INFO):
         return
     line = {"event": event, **{name: value for name, value in fields.items() if value not in ("", None)}}
     if request_id := tracing.request_id():
         line.setdefault("request_id", request_id)
     text = _as_json(line) if settings.LOG_FORMAT == "json" else _as_text(line)
-    # As `_log.info` does, but for looking up where it was called from, which no line says.
+    # What `_log.info` does, without looking up the caller, which no line shows.
     _log.handle(logging.LogRecord(LOGGER, logging.INFO, "", 0, text, None, None))
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """For a command that sends thousands of orders by itself, and tells how far it is."""
+    """No lines meanwhile: for a command that sends thousands of orders itself, and reports its own progress."""
     _log.disabled = True
     try:
         yield
@@ -44,7 +44,7 @@ def silence() -> Iterator[None]:
 
 
 def say_of_order(**fields: object) -> None:
-    """The line of an order, with the times of the request that it was sent or ended by."""
+    """Write the line of an order, with the times of the request that placed or ended it."""
     trace = tracing.current()
     if trace is None:
         say("order", **fields)
@@ -61,7 +61,7 @@ def say_of_order(**fields: object) -> None:
 
 
 def milliseconds(seconds: float) -> float:
-    """As times stand in a line."""
+    """A time as it stands in a line."""
     return round(seconds * 1000, MILLISECOND_DECIMALS)
 
 

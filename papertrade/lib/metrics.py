@@ -52,7 +52,7 @@ REFUSED = Counter(
     "papertrade_refused", "Requests that were answered without Django: too large, too slow, busy.", ["code"]
 )
 CUT_OFF = Counter("papertrade_cut_off", "Connections that were ended for being slow, idle or too many.", ["why"])
-# Of the live market's provider, by the words in which it is counted (marketdata.feeds.live.protocol.Count and the intake).
+# What is counted of the live market's provider (marketdata.feeds.live.protocol.Count and the intake), by its word.
 LIVE = {
     word: Counter(f"papertrade_live_{word}", meaning, ["reason"])
     for word, meaning in {
@@ -72,7 +72,7 @@ SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, 
 
 
 class RequestMetrics:
-    """Counts and times every answer. Outermost, so that it sees what other middleware answers too."""
+    """Counts and times every answer, also those of the middleware below it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -102,7 +102,7 @@ class Parts:
 
 
 def count_orders(outcomes: Collection[tuple[str, str]], *, placed: int = 0) -> None:
-    """Count orders by status and reason, of which some are new. Call when they are committed."""
+    """Count orders by (status, reason); `placed` of them are new. Call it once they are committed."""
     for status, reason in outcomes:
         ORDERS.labels(status, reason).inc()
     tallies.count_orders({**Counting(status for status, _ in outcomes), "placed": placed})

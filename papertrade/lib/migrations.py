@@ -1,4 +1,4 @@
-"""Operations of migrations that leave readers and writers alone. Knows no table."""
+"""Migration operations that block neither readers nor writers. Knows no table."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ _LEAVES = """
 
 
 class AddIndexBesideWriters(AddIndex):
-    """CREATE INDEX CONCURRENTLY, also on a table that is divided, where PostgreSQL knows it for the parts alone.
+    """CREATE INDEX CONCURRENTLY, also on a partitioned table, where PostgreSQL offers it for the partitions alone.
 
-    A try that was cut off is repeated. In a migration that is not atomic.
+    It may be run again after it was interrupted. For migrations with `atomic = False`.
     """
 
     atomic = False
@@ -25,14 +25,14 @@ class AddIndexBesideWriters(AddIndex):
         create = str(self.index.create_sql(model, schema_editor))
         with schema_editor.connection.cursor() as cursor:
             cursor.execute("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [table])
-            is_divided = cursor.fetchone() == ("p",)
+            is_partitioned = cursor.fetchone() == ("p",)
             cursor.execute(_LEAVES, [table])
             leaves = [leaf for (leaf,) in cursor.fetchall()]
 
         def run(statement: str) -> None:
-            schema_editor.execute(statement, params=None)  # which only writes it down where the SQL is asked for
+            schema_editor.execute(statement, params=None)  # sqlmigrate only collects it
 
-        if not is_divided:
+        if not is_partitioned:
             run(f"DROP INDEX CONCURRENTLY IF EXISTS {quote(name)}")
             run(_replaced(create, "CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
             return

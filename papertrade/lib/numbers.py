@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 
 
 def read_number(value: object) -> Decimal | None:
-    """A finite decimal from a JSON string, integer or Decimal, exponents of up to two digits; else None."""
+    """A finite decimal from a JSON string, integer or Decimal, its exponent of at most two digits; None from anything else."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return None
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
@@ -25,12 +25,12 @@ def read_number(value: object) -> Decimal | None:
 
 
 def decimals(value: Decimal) -> int:
-    """How many decimals the normalised value has: 2 for 10.250."""
+    """How many decimals the value has without trailing zeros: 2 for 10.250."""
     return max(0, -int(value.normalize().as_tuple().exponent))
 
 
 def as_uuid(value: UUID | str, thing: str) -> UUID:
-    """The id as a UUID. Raises NotFound: what is not an id names nothing."""
+    """The id as a UUID. Raises NotFound for what is not an id: it names nothing."""
     try:
         return value if isinstance(value, UUID) else UUID(value)
     except ValueError:

@@ -1,11 +1,11 @@
-"""A pooler between this process and PostgreSQL, such as PgBouncer: noticed where a connection begins.
+"""A pooler between this process and PostgreSQL, such as PgBouncer: noticed when a connection is made.
 
-Behind one, two statements may run in two sessions of the server. What must not be there says so (`SessionNotOwn`); statements
-are prepared only where the pooler keeps them.
+Behind one, two statements may run in two sessions of the server. Work that cannot do with that refuses (`SessionNotOwn`);
+statements are prepared only where the pooler keeps track of them.
 
-A pooler in session mode is refused like any other. From one in transaction mode it differs in what *another* client gets, which
-no statement shows for certain: that a session stays mine may mean a pool with room, or a turn that has not come. Its mode is in
-its console, where this role has no right to be, and a reload changes it while locks are held.
+A pooler in session mode is refused like any other. It differs from one in transaction mode only in what *another* client gets,
+which no statement can show for certain: a session that stays ours may only mean that the pool has room. The mode can be read in
+the pooler's console, to which this role has no access, and a reload may change it while locks are held.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from papertrade.lib.errors import Unavailable
 
 
 class SessionNotOwn(Unavailable):
-    """An advisory lock would be taken in a session that others use too, or that is another one at the next statement."""
+    """An advisory lock would be taken in a session that others use too, or that another one replaces at the next statement."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class SessionNotOwn(Unavailable):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that knows whether PostgreSQL or a pooler is at its other end; the trace is told how long it waited."""
+    """A connection that knows whether PostgreSQL or a pooler is at its other end, and tells the trace how long it waited."""
 
     is_pooled = False
     keeps_statements = True

@@ -41,9 +41,9 @@ def connected_batch() -> Iterator[Batch]:
 
 @contextmanager
 def one_instant(*, writing: bool = False) -> Iterator[None]:
-    """Read several statements as of one instant, while others write. Inside an open transaction its own rules hold.
+    """Let several statements read as of one instant, while others write. Inside an open transaction that one's rules hold.
 
-    One that also writes fails where a row that it locks or changes was changed since that instant (`is_too_late`).
+    With `writing` it may write, and fails where a row that it locks or changes has changed since then (`is_too_late`).
     """
     nested = connection.in_atomic_block
     with transaction.atomic():
@@ -55,7 +55,7 @@ def one_instant(*, writing: bool = False) -> Iterator[None]:
 
 
 def is_too_late(error: OperationalError) -> bool:
-    """Whether somebody else changed a row after the instant as of which the transaction reads."""
+    """Whether the error says that a row has changed since the instant as of which the transaction reads."""
     return isinstance(error.__cause__, psycopg.errors.SerializationFailure)
 
 
@@ -93,12 +93,12 @@ def try_lock(key: int) -> bool:
 
 
 def lock(key: int) -> None:
-    """The same, waiting for it within lock_timeout."""
+    """The same, but waits for it; at most for the session's lock_timeout."""
     _in_own_session("pg_advisory_lock", key)
 
 
 def unlock(key: int) -> None:
-    """Give back an advisory lock of this database session; where that is gone, so is the lock."""
+    """Release an advisory lock of this database session; where the session has ended, so has the lock."""
     with suppress(OperationalError, InterfaceError, InternalError), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
@@ -109,7 +109,7 @@ def require_own_session() -> None:
 
 
 def _in_own_session(function: str, key: int) -> Any:
-    """What the function says; it is not called at all in a session that the connection was not made with."""
+    """What the function returns. Raises SessionNotOwn, without calling it, in a session that is not this connection's own."""
     connection.ensure_connection()
     own = connection.connection.info.backend_pid
     with connection.cursor() as cursor:
@@ -121,7 +121,7 @@ def _in_own_session(function: str, key: int) -> Any:
 
 
 def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:
-    """The rows of a query as the ORM gives them, in a third of its time: they come in PostgreSQL's binary format."""
+    """The rows of a query as the ORM gives them, in a third of the time: they come in PostgreSQL's binary format."""
     statement, values = rows.query.sql_with_params()
     found = cursor.execute(statement, values, binary=True).fetchall()
     return instances(rows.model, found)
@@ -130,8 +130,8 @@ def fetch(cursor: psycopg.Cursor, rows: "QuerySet[Row]") -> list[Row]:
 class FixedQuery(Generic[Row]):
     """A query that is composed once and run many times, for the look-ups that every request makes.
 
-    `rows` has as many filter values as `one` will be given, in order; composing a query costs more than running it. A row
-    that it points at may come along: `with_related` names the foreign key.
+    `rows` has as many filter values as `one` will be given, in their order; composing a query costs more than running it.
+    `with_related` names a foreign key whose row is read along.
     """
 
     def __init__(self, rows: "QuerySet[Row]", *, with_related: str = "") -> None:
@@ -146,7 +146,7 @@ class FixedQuery(Generic[Row]):
         return row()
 
     def ask(self, batch: Batch, values: Sequence[Any]) -> Callable[[], Row | None]:
-        """The same as a statement of a batch: once that was sent, what is returned gives the row."""
+        """The same as a statement of a batch: call what is returned, once the batch was sent, for the row."""
         if not self._statement:
             self._statement, _ = self._rows.query.sql_with_params()
         reply = batch.execute(self._statement, values)
@@ -166,7 +166,7 @@ class FixedQuery(Generic[Row]):
 
 
 def instances(model: type[Row], rows: Sequence[Sequence[Any]]) -> list[Row]:
-    """Rows of all columns of a model, in its order, as the ORM gives them."""
+    """Instances of a model from rows of all its columns, in their order, as the ORM makes them."""
     fields = model._meta.concrete_fields
     names = [field.attname for field in fields]
     if texts := [place for place, field in enumerate(fields) if isinstance(field, JSONField)]:

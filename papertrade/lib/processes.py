@@ -1,4 +1,4 @@
-"""What a process is called where operators read of it."""
+"""The name of a process, where operators read it."""
 
 import os
 import socket

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 CHUNK_ROWS = 2_000
-EXPORTS_PER_USER = 2  # at once, in a web process: one user's do not keep everybody else's waiting
+EXPORTS_PER_USER = 2  # at once, in each web process: one user's exports do not keep everybody else's waiting
 TOO_MANY = f"{EXPORTS_PER_USER} exports of yours are still being made. Wait for them, then ask again.\n"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Row = TypeVar("Row")
@@ -24,7 +24,7 @@ Row = TypeVar("Row")
 def csv_response(
     request: HttpRequest, header: Sequence[str], lines: Iterable[Sequence[Any]], *, filename: str
 ) -> HttpResponseBase:
-    """The lines as a file to download, composed when it is read; 429 where the user has others under way."""
+    """The lines as a file to download, composed as it is read; 429 where the user has too many others under way."""
     if not _begin(request.user.pk):
         return HttpResponse(
             TOO_MANY, status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": "5"}
@@ -54,7 +54,7 @@ def csv_value(value: Any) -> Any:
 
 
 class _Export(StreamingHttpResponse):
-    """Under way until it is closed, or forgotten."""
+    """Counts as under way until it is closed, or garbage-collected."""
 
     end: Callable[[], object]
 
@@ -83,7 +83,7 @@ def _end(user: Any) -> None:
 
 
 class _Echo:
-    """A file that hands back what is written to it."""
+    """A file whose `write` returns the text instead of keeping it."""
 
     def write(self, text: str) -> str:
         return text

@@ -1,8 +1,8 @@
 """A limit by address on requests of strangers, before anything is looked up for them.
 
-Whoever has no credentials, or some that nobody has seen to be good, is a stranger. Each web process counts by itself, in
-memory: a flood must cost nothing outside it. Credentials that were good lately are never counted, so that one bad neighbour
-behind an address stops only newcomers there, and those for the rest of a minute.
+A request without credentials, or with some that were not found good lately, is a stranger's. Each web process counts by itself,
+in memory: a flood must cost nothing outside it. Credentials that were good lately are never counted, so that one bad neighbour
+behind an address stops only newcomers there, and only for the rest of a minute.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from papertrade.lib.addresses import client_network
 WINDOW_SECONDS = 60
 KNOWN_SECONDS = 600.0
 MOST_KNOWN = 10_000
-MOST_ADDRESSES = 50_000  # of a minute; further ones share a count
+MOST_ADDRESSES = 50_000  # in a minute; those that come after them share one count
 OTHERS = "others"
 TOO_MANY = "Too many requests without a valid key from this address. Wait a minute, then send your key.\n"
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_APCA_API_KEY_ID", "HTTP_APCA_API_SECRET_KEY")
@@ -55,7 +55,7 @@ class Known:
 
 
 class Counts:
-    """Requests by address, within a minute of the clock."""
+    """Requests by address, in the current minute."""
 
     def __init__(self) -> None:
         self._minute = 0
@@ -63,7 +63,7 @@ class Counts:
         self._lock = threading.Lock()
 
     def another(self, address: str) -> int:
-        """Count one; how many it makes."""
+        """Count one request; how many that makes of this address."""
         minute = wall_seconds() // WINDOW_SECONDS
         with self._lock:
             if minute != self._minute:
@@ -75,13 +75,13 @@ class Counts:
 
 
 class Door:
-    """What a process knows of who asks: credentials that were good lately, and how many strangers came from an address."""
+    """What this process knows of its clients: credentials that were good lately, and how many strangers each address sent."""
 
     def __init__(self) -> None:
         self.known, self.counts = Known(), Counts()
 
     def turns_away(self, credentials: bytes, network: str) -> bool:
-        """Whether this is one stranger too many, for whom nothing is looked up. Strangers are counted."""
+        """Whether this is one stranger too many, for whom nothing is looked up. Counts strangers, and nobody else."""
         limit = settings.PAPERTRADE_STRANGER_LIMIT_MINUTE
         if limit is None or credentials in self.known or self.counts.another(network) <= limit:
             return False
@@ -89,11 +89,11 @@ class Door:
         return True
 
     def known_as(self, credentials: bytes) -> bytes:
-        """Who it is, where the credentials were good lately; all strangers are one."""
+        """The credentials, if they were good lately; nothing for all strangers alike."""
         return credentials if credentials in self.known else b""
 
     def remember(self, credentials: bytes, *, good: bool) -> None:
-        """What a look-up found out about them."""
+        """Keep what a look-up found out about them."""
         if not good:
             self.known.discard(credentials)
         elif credentials:
@@ -104,7 +104,7 @@ door = Door()
 
 
 class Strangers:
-    """The middleware. Before any that looks up sessions."""
+    """The middleware. It comes before any that looks up sessions."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -130,12 +130,12 @@ def wall_seconds() -> int:
 
 
 def seconds_left() -> int:
-    """Until strangers are counted anew."""
+    """How long until strangers are counted anew."""
     return WINDOW_SECONDS - wall_seconds() % WINDOW_SECONDS
 
 
 def credentials_of(environ: Mapping[str, Any]) -> bytes:
-    """A digest of whatever says who is asking, in a request as WSGI has it; empty where nothing does."""
+    """A digest of whatever says who is asking, from a request's WSGI environment; empty where nothing does."""
     cookies = environ.get("HTTP_COOKIE", "")
     session = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, "") if cookies else ""
     authorization, key_id, secret = (environ.get(name, "") for name in CREDENTIALS)
@@ -143,7 +143,7 @@ def credentials_of(environ: Mapping[str, Any]) -> bytes:
 
 
 def digest_of(authorization: str = "", key_id: str = "", secret: str = "", session: str = "") -> bytes:
-    """Of credentials, however they came; empty where there are none."""
+    """A digest of credentials, however they came; empty where there are none."""
     given = (authorization, key_id, secret, session)
     if not any(given):
         return b""
@@ -156,7 +156,7 @@ def is_a_file(request: HttpRequest) -> bool:
 
 
 def was_let_in(request: HttpRequest) -> bool:
-    """Whether somebody was found behind the request. Looks nobody up that was not looked up already."""
+    """Whether the request was found to be somebody's. Looks nobody up who was not looked up already."""
     user = vars(request).get("user")  # of a key
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)  # of a session, once somebody asked for it

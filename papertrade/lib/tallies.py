@@ -1,7 +1,7 @@
 """What this process did since it was last asked: for the operators' page, which shows all processes of all hosts together.
 
-Counting costs about a microsecond and asks nobody. `papertrade.operations.presence` takes what was counted every few
-seconds and adds it up in Valkey; what a killed process had not handed over is lost, and nothing rests on it.
+Counting costs about a microsecond and needs no server. Every few seconds `papertrade.operations.presence` takes what was
+counted and adds it up in Valkey; what a killed process had not handed over is lost, and nothing depends on it.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 SLOW_SECONDS = 0.1  # what takes longer may be among the slowest requests
-MOST_SLOW = 20  # kept between two times of asking
+MOST_SLOW = 20  # are kept until they are asked for
 
 Slow = tuple[float, dict[str, str]]
 
@@ -66,7 +66,7 @@ def take() -> Counted:
 
 
 def _begin_anew() -> None:
-    """In a fork: what was counted before it is handed over by the one that forked, which may hold the lock just now."""
+    """In a fork: its parent hands over what was counted before, and may have held the lock at that moment."""
     global _counted, _lock
     _counted, _lock = Counted(), threading.Lock()
 
@@ -75,7 +75,7 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def put_back(counted: Counted) -> None:
-    """What could not be handed over is taken again with the next."""
+    """Count again what could not be handed over, so that it is taken with the next."""
     with _lock:
         _counted.minutes.update(counted.minutes)
         _counted.usage.update(counted.usage)

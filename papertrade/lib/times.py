@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
-YEARS = range(1970, 3000)  # so that a period before or after it is still a time
+YEARS = range(1970, 3000)  # so that what lies a period before or after them is a time too
 MAX_LENGTH = 40
 DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)  # the resolution of every time here
@@ -12,7 +12,7 @@ _DATE_LENGTH = len("2026-05-16")
 
 
 def read_time(text: object) -> datetime | date:
-    """An RFC 3339 time as UTC, or a date, which is a day in New York. Raises ValueError, which says what is wanted."""
+    """An RFC 3339 time as UTC, or a date, which is a day in New York. Raises ValueError that says what is wanted."""
     years = f"of {YEARS[0]} to {YEARS[-1]}"
     if not isinstance(text, str) or not text.isascii() or len(text) > MAX_LENGTH:
         raise ValueError(f"must be a time such as 2026-05-16T14:30:00Z, or a date, {years}")
@@ -41,7 +41,7 @@ def read_instant(text: object) -> datetime:
 
 
 def read_day(text: object) -> date:
-    """A date; of a time, the day that it is in New York. Raises ValueError."""
+    """A date; from a time, the date that it has in New York. Raises ValueError."""
     read = read_time(text)
     return read.astimezone(EXCHANGE_ZONE).date() if isinstance(read, datetime) else read
 
@@ -52,15 +52,15 @@ def begin_of(day: date) -> datetime:
 
 
 def after_bound(read: datetime | date) -> datetime:
-    """What `after` excludes: the time itself, or all before the day."""
+    """The last instant that `after` excludes: the time itself, or the one before the day begins."""
     return read if isinstance(read, datetime) else begin_of(read) - MOMENT
 
 
 def until_bound(read: datetime | date) -> datetime:
-    """What `until` still includes: the time itself, or the whole day."""
+    """The last instant that `until` includes: the time itself, or the end of the day."""
     return read if isinstance(read, datetime) else begin_of(read + DAY) - MOMENT
 
 
 def zone_name(local: datetime) -> str:
-    """ET for New York, else what the zone calls itself then: CET, or +03."""
+    """ET for New York, else the zone's own abbreviation at that time: CET, or +03."""
     return "ET" if local.tzinfo is EXCHANGE_ZONE else f"{local:%Z}"

@@ -1,7 +1,7 @@
-"""What is worked on just now, for whom, and how long it waited: so that one request can be followed through every line.
+"""What is being worked on, for whom, and how long it has waited: so that one request can be followed through every log line.
 
-A *trace* belongs to a request, or to a task of a worker; it is begun where that begins and is found from anywhere below
-(a context variable). Nothing decides by it. Times in seconds.
+A *trace* belongs to a request, or to a task of a worker; it begins with that and is found from anywhere below it (a context
+variable). No decision depends on it. Times are in seconds.
 """
 
 import re
@@ -23,9 +23,9 @@ _WELL_FORMED = re.compile(rf"cm_[0-9a-f]{{24}}|(?!cm_)[A-Za-z0-9][A-Za-z0-9._:-]
 
 @dataclass(slots=True)
 class Trace:
-    """One request or task; the id of a task is that of the request that caused it, or none.
+    """One request or task; a task has the id of the request that caused it, or none.
 
-    `key` is a key's prefix; `waited` the time for the gate and the book, `database` that for PostgreSQL in all.
+    `key` is the key's prefix, `waited` the time spent waiting for the gate and the book, `database` that for all of PostgreSQL.
     """
 
     request_id: str
@@ -64,7 +64,7 @@ def tracing(trace: Trace) -> Iterator[Trace]:
 
 
 def note(*, user: str = "", key: str = "", account: str = "") -> None:
-    """Remember who asks, or about which account, once that is known."""
+    """Remember who asks, and about which account, once that is known."""
     trace = _current.get()
     if trace is not None:
         trace.user, trace.key, trace.account = user or trace.user, key or trace.key, account or trace.account
@@ -78,9 +78,9 @@ def waited(seconds: float) -> None:
 
 
 def request_id_from(given: str) -> str:
-    """The id that a client or a proxy gave its request, where it is well-formed; else a new one.
+    """The id that a client or a proxy gave its request, if it is well-formed; else a new one.
 
-    New ones are ordered by time, so that they stand side by side in an index.
+    New ones sort by time, so that they stand side by side in an index.
     """
     if given and _WELL_FORMED.fullmatch(given):
         return given

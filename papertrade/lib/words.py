@@ -9,7 +9,7 @@ def counted(number: int, thing: str, things: str = "") -> str:
 
 
 def short(value: Decimal | None, at_least: int = 0) -> str:
-    """A number with thousands apart, without zeros that say nothing beyond so many decimals; a dash for none."""
+    """A number with commas between thousands, without trailing zeros beyond `at_least` decimals; a dash for None."""
     if value is None:
         return "\N{EN DASH}"
     whole, _, decimals = f"{value:,f}".partition(".")

@@ -103,7 +103,7 @@ def seconds(length: timedelta) -> str:
 
 
 def fixed(value: Decimal, at_least: int) -> str:
-    """A number with thousands apart, without zeros that say nothing beyond so many decimals."""
+    """A number with commas between thousands, without trailing zeros beyond `at_least` decimals."""
     return short(value, at_least)
 
 
@@ -175,7 +175,7 @@ def whole(value: object) -> SafeString:
 
 
 def side(path: str, *, label: str = "") -> Cell:
-    """A debit or a credit: of the two one is nothing."""
+    """A debit or a credit, of which one is always zero: that one is shown as a dash."""
     return of(path, lambda value: figure(value, MIN_MONEY_DECIMALS) if value else NOTHING, label=label)
 
 

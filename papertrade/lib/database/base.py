@@ -1,9 +1,9 @@
 """The database backend of the settings: Django's own, but for how a pooled connection is looked at before it is handed out.
 
-Asking the server costs every request a round trip, a twentieth of a submit. A server that ended a connection has said so on
-its socket, so looking there is enough; one that vanished without a word is found out by keepalives, as it would be otherwise.
+Asking the server would cost every request a round trip, a twentieth of a submit. A server that ends a connection says so on
+its socket, so looking there is enough; one that vanishes without a word is noticed by keepalives, as it would be otherwise.
 
-A connection that is lost while it is asked to commit leaves nobody knowing whether it did: that is an error of its own.
+Where a connection is lost during a commit, nobody knows whether that took place: this has an error of its own.
 """
 
 import select
@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
-SHUTDOWN = "57P"  # the class of what a server says that ends
+SHUTDOWN = "57P"  # the class of SQLSTATEs with which a server ends
 
 
 class CommitLost(OperationalError):
