@@ -27,7 +27,7 @@ MARKETS = {
 
 @require_safe
 def llms(request: HttpRequest) -> HttpResponse:
-    """The page. It needs no key, and says no account's business."""
+    """The page. It needs no key, and tells nothing about any account."""
     context = {
         "base_url": request.build_absolute_uri("/v1"),
         "statuses": STATUSES.items(),

@@ -31,7 +31,7 @@ class ServiceSerializer(WireSerializer):
 
 
 class LimitsSerializer(WireSerializer):
-    """What this server lets an account, a user and a key do; null where there is no limit."""
+    """The server's limits for an account, a user and a key; null where there is none."""
 
     open_orders = Count()
     active_accounts = Count()
@@ -40,7 +40,7 @@ class LimitsSerializer(WireSerializer):
 
 
 class StatusSerializer(WireSerializer):
-    """ok, or degraded where a part does not answer. `feed`: of a live market."""
+    """ok, or degraded where a part does not answer. `feed` is null but in a live market."""
 
     status = Word([OK, DEGRADED], called="ServerStatus")
     request_id = Text()

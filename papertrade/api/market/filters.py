@@ -38,7 +38,7 @@ class SearchFilter(ParameterSet):
 
 
 class _Compared:
-    """A parameter of contracts that are in memory: those whose attribute compares so with the value."""
+    """A parameter that narrows contracts in memory to those whose `attribute` compares so with the value."""
 
     compare: Callable[[Any, Any], bool]
     attribute: str

@@ -46,7 +46,7 @@ PUSH = json_body(
 
 
 class QuoteNow(NamedTuple):
-    """What the market quotes for a symbol at an instant; all but quality, feed and grade is None where it quotes nothing."""
+    """What the market quotes for a symbol at an instant; where it has no quote, all but quality, feed and grade is None."""
 
     symbol: str
     quality: str
@@ -61,7 +61,7 @@ class QuoteNow(NamedTuple):
 
 
 def quote_now(symbol: str, quote: Quote | None, at: datetime, policy: Policy) -> QuoteNow:
-    """A quote as it is seen at an instant, judged by a policy."""
+    """A symbol's quote (None where there is none) at an instant, judged by a policy."""
     session = calendar().session_at(at)
     now = Circumstances(at=at, session_open=session.open if session else None, policy=policy, buying_power=ZERO_MONEY)
     quality = str(obstacle(quote, now, is_option=parse_symbol(symbol).is_option) or QUALITY_OK)

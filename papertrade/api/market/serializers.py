@@ -1,4 +1,4 @@
-"""The objects of /v1/market/, fields in their order. One description serves the answers and the OpenAPI document."""
+"""The objects of /v1/market/, their fields in order. One description serves the answers and the OpenAPI document."""
 
 from orders.reasons import NO_FILL
 from papertrade.api.kit.feed import FeedSerializer
@@ -10,7 +10,7 @@ QUALITY_OK = "ok"
 
 
 class ClockSerializer(WireSerializer):
-    """Exchange time. `speed` is exchange seconds a wall second; 0 = it moves only when told to. `feed`: of a live market."""
+    """Exchange time. `speed` is exchange seconds per wall second; 0 = it moves only when told to. `feed`: in a live market."""
 
     timestamp = Instant()
     is_open = Switch()

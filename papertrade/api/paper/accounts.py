@@ -78,7 +78,7 @@ class AccountViewSet(AccountMixin, ListViewSet):
         return self.shown(summary(book=book_of(account=self.account, generation=self.query.get("generation"))))
 
     def stands(self, account: PaperAccount, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        """The account with the figures of its latest book, as the calls that change one answer."""
+        """The account with the figures of its latest book: what every call that opens or changes one answers."""
         book = book_of(account=account)
         return self.shown(AccountStanding(account, book, summary(book=book)), status=status, headers=headers)
 

@@ -1,4 +1,4 @@
-"""The bodies that calls of /v1/paper/ take, for the document: the bounds are those that admission and accounts read by."""
+"""The bodies that calls of /v1/paper/ take, for the OpenAPI document, with the bounds that admission and accounts enforce."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _POLICY = {
 
 
 def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
-    """What may be left out by null or an empty text too."""
+    """The schema of what null or an empty text leaves out."""
     return {"oneOf": [schema, {"type": "string", "maxLength": 0}, {"type": "null"}]}
 
 

@@ -1,4 +1,4 @@
-"""Fills and settlements: what changed a position, with the quote of each."""
+"""Fills and settlements: everything that changed a position, each with its quote."""
 
 from typing import Any
 

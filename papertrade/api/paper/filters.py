@@ -51,7 +51,7 @@ class RunsParameter(Parameter):
 
 
 class TagParameter(Parameter):
-    """One of the tags that somebody gave the row."""
+    """One of the row's tags."""
 
     schema = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 
@@ -65,7 +65,7 @@ class TagParameter(Parameter):
 
 
 class TagsParameter(Parameter):
-    """The tags of an order that the call makes."""
+    """The tags of the order that the call makes."""
 
     schema = {"type": "string", "maxLength": MAX_TAGS * (MAX_TAG_LENGTH + 1)}
 
@@ -74,7 +74,7 @@ class TagsParameter(Parameter):
 
 
 class NoteParameter(Parameter):
-    """The note of an order that the call makes."""
+    """The note on the order that the call makes."""
 
     schema = {"type": "string", "maxLength": MAX_NOTE_LENGTH}
 
@@ -112,7 +112,7 @@ class RunFilter(ParameterSet):
 
 
 class CancelFilter(ParameterSet):
-    """Which open orders a cancel of all of them means."""
+    """Which of all open orders are to be canceled."""
 
     symbol = SymbolParameter("only this symbol")
     symbols = SymbolsParameter("only these symbols, separated by commas")
@@ -140,11 +140,11 @@ class LabelParameters(ParameterSet):
 
 
 class CloseFilter(LabelParameters):
-    """How much of a position is to be closed: one of the two, or all that no open sell holds."""
+    """How much of a position is to be closed: by `qty`, by `percentage`, or all that no open sell holds."""
 
     qty = TextParameter("how much of it; all that is available unless said")
     percentage = TextParameter("how much of what is available, greater than 0 and at most 100")
-    client_order_id = TextParameter("makes it safe to send again: see Sending something twice")
+    client_order_id = TextParameter("makes it safe to send the call again: see Sending something twice in docs/api.md")
 
 
 class CloseAllFilter(LabelParameters):
@@ -158,7 +158,7 @@ class HistoryFilter(GenerationFilter):
     period = WordParameter(
         "so many sessions back: 1, 5, 21, 63, 252, or all of the generation", [*SESSIONS_OF_PERIOD, WHOLE_RUN]
     )
-    timeframe = WordParameter("one point for each", TIMEFRAMES)
+    timeframe = WordParameter("one point for each of these", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()
 

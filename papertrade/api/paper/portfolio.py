@@ -50,7 +50,7 @@ class HistoryViewSet(AccountMixin, ListViewSet):
         timeframe = self.query.get("timeframe") or chart_timeframe(length)
         pages = self.paginator
         pages.begin(request)
-        # A period begins with what it is measured from, so that it says something while nothing has happened in it.
+        # A period's first point is what it is measured from, so that there is one even while nothing has happened in it.
         base = _base(book, period, timeframe, start) if after == start and pages.token is None else None
         if pages.token is not None:
             after = _cursor_time(pages.token)
@@ -60,7 +60,7 @@ class HistoryViewSet(AccountMixin, ListViewSet):
 
 
 def _base(book: Book, period: str, timeframe: str, start: datetime) -> HistoryPoint | None:
-    """What stood just before the period. The whole run has its first snapshot for that, which the days would swallow."""
+    """What stood just before the period; of a whole run by days its first snapshot, which the first day's point would hide."""
     if period == WHOLE_RUN:
         return beginning(book=book) if timeframe == BY_SESSION else None
     return standing(book=book, at=start)

@@ -1,4 +1,4 @@
-"""Positions: what an account holds, and closing it at the market."""
+"""Positions: what an account holds, and closing them at the market."""
 
 from operator import attrgetter
 from typing import Any

@@ -1,4 +1,4 @@
-"""The objects that judge a run, fields in their order. Fractions are strings like money; what cannot be told is null."""
+"""The objects that judge a run, their fields in order. Fractions are strings like money; what cannot be told is null."""
 
 from datetime import timedelta
 
@@ -59,7 +59,7 @@ class TradeFiguresSerializer(WireSerializer):
 
 
 class HonestySerializer(WireSerializer):
-    """What to know before believing a ratio: runs of the account before this one, and how much there is to go by."""
+    """What to know before believing a ratio: the account's runs before this one, and how much data there is to go by."""
 
     earlier_generations = Count()
     resets_at_a_loss = Count()
@@ -86,7 +86,7 @@ class TagResultSerializer(WireSerializer):
 
 
 class PerformanceSerializer(WireSerializer):
-    """A run judged. Ratios are annual; they are null under 20 sessions, annual_return and calmar under 252."""
+    """A run judged. Ratios are annualized; they are null below 20 sessions, annual_return and calmar below 252."""
 
     generation = Count(source="book.generation_number")
     method = Text()
@@ -136,7 +136,7 @@ class TradePartSerializer(WireSerializer):
 
 
 class TradeSerializer(WireSerializer):
-    """A round trip. `realized_pl` is what the books realized by it; while some of it is held, `closed_at` is null."""
+    """A round trip. `realized_pl` is what the books realized by it; `closed_at` is null while some of it is held."""
 
     number = Count()
     symbol = Text(source="trip.symbol")

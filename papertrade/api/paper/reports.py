@@ -24,7 +24,7 @@ from portfolio.selectors import book_of
 
 
 class ReportMixin(AccountMixin):
-    """Of one run: the latest, or the generation that is asked for."""
+    """A report on one run: the latest, or the generation that is asked for."""
 
     query: dict[str, Any]
 

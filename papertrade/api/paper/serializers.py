@@ -1,4 +1,4 @@
-"""The objects of /v1/paper/, fields in their order. One description serves the answers and the OpenAPI document."""
+"""The objects of /v1/paper/, their fields in order. One description serves the answers and the OpenAPI document."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -73,7 +73,7 @@ class WholeEvidenceSerializer(EvidenceSerializer):
 
 @extend_schema_field(EvidenceSerializer(allow_null=True))
 class EvidenceField(WireField):
-    """The evidence of a row that has a `quote`, a `book` and, in the column `at`, when it was seen."""
+    """The evidence of a row that has a `quote`, a `book` and, in the column that `at` names, when it was seen."""
 
     shape = EvidenceSerializer()
 
@@ -97,14 +97,14 @@ class WholeEvidenceField(EvidenceField):
 
 @extend_schema_field({"type": "string", "enum": ["simple"]})
 class SimpleClass(WireField):
-    """The only order class there is."""
+    """The only order class that v1 takes."""
 
     def to_representation(self, order: Any) -> str:
         return "simple"
 
 
 class AccountStanding(NamedTuple):
-    """An account with its latest book, and what that comes to."""
+    """An account with its latest book, and that book's figures."""
 
     account: PaperAccount
     book: Book
@@ -242,10 +242,10 @@ class PositionSerializer(WireSerializer):
 
 
 class FillSerializer(WireSerializer):
-    """One execution, of `kind` fill; or a settlement, which sold what was held of an expired option without an order.
+    """One execution (`kind` fill); or a settlement, which closed a position in an expired option without an order.
 
-    `market_timestamp` is the quote's time, `created_at` the evaluation's. A settlement is judged by a quote of the stock; one
-    by an operator's hand has none.
+    `market_timestamp` is the quote's time, `created_at` the evaluation's. The evidence of a settlement is a quote of the stock;
+    one that an operator made has none.
     """
 
     id = Id()
@@ -264,10 +264,10 @@ class FillSerializer(WireSerializer):
 
 
 class EventSerializer(WireSerializer):
-    """One thing that happened to the account. `status` is the order's after it.
+    """One thing that happened to the account. `status` is that of the order after it.
 
-    A fill and a settlement say what was done: `qty` at `price` for `amount` USD, what the order has filled by then and what
-    remains of it, and what is held after it.
+    A fill and a settlement say what was done: `qty` at `price` for `amount` USD, how much of the order is filled by then, how
+    much remains, and the position after it.
     """
 
     seq = Count()
@@ -309,7 +309,7 @@ class LedgerEntrySerializer(WireSerializer):
 
 
 class LedgerTransactionSerializer(WireSerializer):
-    """A balanced group of entries, chained by hash to the one before."""
+    """A balanced group of entries, chained by its hash to the transaction before."""
 
     sequence = Count()
     kind = Word(LedgerKind, called="LedgerKind")
@@ -348,7 +348,7 @@ class GenerationStanding(NamedTuple):
 
 
 class GenerationSerializer(WireSerializer):
-    """One run of an account. `summary` is final where it is closed, and as of now where it is open."""
+    """One run of an account. `summary` is final for a closed generation, and as of now for the open one."""
 
     number = Count(source="generation.number")
     policy = PolicySerializer(source="generation.policy")

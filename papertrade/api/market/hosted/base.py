@@ -52,7 +52,7 @@ class HostedPagination(KeysetPagination):
     def by_text(
         self, rows: Iterable[Any], request: Request, key: Callable[[Any], str], *, descending: bool = False
     ) -> Rows:
-        """The page of rows that are in memory, by a text that each has alone."""
+        """The page of rows that are in memory, by a text that is unique to each."""
         self.begin(request)
         rest = [
             row
@@ -94,7 +94,7 @@ def pages(limit: int, most: int) -> type[HostedPagination]:
 
 
 class HostedViewSet(ApiViewSet):
-    """Market data that any valid key reads. `now` is exchange time, and nothing that is answered is later."""
+    """Market data that any valid key may read. `now` is exchange time, and nothing later is ever answered."""
 
     permission_classes = [MayRead]
     renderer_classes = [NumbersRenderer]
@@ -119,7 +119,7 @@ class HostedViewSet(ApiViewSet):
         return self.paginator.contracts(contracts, self.request, sort=sort, descending=descending)
 
     def instrument(self, product: str, symbol: str) -> str:
-        """The symbol of an address under `stocks` or `options`. Raises NotFound where it is none of these."""
+        """The symbol in an address under `stocks` or `options`. Raises NotFound where it is not one of that kind."""
         found = _instrument(symbol)
         if product not in (STOCKS, OPTIONS) or found is None or found.is_option != (product == OPTIONS):
             raise NotFound("There is no such stock, or contract.")

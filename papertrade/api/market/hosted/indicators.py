@@ -1,4 +1,4 @@
-"""Averages, convergence and relative strength of a symbol's bars: a point is of a bar that is over, and of those before it."""
+"""Averages, MACD and RSI of a symbol's bars: each point is made of a bar that is over, and of those before it."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,11 +25,11 @@ OF_ONE_WINDOW: dict[str, tuple[Callable[[int], Indicator], int]] = {
     "ema": (ema, 50),
     "rsi": (rsi, 14),
 }
-A_YEAR = timedelta(days=366)  # how far back a series begins that has no end in the past
+A_YEAR = timedelta(days=366)  # how far back an ascending series begins by default, where the past is computed
 
 
 class Point(NamedTuple):
-    """A value, and the bar at whose end it was so."""
+    """A value, and the bar at whose end the indicator had it."""
 
     bar: Bar
     value: Value

@@ -1,4 +1,4 @@
-"""What stands now: last quotes and trades, snapshots of stocks, the movers, option chains and contracts."""
+"""The present: last quotes and trades, snapshots of stocks, the movers, option chains and contracts."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -103,7 +103,7 @@ class DayOfContract(NamedTuple):
 
 
 class ContractShown(ContractNow):
-    """A contract of a chain. Its day is not read there: that costs more than all else of it."""
+    """A contract in a chain. Its day is not read there: that would cost more than all the rest of it."""
 
     day: DayOfContract | None = None
 

@@ -1,4 +1,4 @@
-"""The query parameters of the hosted product's market data. What an address names in its path is read by the same rules."""
+"""The query parameters of the hosted product's market data. Values in the path of an address are read by the same rules."""
 
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from papertrade.lib.errors import BadRequest
 from papertrade.lib.times import DAY, MOMENT, begin_of, read_time
 
 BOUNDS = ("", ".gte", ".gt", ".lte", ".lt")
-# How many digits a time has that is a number: milliseconds, or nanoseconds, since 1970.
+# How many digits a time has as a number of milliseconds, or nanoseconds, since 1970.
 MILLISECONDS, NANOSECONDS = (12, 13), (18, 19)
 LONGEST_WINDOW = 250
 SERIES = ("close", "open", "high", "low")
@@ -29,7 +29,7 @@ TIMESPANS = ("minute", "hour", "day", "week", "month", "quarter", "year")
 
 
 class Stretch(NamedTuple):
-    """All the instants that a text means, from the first to the last: those of a day, or one. None is last < first."""
+    """The instants that a text means, from the first to the last: all of a day, or a single one; none where last < first."""
 
     first: datetime
     last: datetime
@@ -60,14 +60,14 @@ class StretchParameter(Parameter):
 
 
 class Bounds(NamedTuple):
-    """What `timestamp` and its comparisons leave: [start, until], either end None where nothing was said of it."""
+    """What `timestamp` and its comparisons leave: [start, until], either end None where it is not bounded."""
 
     start: datetime | None
     until: datetime | None
 
 
 def bounds(query: dict[str, Any]) -> Bounds:
-    """The narrowest of what was said."""
+    """The narrowest bounds that the parameters of a query give."""
     said = {bound: query[name] for bound in BOUNDS if (name := f"timestamp{bound}") in query}
     starts = [stretch.first for bound, stretch in said.items() if bound in ("", ".gte")]
     starts += [stretch.last + MOMENT for bound, stretch in said.items() if bound == ".gt"]
@@ -93,7 +93,7 @@ class TickFilter(_Stamped):
 class AdjustedFilter(ParameterSet):
     """No split is known here, so adjusted prices are the others."""
 
-    adjusted = FlagParameter("either: no split is known here")
+    adjusted = FlagParameter("has no effect: no split is known here")
 
 
 class BarFilter(AdjustedFilter):
@@ -142,10 +142,10 @@ class ContractFilter(OrderedChainFilter, AsOfFilter):
 
 
 class SnapshotFilter(ParameterSet):
-    """Of all stocks, or of those named; any of the two names of the list."""
+    """Of all stocks, or of those named; the list has two names."""
 
     tickers = SymbolsParameter("stocks, separated by commas; all unless said")
-    include_otc = FlagParameter("either: no stock here trades over the counter")
+    include_otc = FlagParameter("has no effect: no stock here trades over the counter")
 
     @classmethod
     def get_filters(cls) -> dict[str, Parameter]:
@@ -154,7 +154,7 @@ class SnapshotFilter(ParameterSet):
 
 class MoverFilter(ParameterSet):
     limit = CountParameter("how many at most, 20 by default", least=1, most=100)
-    include_otc = FlagParameter("either: no stock here trades over the counter")
+    include_otc = FlagParameter("has no effect: no stock here trades over the counter")
 
 
 class StockFilter(ParameterSet):
@@ -192,6 +192,6 @@ def stretch_in_path(name: str, text: str) -> Stretch:
 
 
 def not_in_the_future(name: str, day: date | None, today: date) -> None:
-    """Raises BadRequest for a day that has not come."""
+    """Raises BadRequest for a day that is yet to come."""
     if day is not None and day > today:
         raise BadRequest("What has not happened yet cannot be told.", {name: f"must be at most {today}"})

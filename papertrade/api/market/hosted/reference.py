@@ -129,7 +129,7 @@ class ContractViewSet(HostedViewSet):
         return self.answer(results=Contract(contract))
 
     def _as_of(self) -> datetime:
-        """Now, or the begin of a day that is past. Raises BadRequest."""
+        """Now, or the beginning of a day that is past. Raises BadRequest."""
         day: date | None = self.query.get("as_of")
         not_in_the_future("as_of", day, today(self.now))
         return self.now if day is None or day == today(self.now) else begin_of(day)
@@ -145,5 +145,5 @@ class ContractViewSet(HostedViewSet):
 
 
 def today(now: datetime) -> date:
-    """The New York day."""
+    """The date in New York."""
     return now.astimezone(EXCHANGE_ZONE).date()

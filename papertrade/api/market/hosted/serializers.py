@@ -36,7 +36,7 @@ class LastStockQuoteSerializer(WireSerializer):
 
 @extend_schema_field({"type": "array", "items": {"type": "integer"}})
 class Conditions(WireField):
-    """That a trade is the middle of a quote; none of a real one."""
+    """One condition for a trade that is the middle of a quote; none for a real trade."""
 
     def __init__(self) -> None:
         super().__init__(source="is_middle")
@@ -88,7 +88,7 @@ class QuoteRowSerializer(WireSerializer):
 
 
 class AggregateSerializer(WireSerializer):
-    """A bar: t its begin, v volume, n trades, vw their mean price by volume. Of middles v is 0 and vw their mean."""
+    """A bar: t its start, v volume, n trades, vw their mean price weighted by volume. For middles v is 0 and vw their mean."""
 
     o, h = Number(source="open"), Number(source="high")
     l, c = Number(source="low"), Number(source="close")  # noqa: E741 - its name on the wire
@@ -109,7 +109,7 @@ class NamedAggregateSerializer(WireSerializer):
 
 
 class OpenCloseSerializer(WireSerializer):
-    """A session of a symbol; what was before and after it, null where nothing was."""
+    """A symbol's session, and the prices before and after it, null where there were none."""
 
     status, request_id, symbol = Text(), Text(), Text()
     open, high, low, close, volume = Number(), Number(), Number(), Number(), Number()
@@ -123,7 +123,7 @@ class OpenCloseSerializer(WireSerializer):
 
 
 class IndicatorValueSerializer(WireSerializer):
-    """`timestamp` is the begin of the bar at whose end it was so."""
+    """`timestamp` is the start of the bar at whose end the indicator had the value."""
 
     timestamp = Milliseconds(source="begins")
     value = Number()

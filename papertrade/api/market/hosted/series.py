@@ -1,4 +1,4 @@
-"""What has been: trades, quotes and bars of a symbol, the bars of all stocks on a day, and one session of a symbol."""
+"""The past: trades, quotes and bars of a symbol, the bars of all stocks on a day, and one session of a symbol."""
 
 from datetime import date, datetime
 from typing import NamedTuple
@@ -57,7 +57,7 @@ class HistoryViewSet(HostedViewSet):
 
 
 class TickViewSet(HistoryViewSet):
-    """Trades and quotes, of a stretch of time or of the last session's day."""
+    """Trades and quotes, of a span of time or of the last session's day."""
 
     serializer_classes = {"trades": PastTradeSerializer, "quotes": QuoteRowSerializer}
     filterset_classes = {"trades": TickFilter, "quotes": TickFilter}
