@@ -1,8 +1,8 @@
 """The whole server under one command: database, broker, web, feed, worker and beat, in the foreground.
 
-`python -m papertrade.stack` (what `papertrade run` becomes). Arguments are a command of manage.py that is run before the
-processes start: `python -m papertrade.stack seed_demo`. No Django in here: the children have it. What dies is started again;
-Ctrl-C or SIGTERM stops everything in order, and the next start goes on where this one stopped.
+`papertrade run` becomes `python -m papertrade.stack`. Its arguments are a command of manage.py to run before the processes
+start: `python -m papertrade.stack seed_demo`. There is no Django in this process: its children have it. What dies is started
+again; Ctrl-C or SIGTERM stops everything in order, and the next start goes on where this one stopped.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Stack:
         self.var = Path(env.text("PAPERTRADE_VAR", "var")).expanduser().resolve()
         self.port = env.whole("PAPERTRADE_PORT", 8000, low=1, high=65535)
         self.workers = env.whole("PAPERTRADE_WORKERS", 1, low=1, high=64)
-        # The health check speaks as the proxy would: it must be let in under production settings too.
+        # The health check sends the headers that a proxy would: it must be let in under production settings too.
         host = env.words("PAPERTRADE_ALLOWED_HOSTS", embedded.LOOPBACK)[0].lstrip(".").replace("*", embedded.LOOPBACK)
         self.health_check = urllib.request.Request(
             f"http://{embedded.LOOPBACK}:{self.port}/v1/status/", headers={"Host": host, "X-Forwarded-Proto": "https"}
@@ -67,7 +67,7 @@ class Stack:
             signal.signal(sign, self._be_told_to_stop)
         started = time.monotonic()
         with self._owned() as folder, self._servers(folder) as environment:
-            # The url of the tables' owner is for the commands that prepare the database, not for what serves.
+            # The url of the tables' owner is for the commands that prepare the database, not for processes that serve.
             serving = {name: value for name, value in environment.items() if name != env.OWNER}
             try:
                 for command in self._first_commands():
@@ -131,7 +131,7 @@ class Stack:
                 ) from None
 
     def _first_commands(self) -> list[list[str]]:
-        """A restore puts all into an empty database: first, so that no users and keys are made that it takes away."""
+        """A restore, which fills an empty database, comes first: `prepare` would make users and keys that it takes away."""
         prepare = ["prepare"]
         return [self.before, prepare] if self.before[:1] == ["restore"] else [prepare, self.before]
 
@@ -251,7 +251,7 @@ class Stack:
 
 
 def main() -> int:
-    """Run the server; an error that the user can mend is one line."""
+    """Run the server; an error that the user can fix is one line."""
     parser = argparse.ArgumentParser(prog="python -m papertrade.stack", description="The server, until Ctrl-C.")
     parser.add_argument("--version", action="version", version=f"papertrade {__version__}")
     parser.add_argument("--reload", action="store_true", help="start the processes again whenever code changes")
@@ -261,7 +261,7 @@ def main() -> int:
         return Stack(options.before, reload=options.reload).run()
     except embedded.EmbeddedError as error:
         say("stack", str(error))
-    except OSError as error:  # of the var folder, as nothing else is written
+    except OSError as error:  # about the var folder: nothing is written anywhere else
         say("stack", f"The var folder cannot be used: {error}. Choose another: PAPERTRADE_VAR=/a/folder make run")
     return 1
 

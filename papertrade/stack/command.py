@@ -1,7 +1,7 @@
-"""papertrade's command: what people and operators type, from any folder, in front of manage.py's commands.
+"""The `papertrade` command: what users and operators type, in any folder, to run the server or a command of manage.py.
 
 Help, version and the choice of what to run need nothing installed. Each command of manage.py whose module begins with
-"`papertrade NAME ...`: what it does" has that name, and that line in the help. One that works on the database finds the server
+"`papertrade NAME ...`: what it does" has that name, and that line in the help. One that works on the database uses the server
 that runs on the var folder; where none runs, PostgreSQL and Valkey are started for as long as it takes.
 """
 
@@ -34,7 +34,7 @@ STOPPED = 130
 
 
 class UsageError(Exception):
-    """What was typed cannot be done; the message is a sentence."""
+    """What was typed makes no sense; the message is a sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ _FIRST_LINE = re.compile(r"`papertrade ([a-z-]+) ?([^`]*)`: (.+)")
 
 
 def main(typed: Sequence[str]) -> int:
-    """Do what was typed; the exit status. A failure that the user can mend is one sentence."""
+    """Do what was typed; the exit status. A failure that the user can fix is one sentence."""
     name, *rest = typed or ["help"]
     try:
         if name in {"help", "--help", "-h"}:
@@ -148,7 +148,7 @@ def _setup(rest: list[str]) -> None:
 
 
 def _start(name: str, rest: list[str]) -> int:
-    """Become the server."""
+    """Replace this process by the server."""
     start = STARTS[name]
     parser = argparse.ArgumentParser(prog=f"papertrade {name}", description=start.summary)
     for option, meaning in SETTINGS.items():
@@ -191,9 +191,9 @@ def _fix_paths(var: str) -> None:
 
 
 def _enter(lock: str, typed: list[str]) -> None:
-    """Go on in an interpreter that has what the lock says, installed now where it is missing.
+    """Go on in an interpreter that has the lock's packages, installed now where they are missing.
 
-    Where there is no lock (in an image), the running one has it all. What was typed is left in the settings already.
+    Where there is no lock (in an image), the running one has them all. Options that were typed are in os.environ by now.
     """
     if not (PROJECT / lock).exists():
         return

@@ -4,8 +4,8 @@ It runs before anything is installed, so the standard library is all it knows. A
 last thing written, names the locks that were installed into it. Without the stamp it is made anew: nobody can tell what
 an interrupted installation left out.
 
-uv is used where it works, as it takes a fifth of the time; pip where it does not (behind a proxy that ends TLS, say). Only
-the last failure is shown: what went well in the end has no error in front of it.
+uv is used where it works, as it takes a fifth of the time; pip where it does not (behind a proxy that terminates TLS, say).
+Only the last failure is shown, and none at all where one of the two succeeds.
 """
 
 import contextlib
@@ -48,9 +48,8 @@ class SetupError(Exception):
 class Environment:
     """The virtual environment of one folder of the project."""
 
-    _lock: int | None = (
-        None  # while installing; the installers inherit it, so that none outlives a kill and meets a second
-    )
+    # Held while installing. The installers inherit it: one that outlives a killed start keeps a second start waiting.
+    _lock: int | None = None
 
     def __init__(self, project: Path = PROJECT) -> None:
         self.project = project
@@ -115,7 +114,7 @@ class Environment:
         self._first_that_works([by_uv, by_itself])
 
     def _put_in(self, lock: str) -> None:
-        """The lock's packages; uv is brought for it and taken away again."""
+        """Install the lock's packages; where there is no uv, it is fetched for this and removed again."""
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         target = self.place / UV_FOLDER
         uv = shutil.which("uv")
@@ -127,7 +126,7 @@ class Environment:
         shutil.rmtree(target, ignore_errors=True)
 
     def _first_that_works(self, commands: list[list[str]]) -> None:
-        """Raises SetupError with what the last one said."""
+        """Run these until one succeeds. Raises SetupError with the end of what the last one said."""
         said = ""
         for command in filter(None, commands):
             done = self._do(command)

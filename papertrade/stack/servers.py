@@ -24,7 +24,10 @@ def make_secret(var: Path) -> None:
 
 @contextlib.contextmanager
 def running(folder: embedded.Folder) -> Iterator[tuple[dict[str, str], tuple[embedded.Server, ...]]]:
-    """(urls by variable, the servers started here). Other processes find them through the folder. Raises EmbeddedError."""
+    """(urls by variable, the servers started here), while the block runs; other processes find them through the folder.
+
+    Raises EmbeddedError.
+    """
     urls = {name: os.environ.get(name, "").strip() for name in env.SERVERS}
     servers = embedded.start(folder, postgres=not urls["DATABASE_URL"], valkey=not urls["REDIS_URL"])
     urls["DATABASE_URL"] = urls["DATABASE_URL"] or servers.database_url
@@ -41,9 +44,9 @@ def running(folder: embedded.Folder) -> Iterator[tuple[dict[str, str], tuple[emb
 
 @contextlib.contextmanager
 def for_a_command(var: Path, *, make: bool = False) -> Iterator[None]:
-    """The servers that a command of manage.py works on: those named, those of the server that runs here, or started now.
+    """Servers for a command of manage.py: those named in the environment, else those that run on the folder, else new ones.
 
-    `make`: also in a folder that no server has used. Raises EmbeddedError.
+    `make`: start them also on a folder that no server has used yet. Raises EmbeddedError.
     """
     named = all(os.environ.get(name, "").strip() for name in env.SERVERS)
     if named or (embedded.is_owned(var) and (var / env.SERVERS_FILE).exists()):

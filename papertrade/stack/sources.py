@@ -1,9 +1,9 @@
-"""Whether code has changed since it was looked at last: what `papertrade dev` restarts for."""
+"""Which code has changed since the last look: what `papertrade dev` restarts for."""
 
 from pathlib import Path
 
 SUFFIXES = (".py", ".html", ".txt")
-SKIPPED = {"tests", "benchmarks", "docs"}  # none of a running process's business
+SKIPPED = {"tests", "benchmarks", "docs"}  # no running process uses them
 
 
 class Sources:
@@ -31,6 +31,6 @@ class Sources:
                 if path.suffix in SUFFIXES:
                     try:
                         found[path] = path.stat().st_mtime_ns
-                    except FileNotFoundError:  # an editor replaces it just now
+                    except FileNotFoundError:  # an editor is replacing it
                         continue
         return found

@@ -22,7 +22,7 @@ NAME_WIDTH = 8
 
 
 def say(name: str, line: str) -> None:
-    """One readable line, with who says it in front. A closed terminal is no reason to stop."""
+    """Print one line, after the name of who says it. A closed terminal is no reason to stop."""
     with contextlib.suppress(OSError):
         sys.stdout.write(f"{name:>{NAME_WIDTH}} | {line}\n")
         sys.stdout.flush()
@@ -52,7 +52,7 @@ class Child:
         self._relay = threading.Thread()
 
     def start(self) -> None:
-        """Start it; what it had started before and left behind ends first, so that no port or lock stays held."""
+        """Start it. What an earlier run of it left behind is ended first, so that no port or lock stays taken."""
         self.kill()
         self._process = subprocess.Popen(
             self._command,
@@ -80,7 +80,7 @@ class Child:
             self._signal_group(signal.SIGTERM)
 
     def await_stopped(self, seconds: float) -> None:
-        """Wait for its end at most so long, then end it and whatever it left behind."""
+        """Wait that long at most for its end, then kill it and whatever it left behind."""
         if self._process is None:
             return
         try:
@@ -92,7 +92,7 @@ class Child:
         self._relay.join(LAST_LINES_SECONDS)
 
     def kill(self) -> None:
-        """End its whole group at once, also where only members of it are left."""
+        """Kill its whole process group at once, even if the process itself is gone and only others of the group are left."""
         self._signal_group(signal.SIGKILL)
 
     def _signal_group(self, sign: signal.Signals) -> None:
@@ -109,7 +109,7 @@ class Child:
 
 @dataclass
 class Watch:
-    """Starts a process again where it died, later and later while it keeps dying. The process has been started."""
+    """Starts a process again when it has died, after a longer wait each time. The process must have been started once."""
 
     process: Restartable
     started: float

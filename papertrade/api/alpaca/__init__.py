@@ -1,1 +1,1 @@
-"""Alpaca's trading API under /v2/: it translates to this project's services and back, and has no rule of its own."""
+"""Alpaca's trading API under /v2/: it translates between its clients and our services, and has no rule of its own."""

@@ -23,7 +23,7 @@ class ConfigurationViewSet(AlpacaViewSet):
         return Response(shapes.CONFIGURATIONS)
 
     def partial_update(self, request: Request) -> Response:
-        """What is already so may be said again. A setting that would change nothing here is refused, not forgotten."""
+        """A setting may be sent with the value that it has. One that cannot be changed here is refused, not ignored."""
         given: Any = request.data
         if not isinstance(given, dict):
             raise bad_input("send a JSON object")

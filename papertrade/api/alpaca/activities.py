@@ -29,7 +29,7 @@ KINDS: dict[str, Sequence[str]] = {"trade_activity": [FILL], "non_trade_activity
 
 
 class Place(NamedTuple):
-    """Where an activity stands among those of its book: of one instant fills come before settlements."""
+    """Where an activity stands among those of its book: at one instant, fills come before settlements."""
 
     at: datetime
     settled: bool
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which activities are asked for: later than `after`, before `until`, behind a place in the order that they come in."""
+    """Which activities are asked for: later than `after`, before `until`, and behind a place in the order of the answer."""
 
     after: datetime | None
     until: datetime | None
@@ -46,7 +46,7 @@ class Wanted:
     ascending: bool
 
     def of(self, rows: QuerySet, *, at: str, number: str, settled: bool) -> QuerySet:
-        """Those of the rows, which have their time and their number in these columns."""
+        """Those among the rows, whose time and number are in these columns."""
         if self.after is not None:
             rows = rows.filter(**{f"{at}__gt": self.after})
         if self.until is not None:
@@ -100,7 +100,7 @@ class ActivityViewSet(AlpacaViewSet):
 
 
 def place_of(book: Book, token: str) -> Place | None:
-    """The place of the activity that a page token names, None without one. Raises AlpacaError where the book has no such."""
+    """The place of the activity that a page token names, None without a token. Raises AlpacaError where the book has none."""
     if not token:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Which option contracts a query asks for: by right, root, strike and expiry, as contracts and chains are both asked."""
+"""Which option contracts a query asks for, by right, root, strike and expiry: the same for contracts and for chains."""
 
 from collections.abc import Callable
 from datetime import date

@@ -1,6 +1,6 @@
-"""Alpaca's errors: an HTTP status, a code of that status and five digits, and texts that bots look for.
+"""Alpaca's errors: an HTTP status, a code that begins with it, and texts that bots look for.
 
-Every "no" of our own services becomes one here, and nowhere else. What Alpaca has no words for keeps ours.
+Every "no" of our own services becomes one of these here, and nowhere else. What Alpaca has no words for keeps ours.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class AlpacaError(Exception):
         self.status, self.code, self.message, self.more = status, code, message, more
 
     def body(self) -> dict[str, Any]:
-        """As it stands on the wire."""
+        """The body on the wire."""
         return {"code": self.code, "message": self.message, **self.more}
 
 
@@ -55,7 +55,7 @@ def endpoint_not_found(request: HttpRequest, **path: str) -> JsonResponse:
     return JsonResponse(not_found(said).body(), status=404)
 
 
-# What was wrong with a field of an order, in the words that Alpaca has for it; others are told in ours.
+# What was wrong with a field of an order, in Alpaca's words; anything else is told in ours.
 _MISSING = {
     "qty": "qty or notional is required",
     "limit_price": "limit orders require a limit price",
@@ -70,7 +70,7 @@ _WRONG = {
     "position_intent": "invalid position_intent",
     "client_order_id": "client_order_id must be no more than 128 characters",
 }
-# What v1 does not trade, by the field that asked for it and by what the field said.
+# What v1 does not trade, by the field that asked for it.
 _NOT_TRADED = {
     "notional": "notional orders are not supported",
     "stop_price": "stop orders are not supported",
@@ -205,7 +205,7 @@ def _refusal_of(error: Exception, path: str) -> tuple[AlpacaError, dict[str, str
         return AlpacaError(error.status_code, BAD_INPUT, str(error.detail)), {}
     if isinstance(error, CommitLost):
         log.error("commit_lost", error=str(error).strip(), path=path)
-        return AlpacaError(500, BROKEN, "it is not known whether this was stored; look before you send it again"), {}
+        return AlpacaError(500, BROKEN, "it is not known whether this was stored; check before you send it again"), {}
     if isinstance(error, (OperationalError, InterfaceError)):
         log.warning("database_unavailable", error=str(error).strip(), path=path)
         return AlpacaError(503, UNAVAILABLE, "busy; nothing was stored. Send the request again."), {}
@@ -214,5 +214,5 @@ def _refusal_of(error: Exception, path: str) -> tuple[AlpacaError, dict[str, str
 
 
 def refusal_of_error(error: Exception) -> AlpacaError:
-    """Any failure as a refusal, for what is no view."""
+    """Any failure as a refusal, for code that is not a view."""
     return _refusal_of(error, "")[0]

@@ -1,4 +1,4 @@
-"""The equity curve in columns: numbers, no holes, and profit against what the account began the span with."""
+"""The equity curve in columns: numbers, no gaps, and profit against the equity at the start of the span."""
 
 import re
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ class PortfolioHistoryViewSet(AlpacaViewSet):
 
 
 def _before(end: datetime, period: str, book: Book) -> datetime:
-    """Where a period begins that ends there; `D` counts sessions, from before the first one's open."""
+    """Where a period that ends at `end` begins; `D` counts sessions, and begins just before the first one's open."""
     if period.lower() == "all":
         return book.generation.opened_at - MOMENT
     number, unit = _read_period(period)
@@ -73,7 +73,7 @@ def _before(end: datetime, period: str, book: Book) -> datetime:
 
 
 def _after(start: datetime, period: str, now: datetime) -> datetime:
-    """Where a period ends that begins there."""
+    """Where a period that begins at `start` ends."""
     if period.lower() == "all":
         return now
     number, unit = _read_period(period)
@@ -139,7 +139,7 @@ def _intraday(book: Book, span: Span, base: Decimal) -> list[tuple[datetime, Dec
 
 
 def _stretches(book: Book, span: Span) -> Iterator[tuple[datetime, datetime]]:
-    """Where the buckets of the timeframe begin and end that lie in the span's sessions. The last has the close itself."""
+    """Begin and end of each bucket of the timeframe in the span's sessions; a session's last bucket includes the close."""
     step = TIMEFRAMES[span.timeframe]
     for session in _sessions(book, span):
         midnight = session.open.astimezone(EXCHANGE_ZONE).replace(hour=0, minute=0)

@@ -1,6 +1,6 @@
-"""What things were worth at the close of the trading day before: of symbols by the market, of an account by its snapshots.
+"""What things were worth at the close of the trading day before: symbols by the market, an account by its snapshots.
 
-The day is New York's: until midnight the change of a day is against the close before it, also when its session is over.
+Days are New York's: until midnight a day's change is against the close before it, even when its session is over.
 """
 
 from collections import deque
@@ -25,9 +25,9 @@ USUALLY_QUOTED_IN = timedelta(minutes=10)  # of a close; what was not is looked 
 
 
 def last_closes(symbols: Collection[str]) -> dict[str, Decimal]:
-    """The mark of each symbol at that close, USD per share; without those of which the market does not know it.
+    """The mark of each symbol at that close, USD per share; symbols whose mark the market does not know are left out.
 
-    A market that knows its past by the minute gives the middle of a stock: its bid would be a day's quotes to read.
+    A market that keeps its past by the minute gives a stock's mid: for the bid a whole day's quotes would have to be read.
     """
     session, market = _day_before(clock.read().now), current_market()
     if session is None or not symbols or not market.may_know(session.close):
@@ -45,7 +45,7 @@ def last_closes(symbols: Collection[str]) -> dict[str, Decimal]:
 
 
 def last_equity(book: Book) -> Decimal:
-    """USD that the account came to at that close; what it began with where it is younger."""
+    """The account's equity at that close, USD; what it began with where it is younger."""
     session = _day_before(clock.read().now)
     known = None if session is None else equity_at(book=book, at=session.close)
     return book.generation.initial_cash if known is None else known

@@ -48,7 +48,7 @@ class OrderViewSet(AlpacaViewSet):
         return Response(shapes.order(found))
 
     def partial_update(self, request: Request, order_id: str) -> Response:
-        """Replace it; what is sent as it was is no change."""
+        """Replace it. A body that changes nothing is refused."""
         if isinstance(request.data, dict) and not request.data.keys() - {"client_order_id"}:
             raise AlpacaError(422, UNPROCESSABLE, "order parameters are not changed")
         try:
@@ -71,7 +71,8 @@ class OrderViewSet(AlpacaViewSet):
     def _wanted(self, rows: QuerySet[Order]) -> QuerySet[Order]:
         query = self.query
         rows = rows.filter(STATUSES[query.word("status", STATUSES, "open")])
-        # Both are exclusive. Of orders of one instant none is lost between two pages by their ids.
+        # Both bounds are exclusive. `before_order_id` and `after_order_id` page without losing any of several orders of one
+        # instant.
         for name, lookup in (("after", "gt"), ("until", "lt")):
             if (at := query.instant(name)) is not None:
                 rows = rows.filter(**{f"submitted_at__{lookup}": at})
@@ -184,7 +185,7 @@ def refusal_of(order: Order) -> AlpacaError:
 
 
 def _not_held(order: Order) -> AlpacaError:
-    """More is sold than there is: of a position, or of nothing, which would be short."""
+    """A sell of more than is held; of nothing held it would be short."""
     try:
         held = position(book=book_of(account=order.account), symbol=order.symbol)
     except NotFound:

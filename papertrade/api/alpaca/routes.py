@@ -1,4 +1,4 @@
-"""How an address of Alpaca's is written down."""
+"""How a route of Alpaca's API is declared."""
 
 from django.urls import URLPattern, path
 

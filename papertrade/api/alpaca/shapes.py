@@ -1,4 +1,4 @@
-"""Alpaca's objects, made of ours. Every key that its clients index is there; what this broker does not have is null or zero."""
+"""Alpaca's objects, made of ours. Every key that its clients look up is there; what this broker does not have is null or 0."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -280,7 +280,7 @@ def settlement(row: Any, *, proceeds: Decimal) -> dict[str, Any]:
 
 
 def watchlist(row: Any, assets: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
-    """A list of symbols under a name; a list of lists leaves the assets out."""
+    """A named list of symbols; without `assets`, as in a list of watchlists, these are left out."""
     found = {
         "id": str(row.pk),
         "account_id": str(row.account_id),

@@ -16,7 +16,7 @@ from papertrade.api.kit.rendering import NumbersRenderer
 
 
 class NeedsPair(BasePermission):
-    """Everything here is asked with a key."""
+    """Every request needs a key."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:
@@ -25,7 +25,7 @@ class NeedsPair(BasePermission):
 
 
 class AlpacaViewSet(ViewSet):
-    """One resource of Alpaca's. A request is counted once it is known whose it is: one that is refused then counts too."""
+    """One resource of Alpaca's. A request counts once it is known whose it is, even if it is refused after that."""
 
     authentication_classes = [PairAuthentication]
     permission_classes = [NeedsPair]

@@ -37,7 +37,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Servers:
-    """The running servers of a folder; a url is empty where that server was not wanted."""
+    """The running servers of a folder; the url of one that was not wanted is empty."""
 
     database_url: str
     owner_url: str
@@ -50,9 +50,9 @@ class Servers:
 
 
 def start(folder: Folder, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> Servers:
-    """Start the wanted servers on the data in the folder, made at the first start. Raises EmbeddedError.
+    """Start the wanted servers on the folder's data, which the first start creates. Raises EmbeddedError.
 
-    `durable=False`: what was committed may be lost with the machine, not with a process.
+    `durable=False`: what was committed survives the end of any process, but not that of the machine.
     """
     password = _password(folder.path, "servers_password")
     owner_password = _password(folder.path, "owner_password")

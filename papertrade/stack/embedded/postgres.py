@@ -39,10 +39,10 @@ UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
 
 
 class Postgres(Server):
-    """A cluster with scram passwords only and two roles for the project: one owns its tables, the other works with them.
+    """A cluster with SCRAM passwords only and two roles for the project: one owns its tables, the other works with them.
 
-    The owner may create databases (for tests) and no more. A cluster that is not `durable` waits for no disk: for data that
-    is thrown away.
+    The owner may also create databases, for tests. A cluster that is not `durable` does not wait for the disk: it is for data
+    that will be thrown away.
     """
 
     name = "postgres"
@@ -62,7 +62,7 @@ class Postgres(Server):
 
     @property
     def owner_url(self) -> str:
-        """Where its owner reaches the database: not for processes that serve."""
+        """Where the tables' owner reaches the database; not for processes that serve."""
         return self._url(OWNER_ROLE, self.owner_password, DATABASE)
 
     @property
@@ -100,10 +100,10 @@ class Postgres(Server):
             )
 
     def _end_what_was_left(self) -> None:
-        """Of a killed supervisor or a killed server, so that the next start never meets it.
+        """End what a killed supervisor or a killed server left behind, so that the next start never meets it.
 
-        PostgreSQL itself refuses to start while the number in its pid file is a process's, be it a dead one that nobody has
-        buried yet, or while a part of the old server still has its memory. Both are known better here: the folder is owned.
+        PostgreSQL itself refuses to start while the pid in its pid file exists, even as a zombie, or while a part of the old
+        server still has its shared memory. As the folder is owned, both can be decided better here.
         """
         pid_file = self.data / "postmaster.pid"
         end_leftover(pid_file, str(self.data), self.stop_signal)
@@ -130,7 +130,7 @@ class Postgres(Server):
         return True
 
     def _superuser(self, database: str) -> "psycopg.Connection":
-        """A session of the cluster's superuser; in a folder of release 0.1 it takes its own password first."""
+        """A session of the cluster's superuser; in a folder of release 0.1 its password is changed to its own first."""
         import psycopg
         from psycopg import sql
 
@@ -149,7 +149,7 @@ class Postgres(Server):
         return connection
 
     def _complete(self, connection: "psycopg.Connection") -> None:
-        """Roles and database. Not only at the first start: a crash may have come between the cluster and this."""
+        """Make roles and database. Not only at the first start: a crash may have come between the cluster and this."""
         from psycopg import sql
 
         known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
@@ -164,7 +164,7 @@ class Postgres(Server):
                 sql.Literal(password),
             )
             connection.execute(statement)
-        # What holds a lock that it needs may be a session of the other role.
+        # A lock that it needs may be held by a session of the other role.
         connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(sql.Identifier(OWNER_ROLE)))
         owner = connection.execute(
             "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [DATABASE]
@@ -176,7 +176,7 @@ class Postgres(Server):
             self._give_all_to_the_owner()
 
     def _give_all_to_the_owner(self) -> None:
-        """In a folder of release 0.1, where one role did everything; a matter of the catalogue, not of the rows."""
+        """In a folder of release 0.1, where one role did everything. It changes the catalogue, and touches no rows."""
         from psycopg import sql
 
         with self._superuser(DATABASE) as connection:
@@ -209,7 +209,7 @@ class Postgres(Server):
     def _unprivileged(self, command: list[str]) -> list[str]:
         """The command, dropping root where we are root.
 
-        Under a closed home it keeps one read-and-search capability: no folder is opened up for it.
+        Below a home that is closed to others it keeps the one capability to read and search, so that no folder is opened up.
         """
         if self.account is None:
             return command
@@ -222,7 +222,7 @@ class Postgres(Server):
         return [*drop, "--", *command]
 
     def _may_pass(self) -> bool:
-        """Where root itself has not got that capability (in many containers): the account's group passes through the folder."""
+        """Where root itself lacks that capability (in many containers), let the account's group pass through the folder."""
         if self.account is None or _has_capability(DAC_READ_SEARCH):
             return False
         os.chown(self.folder, -1, self.account.pw_gid)
@@ -245,7 +245,7 @@ def postgres_programs() -> Path:
 
 
 def _unprivileged_account() -> pwd.struct_passwd | None:
-    """As root, the account that PostgreSQL must run under instead: one that exists, none is made."""
+    """The account that PostgreSQL must run under where we are root, or None; one that exists, as none is made."""
     if os.geteuid() != 0:
         return None
     if shutil.which("setpriv"):

@@ -45,8 +45,9 @@ class Folder:
 
 
 def own(path: Path) -> Folder:
-    """Be the only supervisor of the folder, made where it is missing and closed to others. Raises EmbeddedError where another
-    one runs.
+    """Become the only supervisor of the folder, which is made if it is missing, and closed to other users.
+
+    Raises EmbeddedError where there is another supervisor, or the folder cannot be used.
     """
     path = path.resolve()
     try:
@@ -131,12 +132,12 @@ class Server(ABC):
         """Whether it is ready."""
 
     def keep_log_small(self) -> None:
-        """Begin its log anew where it has grown large; the one before is kept beside it. The server goes on writing."""
+        """Empty its log if that has grown large, and keep a copy beside it. The server goes on writing."""
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             earlier = self.log.with_name(f"{self.log.name}.1")
             with private_part(earlier) as copy:
                 shutil.copyfile(self.log, copy)
-            os.truncate(self.log, 0)  # it is opened to append: what is written in between these two lines is lost
+            os.truncate(self.log, 0)  # the server appends to it; what it writes between the copy and this is lost
 
     def await_ready(self) -> None:
         """Wait until it answers. Raises EmbeddedError where it ends or stays silent."""
@@ -189,9 +190,9 @@ def end_leftover(pid_file: Path, mark: str, sign: signal.Signals) -> None:
 
 
 def end_orphans(folder: Path, program: str) -> None:
-    """End every live process of a program that works in the folder: parts of a server whose head was killed.
+    """Kill every live process of a program that works in the folder: what is left of a server whose main process was killed.
 
-    Others may stand there too, such as somebody's shell. Linux; the folder must be owned.
+    Other programs may be there too, such as somebody's shell. Linux only; the folder must be owned.
     """
     deadline = time.monotonic() + STOP_SECONDS
     while pids := _working_in(folder, program):
@@ -212,11 +213,11 @@ def _may_work_in(pid: int, folder: Path) -> bool:
 
 
 def _working_in(folder: Path, program: str) -> list[int]:
-    """The dead, also unburied ones, work nowhere."""
+    """The pids of a program's processes whose working folder this is. The dead, zombies included, have none."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            # Of a program that was replaced since, the link says that as well, after its name.
+            # The link to a program that was replaced meanwhile has " (deleted)" after its name.
             if (process / "cwd").readlink() == folder and (process / "exe").readlink().name.split()[0] == program:
                 found.append(int(process.name))
     return found

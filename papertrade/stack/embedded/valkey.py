@@ -14,7 +14,7 @@ PROGRAMS = ("valkey-server", "redis-server")
 
 
 class Valkey(Server):
-    """Append-only persistence, fsync every second: nothing depends on its last second."""
+    """Valkey with an append-only file, synced every second: nothing depends on the last second."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM

@@ -1,4 +1,4 @@
-"""What stands now: latest quotes, trades and bars, snapshots, and option chains with greeks."""
+"""The present: latest quotes, trades and bars, snapshots, and option chains with greeks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ Make = Callable[[str, Quote | None], dict[str, Any] | None]
 
 
 class LatestViewSet(AlpacaViewSet):
-    """Of many symbols, those that have one; of a symbol in the address, that one or 404."""
+    """For a list of symbols, those that have one; for a symbol in the address, its own or 404."""
 
     option = False
 
@@ -67,7 +67,7 @@ class OptionLatestViewSet(LatestViewSet):
 
 
 class SnapshotViewSet(AlpacaViewSet):
-    """Of stocks: the latest trade and quote, the minute, today and the day before."""
+    """Of stocks: the latest trade and quote, and the bars of the last minute, of today and of the day before."""
 
     def list(self, request: Request) -> Response:
         symbols, now = self.query.symbols(), clock.read().now
@@ -86,7 +86,7 @@ class SnapshotViewSet(AlpacaViewSet):
 
 
 class OptionSnapshotViewSet(AlpacaViewSet):
-    """Of contracts that are named, or of an underlying's chain; by symbol, in pages."""
+    """Of the contracts that are named, or of an underlying's chain; by symbol, in pages."""
 
     def list(self, request: Request) -> Response:
         return self._page([parse_symbol(name) for name in self.query.symbols() if parse_symbol(name).is_option])
@@ -118,7 +118,7 @@ class OptionSnapshotViewSet(AlpacaViewSet):
 
 
 def stock_snapshot(symbol: str, quote: Quote | None, now: datetime) -> dict[str, Any]:
-    """Each part that there is; bars of a market that keeps no past are left out."""
+    """Every part that is known; a market that keeps no past has no bars."""
     today, before = bar_of_day(current_market(), symbol, now, now), bar_of_day_before(current_market(), symbol, now)
     parts = {
         "latestTrade": last_trade(symbol, quote, now, option=False),
@@ -137,7 +137,7 @@ def last_trade(symbol: str, quote: Quote | None, now: datetime, *, option: bool)
 
 
 def option_snapshot(contract: Instrument, quotes: Mapping[str, Quote], now: datetime) -> dict[str, Any]:
-    """Quote and trade; volatility and all greeks where the middle of the quote gives one, and none of them elsewhere."""
+    """Quote and trade, with volatility and all greeks if the quote's mid implies a volatility, else with none of them."""
     quote, stock = quotes[contract.symbol], quotes.get(contract.underlying)
     found: dict[str, Any] = {"latestQuote": shapes.quote(standing(quote), option=True)}
     if (trade := last_trade(contract.symbol, quote, now, option=True)) is not None:

@@ -17,7 +17,7 @@ CONDITIONS = {
 
 class MetaViewSet(AlpacaViewSet):
     def exchanges(self, request: Request) -> Response:
-        """No venue is told by quotes of all of them."""
+        """None: quotes are of all venues together and name none."""
         return Response({})
 
     def conditions(self, request: Request, kind: str) -> Response:

@@ -1,4 +1,4 @@
-"""Bars, quotes and trades of a span of time: of many symbols in pages, or of one that the address names."""
+"""Bars, quotes and trades over a span of time, in pages: of a list of symbols, or of the one in the address."""
 
 from collections.abc import Callable
 from datetime import datetime, time
@@ -23,7 +23,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 1_000, 10_000
 
 
 class SeriesViewSet(AlpacaViewSet):
-    """The list of one kind of thing. A page is filled symbol by symbol, each in the order of time."""
+    """Lists of one kind of thing. A page is filled symbol by symbol, each in the order of time."""
 
     option = False
 
