@@ -17,12 +17,12 @@ class PapertradeConfig(AppConfig):
     name = "papertrade"
 
     def ready(self) -> None:
-        # Without it tasks sent from web or feed would go to Celery's default broker instead of ours.
+        # Otherwise tasks sent from web or feed would go to Celery's default broker instead of ours.
         from papertrade.backoffice.groups import make_groups
         from papertrade.celery import app
 
         app.set_default()
-        # The last app with tables: by its turn the permissions of all others exist.
+        # `orders` is the last app with tables: when its turn comes, the permissions of all others exist.
         post_migrate.connect(
             make_groups, sender=apps.get_app_config("orders"), dispatch_uid="papertrade.backoffice.groups"
         )

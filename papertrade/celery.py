@@ -16,22 +16,22 @@ from papertrade.lib.tracing import Trace, request_id, tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
-# At every start as root Celery advises against it: who runs a container as root has decided that already.
+# Celery warns at every start as root: whoever runs a container as root has decided that already.
 warnings.filterwarnings("ignore", category=SecurityWarning)
-# At every loss of the broker it advises to cancel what runs. Ours goes on: a chunk of a sweep is claimed in the database, so
-# its second delivery finds nothing to do.
+# At every loss of the broker it advises to cancel running tasks. Ours go on: a chunk of a sweep is claimed in the database,
+# so that its second delivery finds nothing to do.
 warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 TICK_SECONDS = 1.0
-AUDIT_SECONDS = 60.0  # asks whether the night's audit is due, and whether one waits for workers
+AUDIT_SECONDS = 60.0  # between two checks whether the night's audit is due, and whether one waits for workers
 PAST_SECONDS = 60.0
 AUDITS = "audits"  # a queue of its own beside Celery's default: a worker takes from both by turns
 
-CAUSE = "papertrade_cause"  # the header of a message that names the request whose doing it is
+CAUSE = "papertrade_cause"  # the header of a message that names the request that caused it
 
 
 class CausedTask(Task):
-    """A task that works under the trace of what caused it, so that its lines and events carry that id too."""
+    """A task that works under the trace of its cause, so that its log lines carry that id too."""
 
     abstract = True
 
@@ -43,7 +43,7 @@ class CausedTask(Task):
 
 @before_task_publish.connect
 def tell_cause(headers: dict[str, Any], **_: Any) -> None:
-    """Send along for which request a task is sent."""
+    """Put the id of the request that sends a task into the task's headers."""
     if cause := request_id():
         headers[CAUSE] = cause
 
@@ -67,7 +67,7 @@ app.conf.beat_schedule = {
 
 @worker_init.connect
 def refuse_a_pooler(**_: Any) -> None:
-    """A worker holds locks of its session. Ends the process behind a pooler; a database that is away is waited for."""
+    """End the worker behind a pooler, as it holds locks of its session; a database that is away is waited for."""
     from django.db import OperationalError, connection
 
     from papertrade.lib.pooling import SessionNotOwn
@@ -87,7 +87,7 @@ def refuse_a_pooler(**_: Any) -> None:
 @worker_ready.connect
 @beat_init.connect
 def be_seen(sender: object, **_: Any) -> None:
-    """Operators see the worker, or beat; the processes that a worker forks to work are counted as one with it."""
+    """Show operators the worker, or beat; the processes that a worker forks count as one with it."""
     from papertrade.operations.exporter import attend
 
     attend("beat" if isinstance(sender, beat.Service) else "worker")
@@ -95,7 +95,7 @@ def be_seen(sender: object, **_: Any) -> None:
 
 @worker_process_init.connect
 def hand_over(**_: Any) -> None:
-    """Of a process that works: what it counts."""
+    """Hand over what a worker's forked process counts."""
     from papertrade.operations.presence import Beacon
 
     Beacon("worker", shows=False).start()

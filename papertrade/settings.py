@@ -97,10 +97,10 @@ if not DATABASE_URL or not REDIS_URL:
         "while it runs, `papertrade` and manage.py find them in that folder."
     )
 _place, _parameters = env.database(DATABASE_URL)
-# Both ends find out within a minute that the other's machine is gone, and what it had locked is free.
+# So both ends notice within a minute that the other's machine is gone, and what it had locked is free again.
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-# A lock is waited for 5 s at most, then the caller gets 503 and may retry. A transaction that does nothing for ten minutes
-# is an export whose reader went away.
+# A statement waits 5 s at most for a lock, then the caller gets 503 and may retry. A transaction that does nothing for ten
+# minutes is an export whose reader went away.
 SESSION = {"lock_timeout": "5s", "timezone": "UTC", "jit": "off", "idle_in_transaction_session_timeout": "10min"}
 SERVER_KEEPALIVES = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 DATABASES = {
@@ -194,9 +194,9 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(LARGE_BODIES.values())
-FILE_UPLOAD_HANDLERS: list[str] = []  # no view takes files: the parts of one are read and dropped
+FILE_UPLOAD_HANDLERS: list[str] = []  # no view takes files: uploaded ones are read and dropped
 
-# --- Static files: their address has a hash of all of them, so that browsers keep them for good and never an old one ----
+# --- Static files: a hash of all is in their address, so that browsers may keep them for good and never show an old one --
 STATIC_URL = (
     f"/static/{files.fingerprint(BASE_DIR / 'static', 'Django', 'djangorestframework', 'drf-spectacular-sidecar')}/"
 )
@@ -303,9 +303,9 @@ LOGGING = {
         "whole": {"class": "logging.StreamHandler"},
     },
     "loggers": {
-        # A refused request is an answer, not a warning; failures are logged where they are mapped.
+        # A refused request is an answer, not a warning; failures are logged where they become one.
         "django.request": {"level": "CRITICAL"},
-        # Lines that are put together already (papertrade.lib.lines).
+        # Lines that are complete already (papertrade.lib.lines).
         "papertrade.lines": {"handlers": ["whole"], "propagate": False},
     },
     "root": {

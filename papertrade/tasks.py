@@ -22,7 +22,7 @@ INVITATION_SECONDS = 60  # then beat invites again
 
 @shared_task
 def tick() -> int:
-    """Finish what a crash left half done, and what a live market's feed is not there to do; how many sweeps."""
+    """Finish what a crash left half done, and do what a live market's missing feed does not do; how many sweeps."""
     end_the_hung()
     finished = finish_sweeps()
     do_missed_boundaries()
@@ -31,7 +31,7 @@ def tick() -> int:
 
 @shared_task
 def audit() -> int:
-    """Ask for the night's audit where it is due, and for workers where an audit waits for them; how many wait."""
+    """Start the night's audit when it is due, and invite workers to audits that wait for them; how many wait."""
     waiting = audits.tend()
     for one in waiting:
         invite_auditors(one)
@@ -40,9 +40,9 @@ def audit() -> int:
 
 @shared_task
 def work_on_audit(audit_id: int) -> bool:
-    """Do one part of an audit, and leave the next to whoever is free then: a sweep never waits for more than a part.
+    """Do one part of an audit, and leave the next to whoever is free then: so a sweep never waits for more than a part.
 
-    While a sweep waits for workers none is begun, and one in hand is given up; beat invites again.
+    While a sweep waits for workers no part is begun, and one that is under way is given up; beat invites again.
     """
     if Sweep.objects.filter(finished_at=None).exists() or not audit_parts.work(audit_id, yields=True):
         return False
@@ -52,7 +52,7 @@ def work_on_audit(audit_id: int) -> bool:
 
 
 def invite_auditors(one: Audit) -> None:
-    """Ask the workers to share an audit. Without a broker whoever asked for it does it alone."""
+    """Invite the workers to share an audit. Without a broker, whoever asked for it does it alone."""
     try:
         for _ in range(min(one.parts.filter(done_at=None).count(), MAX_INVITED_WORKERS)):
             work_on_audit.apply_async([one.pk], expires=INVITATION_SECONDS, retry=False)
@@ -62,23 +62,23 @@ def invite_auditors(one: Audit) -> None:
 
 @shared_task
 def tend_past() -> int:
-    """What bars of a live market are read from is made of its recording; how many files."""
+    """Make the files of minutes that a live market's bars are read from, out of its recording; how many were made."""
     try:
         return current_market().tend_past()
-    except OSError as error:  # no disk, or somebody deletes recordings at this moment: the next minute tries again
+    except OSError as error:  # the disk is full, or recordings are being deleted: the next minute tries again
         log.warning("minutes_not_stored", error=str(error))
         return 0
 
 
 @shared_task
 def retain() -> int:
-    """Make months of snapshots ahead, and thin old ones; how many months were made."""
+    """Make the partitions of the coming months, and thin old ones; how many were made."""
     return retention.retain().months
 
 
 @shared_task
 def sample_storage() -> None:
-    """Remember how large the tables are, once a day."""
+    """Keep the sizes of the tables, once a day."""
     storage.keep_sample()
 
 

@@ -29,9 +29,9 @@ urlpatterns = [
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A page whose address was typed without its slash is gone to; a call of the API is told (`kit.hints`), never sent on.
+    """Redirect to a page whose address was typed without its slash. A call of the API is never redirected, only told.
 
-    A file that is not there gets no page: that would look up who asks, and who asks for files is not counted (`lib.strangers`).
+    A missing file gets no page: making one looks up who asks, and requests for files are not counted (`lib.strangers`).
     """
     if request.path.startswith(settings.STATIC_URL):
         return HttpResponse("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")

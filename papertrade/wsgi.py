@@ -1,4 +1,4 @@
-"""Django as a WSGI application. `papertrade.asgi` puts the event loop in front of it that holds the clients."""
+"""Django as a WSGI application. `papertrade.asgi` puts the event loop that holds the clients in front of it."""
 
 import os
 
@@ -7,5 +7,5 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "papertrade.settings")
 
-settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # on a host where `prepare` never ran whitenoise would miss it
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # where `prepare` never ran WhiteNoise would warn
 application = get_wsgi_application()

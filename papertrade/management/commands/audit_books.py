@@ -18,8 +18,8 @@ BY = "papertrade audit"
 
 class Command(BaseCommand):
     help = (
-        "Check all books, or one account's, from a second direction. Ends with status 1 where something is wrong. The workers "
-        "that run share it; it needs none of them."
+        "Check all books, or one account's, from a second direction. Ends with status 1 if something is wrong. Workers that "
+        "run take a share of the work; it needs none."
     )
 
     _told_at = 0.0
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--account", type=UUID, metavar="ID", help="only this account's books")
         parser.add_argument("--generation", type=int, metavar="NUMBER", help="only this generation of the account")
         parser.add_argument(
-            "--increment", action="store_true", help="all books, and only what is newer than the last audit of them"
+            "--increment", action="store_true", help="of all books, check only what is newer than their last audit"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,10 +54,10 @@ class Command(BaseCommand):
     def _which(self, options: dict[str, Any]) -> dict[str, Any]:
         if not options["account"]:
             if options["generation"] is not None:
-                raise CommandError("Say which account the generation is of: --account ID")
+                raise CommandError("Name the account of this generation: --account ID")
             return {}
         if options["increment"]:
-            raise CommandError("An increment is of all books: leave --account out.")
+            raise CommandError("--increment checks all books: leave --account out.")
         books, scope = Book.objects.filter(account_id=options["account"]), f"account {options['account']}"
         if options["generation"] is not None:
             books, scope = books.filter(generation_number=options["generation"]), f"{scope} #{options['generation']}"

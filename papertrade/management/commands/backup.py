@@ -13,7 +13,7 @@ TABLE = "dumping contents of table"
 
 class Command(BaseCommand):
     help = (
-        "Write the database to a file that `papertrade restore` reads. The secret key and the settings are not in it."
+        "Write the database to a file that `papertrade restore` reads. It has neither the secret key nor the settings."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         if path.exists():
-            raise CommandError(f"{path} exists; a backup overwrites nothing.")
+            raise CommandError(f"{path} exists, and a backup overwrites nothing: choose another name.")
         if not path.parent.is_dir():
             raise CommandError(f"There is no folder {path.parent}.")
         try:

@@ -1,4 +1,4 @@
-"""`manage.py bootstrap`: the first users and keys, and credentials.json that says them.
+"""`manage.py bootstrap`: the first users and keys, and credentials.json that names them.
 
 It runs at every start and release, perhaps from another machine: users who are there keep their passwords and keys.
 """
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             private_file(path, json.dumps(credentials, indent=2) + "\n")
 
     def _user(self, username: str, password: str | None, **rights: bool) -> tuple[User, str | None]:
-        """The user, and the password that credentials.json may say: that of a new user, or what it said before."""
+        """The user, and the password for credentials.json: that of a new user, or the one that it had before."""
         user = User.objects.filter(username=username).first()
         if user is None:
             password = secrets.token_urlsafe(PASSWORD_BYTES)
@@ -58,8 +58,8 @@ class Command(BaseCommand):
             return user, password
         if not password:
             self.stdout.write(
-                f"There is a user {username} already, whose password is not in this var folder: nothing of theirs was "
-                f"changed. `papertrade password {username}` sets another."
+                f"There is a user {username} already, whose password is not in this var folder. Nothing of theirs was changed; "
+                f"`papertrade password {username}` sets another."
             )
         return user, password
 

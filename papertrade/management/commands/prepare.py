@@ -33,12 +33,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--plan", action="store_true", help="say which migrations would lock which tables, and do nothing"
+            "--plan", action="store_true", help="show which migrations would lock which tables, and change nothing"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            current_market()  # settings that do not go together are said at once, and not after a minute of migrations
+            current_market()  # settings that do not go together are told at once, and not after a minute of migrations
         except (MarketError, FeedError) as error:
             raise CommandError(str(error)) from None
         self._await_database()
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         call_command("bootstrap", verbosity=0)
 
     def _attend_to_a_pooler(self) -> None:
-        """The server's role gets what a pooler in front of it passes over; one that this command is behind is told of."""
+        """Give the server's role the settings that a pooler does not pass on; report one that this command goes through."""
         is_new = give_session_settings()
         at_hand = connection.connection
         if at_hand.is_pooled:
@@ -70,17 +70,21 @@ class Command(BaseCommand):
             )
             self.stdout.write(f"DATABASE_URL goes through a pooler that {keeps}.")
             if is_new:
-                self.stdout.write("Settings of a session are its role's now: let the pooler connect anew (RECONNECT).")
+                self.stdout.write(
+                    "The role has settings for its sessions now: let the pooler connect anew (RECONNECT)."
+                )
 
     def _await_database(self) -> None:
-        """Started together with the database, this may be the faster. Raises CommandError where nothing answers in time."""
+        """Wait for a database that was started together with this. Raises CommandError where none answers in time."""
         place = connection.settings_dict
         conninfo = make_conninfo(host=place["HOST"], port=place["PORT"], connect_timeout=CONNECT_SECONDS).encode()
         deadline = time.monotonic() + DATABASE_SECONDS
         said = False
         while pq.PGconn.ping(conninfo) != pq.Ping.OK:
             if time.monotonic() > deadline:
-                raise CommandError(f"No database answers at {place['HOST']}:{place['PORT']}.")
+                raise CommandError(
+                    f"No database answers at {place['HOST']}:{place['PORT']}. Start it, or correct DATABASE_URL."
+                )
             if not said:
                 self.stdout.write(f"waiting up to {DATABASE_SECONDS} s for the database")
                 said = True

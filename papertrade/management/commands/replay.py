@@ -1,7 +1,7 @@
 """`papertrade replay [--recording PATH]`: play a recorded live session again, and compare the ledgers.
 
-The session's books are read and never written: PostgreSQL and Valkey are started in a folder of their own for the replay, which
-runs there in a process of its own, in a recorded market at speed 0.
+The session's books are read and never written: the replay runs in a process of its own, in a recorded market at speed 0, on
+PostgreSQL and Valkey that are started for it in a folder of their own.
 """
 
 import os
@@ -32,17 +32,19 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 class Command(BaseCommand):
     help = (
-        "Play the quotes that a live market recorded, and what its accounts asked for, from their beginning on, on a database "
-        "of its own, and say whether each run's ledger ends in the same head. Ends with status 0 where all do, 1 where one "
-        "does not, 2 where it cannot be said of all."
+        "Play the quotes that a live market recorded and its accounts' requests again from the beginning, on a database of "
+        "their own, and say whether each run's ledger ends in the same head. Ends with status 0 if all do, 1 if one does not, "
+        "2 if some cannot be compared."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--recording", type=Path, help="the folder of the recording (where this server records)")
+        parser.add_argument(
+            "--recording", type=Path, help="the folder of the recording (default: where this server records)"
+        )
         parser.add_argument(
             "--account", action="append", type=UUID, default=[], help="only this one; may be given again"
         )
-        parser.add_argument("--until", type=_instant, help="exchange time up to which it is played (all that is done)")
+        parser.add_argument("--until", type=_instant, help="play up to this exchange time (default: all that is done)")
         parser.add_argument("--script", type=Path, help="play this script on this server, which has no accounts yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -97,7 +99,7 @@ def _recording(given: Path | None) -> Path:
 
 
 def _play_apart(script: Script, recording: Path) -> int:
-    """Play it on servers that live as long as it takes; the exit status. Raises CommandError where they cannot be made."""
+    """Play it on servers that are started for it; the exit status. Raises CommandError where they cannot be started."""
     with tempfile.TemporaryDirectory(prefix="papertrade-replay-") as made:
         var = Path(made)
         folder = embedded.own(var)

@@ -19,7 +19,7 @@ TABLE = "processing data for table"
 
 class Command(BaseCommand):
     help = (
-        "Put a backup in the place of this server's database, which must have no accounts. For the embedded one: "
+        "Replace this server's database, which must have no accounts, by a backup. For the embedded database: "
         "PAPERTRADE_VAR=new-folder papertrade restore FILE, then PAPERTRADE_VAR=new-folder papertrade run"
     )
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("--detach-before is a month, such as 2026-01.")
         before, now = date.fromisoformat(f"{options['detach_before']}-01"), clock.read().now.astimezone(UTC).date()
         if before > now.replace(day=1):
-            raise CommandError(f"The market is in {now:%Y-%m}: that month and those after it are in use.")
+            raise CommandError(f"The market is in {now:%Y-%m}: that month and later ones are in use.")
         try:
             with as_owner():
                 tables = detach(before=before)

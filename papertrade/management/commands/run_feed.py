@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
 NAP_SECONDS = 0.2
-SWITCH_SECONDS = 0.001  # in which a step gets the interpreter back from the thread that reads a provider's storm
+SWITCH_SECONDS = 0.001  # so soon a step gets the interpreter back from the thread that reads a storm of quotes
 LEADS, STANDS_BY = "leads", "stands by"
 
 
@@ -50,14 +50,14 @@ class Command(BaseCommand):
             except (MarketError, FeedError, SessionNotOwn) as error:
                 raise CommandError(str(error)) from None
             except (OperationalError, InterfaceError, InternalError, Unavailable, Conflict) as error:
-                # A server is away, or this process was stopped for so long that another one leads: all is kept in the
+                # A server is away, or this process was suspended for so long that another one leads. Everything is in the
                 # database, so trying again is all there is to do.
                 log.warning("feed_interrupted", error=str(error).strip())
                 self._let_go()
                 self._pause(RETRY_SECONDS)
 
     def _let_go(self) -> None:
-        """End the database session, and its locks with it: a connection that goes back to the pool would keep them."""
+        """End the database session and so its locks, which a connection would take back into the pool with it."""
         connection.close()
         connection.close_pool()
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self.stopping = True  # no lock in a signal handler: what it interrupts may hold it
 
     def _pause(self, seconds: float) -> None:
-        """Sleep, in short naps, since a signal does not end a sleep."""
+        """Sleep in short naps, as a signal does not end a sleep."""
         until = time.monotonic() + seconds
         while not self.stopping and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, NAP_SECONDS))

@@ -15,7 +15,7 @@ DEFAULT_SESSIONS = 15
 
 
 class Command(BaseCommand):
-    help = "Let a few strategies trade past sessions of the simulated market. Needs a server without accounts."
+    help = "Let a few strategies trade in past sessions of the simulated market. Needs a server without accounts."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--sessions", type=int, default=DEFAULT_SESSIONS, help="how many past sessions")

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             self._list()
             return
         if price is None or not reason:
-            raise CommandError("Say --price (USD per share) and --reason.")
+            raise CommandError("Give --price (USD per share) and --reason.")
         try:
             settle_by_hand(position_id=position, price=_price(price), reason=reason, at=clock.read().now)
         except PapertradeError as error:

@@ -33,8 +33,8 @@ HEADINGS = {
 
 class Command(BaseCommand):
     help = (
-        "Show each open and close of a session: how far it is, since when, and who works on it. Ends with status 1 while "
-        "one is not finished. `papertrade trading-day work` does free chunks of unfinished ones until none is left."
+        "Show the run of each open and close: how far it is, how long it took, and who works on it. Ends with status 1 while "
+        "one is not finished. `papertrade trading-day work` does free chunks of unfinished runs until none is left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,8 +12,8 @@ from papertrade.proof import heads
 
 class Command(BaseCommand):
     help = (
-        "Find what is gone or rewritten since the file was made. Ends with status 1 where something is. Run `papertrade "
-        "audit` too: it follows each chain from its beginning to the head."
+        "Find what has been removed or rewritten since the file was made. Ends with status 1 if anything has. Run "
+        "`papertrade audit` too: it follows each chain from its beginning to the head."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
