@@ -97,6 +97,11 @@ def test_what_lies_beyond_all_times_is_answered(pair: Pair) -> None:
         pair.get(path, **query)
 
 
+def test_a_page_size_that_is_none_is_refused(pair: Pair) -> None:
+    for size in ("0", "101", "1000000000", "9" * 5_000, "\N{SUPERSCRIPT TWO}", "x"):
+        assert pair.send("GET", "account/activities", page_size=size).status_code == 422
+
+
 def test_what_is_not_known_is_null(pair: Pair) -> None:
     pair.desk.buy("10", symbol="KO")
     found = pair.get("positions/KO")
