@@ -13,6 +13,7 @@ from papertrade.api.alpaca.authentication import HOW, PairAuthentication
 from papertrade.api.alpaca.errors import UNAUTHORIZED, AlpacaError
 from papertrade.api.alpaca.parameters import Query
 from papertrade.api.kit.rendering import NumbersRenderer
+from papertrade.api.kit.viewsets import CountedView
 
 
 class NeedsPair(BasePermission):
@@ -24,8 +25,8 @@ class NeedsPair(BasePermission):
         return True
 
 
-class AlpacaViewSet(ViewSet):
-    """One resource of Alpaca's. A request counts once it is known whose it is, even if it is refused after that."""
+class AlpacaViewSet(CountedView, ViewSet):
+    """One resource of Alpaca's."""
 
     authentication_classes = [PairAuthentication]
     permission_classes = [NeedsPair]
@@ -37,13 +38,6 @@ class AlpacaViewSet(ViewSet):
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return errors.handle
-
-    def perform_authentication(self, request: Request) -> None:
-        super().perform_authentication(request)
-        super().check_throttles(request)
-
-    def check_throttles(self, request: Request) -> None:
-        """Done: see perform_authentication."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import PaperAccount
@@ -16,8 +17,19 @@ from papertrade.api.kit.serializers import WireSerializer
 Rows = list[Any]  # by a name of its own: in a viewset `list` is the action
 
 
-class ApiViewSet(GenericViewSet):
-    """One resource. A request is counted once it is known whose it is: one that is refused after that counts too.
+class CountedView(APIView):
+    """Counts a request once it is known whose it is, so that one that is refused after that counts too."""
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        super().check_throttles(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Done: see perform_authentication."""
+
+
+class ApiViewSet(CountedView, GenericViewSet):
+    """One resource.
 
     By action, `filterset_classes` says which query parameters it takes (none where it is not named; what was read is in
     `query`), and `serializer_classes` what it answers, where that is not the resource's own `serializer_class`.
@@ -31,13 +43,6 @@ class ApiViewSet(GenericViewSet):
     page_key = ""  # see KeysetPagination
     refuses_unknown_parameters = True
     query: dict[str, Any]
-
-    def perform_authentication(self, request: Request) -> None:
-        super().perform_authentication(request)
-        super().check_throttles(request)
-
-    def check_throttles(self, request: Request) -> None:
-        """Done: see perform_authentication."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
