@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 SLOW_SECONDS = 0.1  # what takes longer may be among the slowest requests
 MOST_SLOW = 20  # are kept until they are asked for
 
-Slow = tuple[float, dict[str, str]]
-
 
 @dataclass(slots=True)
 class Counted:

@@ -219,14 +219,17 @@ class ParameterSet(django_filters.FilterSet):
     """
 
     @classmethod
-    def read(cls, given: "QueryDict", *, also: Iterable[str] = (), refuse_unknown: bool = True) -> dict[str, Any]:
-        """The values by name, only of what was sent. Raises BadRequest with `details` for every parameter that is wrong."""
+    def read(cls, given: "QueryDict", *, also: Iterable[str] = ()) -> dict[str, Any]:
+        """The values by name, only of what was sent; those named in `also` are read elsewhere.
+
+        Raises BadRequest with `details` for every parameter that is wrong.
+        """
         values: dict[str, Any] = {}
         problems: dict[str, str] = {}
         for name, texts in given.lists():
             parameter = cls.base_filters.get(name)
             if parameter is None:
-                if refuse_unknown and name not in also:
+                if name not in also:
                     problems[name[:64]] = cls._unknown(also)
                 continue
             try:

@@ -41,7 +41,6 @@ class ApiViewSet(CountedView, GenericViewSet):
     pagination_class = KeysetPagination
     paged_actions: ClassVar[Collection[str]] = {"list"}
     page_key = ""  # see KeysetPagination
-    refuses_unknown_parameters = True
     query: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -49,9 +48,7 @@ class ApiViewSet(CountedView, GenericViewSet):
         self.enter(request)
         if self.action is None:  # a method that the address does not take: 405 comes next
             return
-        self.query = self.get_parameters().read(
-            request.query_params, also=self.paginator.parameters, refuse_unknown=self.refuses_unknown_parameters
-        )
+        self.query = self.get_parameters().read(request.query_params, also=self.paginator.parameters)
 
     def enter(self, request: Request) -> None:
         """Find what the address is about. Raises NotFound."""
