@@ -37,6 +37,7 @@ MAX_RUNS_LENGTH = 512
 WHOLE_RUN = "all"
 # How many sessions back: a calendar's days would be empty at weekends and on Monday before the open.
 SESSIONS_OF_PERIOD = {"1D": 1, "1W": 5, "1M": 21, "3M": 63, "1A": 252}
+PERIODS = (*SESSIONS_OF_PERIOD, WHOLE_RUN)
 
 
 class RunsParameter(Parameter):
@@ -97,7 +98,7 @@ class OrderFilter(GenerationFilter):
 
     status = GroupParameter("open, closed, all, or one status", GROUPS, narrows="status")
     symbol = SymbolParameter("only this symbol", narrows="symbol")
-    symbols = SymbolsParameter("only these symbols, separated by commas", narrows="symbol")
+    symbols = SymbolsParameter("only these symbols, parted by commas", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
     tag = TagParameter("only orders with this tag")
@@ -115,7 +116,7 @@ class CancelFilter(ParameterSet):
     """Which of all open orders are to be canceled."""
 
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, separated by commas")
+    symbols = SymbolsParameter("only these symbols, parted by commas")
     side = WordParameter("buy or sell", Side)
 
 
@@ -136,7 +137,7 @@ class LabelParameters(ParameterSet):
     """The labels of the orders that a call makes."""
 
     note = NoteParameter("a note on the order")
-    tags = TagsParameter("tags of the order, separated by commas")
+    tags = TagsParameter("tags of the order, parted by commas")
 
 
 class CloseFilter(LabelParameters):
@@ -144,21 +145,19 @@ class CloseFilter(LabelParameters):
 
     qty = TextParameter("how much of it; all that is available unless said")
     percentage = TextParameter("how much of what is available, greater than 0 and at most 100")
-    client_order_id = TextParameter("makes it safe to send the call again: see Sending something twice in docs/api.md")
+    client_order_id = TextParameter("makes it safe to send again: see Sending something twice")
 
 
 class CloseAllFilter(LabelParameters):
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, separated by commas")
+    symbols = SymbolsParameter("only these symbols, parted by commas")
     percentage = TextParameter("how much of what is available of each, greater than 0 and at most 100")
     client_order_id = TextParameter("each order's id is this, a colon and its symbol; at most 95 characters")
 
 
 class HistoryFilter(GenerationFilter):
-    period = WordParameter(
-        "so many sessions back: 1, 5, 21, 63, 252, or all of the generation", [*SESSIONS_OF_PERIOD, WHOLE_RUN]
-    )
-    timeframe = WordParameter("one point for each of these", TIMEFRAMES)
+    period = WordParameter("so many sessions back: 1, 5, 21, 63, 252, or all of the generation", PERIODS)
+    timeframe = WordParameter("one point for each", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()
 
@@ -176,8 +175,7 @@ class TradeFilter(MethodFilter):
 
 class CompareFilter(ParameterSet):
     runs = RunsParameter(
-        f"1 to {MOST_RUNS} runs, separated by commas: an account's id, or id:generation for an earlier run",
-        required=True,
+        f"1 to {MOST_RUNS} runs, parted by commas: an account's id, or id:generation for an earlier run", required=True
     )
 
 
