@@ -131,7 +131,7 @@ def reset_account(
     Raises BadRequest, Conflict `account_archived`.
     """
     if confirm is not True:
-        raise BadRequest("A reset ends the run: send confirm true if you mean it.", confirm="must be true")
+        raise BadRequest("A reset ends the generation: send confirm true.", confirm="must be true")
     why = _read_reason(reason)
     written = {"note": note, "tags": tags}
     labels = read_labels(written)
