@@ -17,7 +17,7 @@ from papertrade.lib.spreadsheets import each
 from portfolio.money import PRICE_DECIMALS
 
 PAGE_ROWS = 25
-MAX_PAGE = 10_000
+MAX_PAGE, MAX_PAGE_DIGITS = 10_000, 9
 NUMERIC = frozenset(
     {
         "money",
@@ -175,8 +175,7 @@ def read_table(
     rows, sort = select(spec, rows, query)
     if spec.arrange and not sort:
         rows = spec.arrange(rows)
-    asked = query.get("page", "1")
-    page = min(int(asked), MAX_PAGE) if asked.isascii() and asked.isdigit() and int(asked) > 0 else 1
+    page = min(page_number(query.get("page", "")), MAX_PAGE)
     start = (page - 1) * rows_per_page
     found = list(rows[start : start + rows_per_page + 1])
     return Table(
@@ -190,6 +189,11 @@ def read_table(
         keep=keep,
         total=len(rows) if isinstance(rows, list) else None,
     )
+
+
+def page_number(text: str) -> int:
+    """The page that a query names; the first where it names none."""
+    return max(1, int(text[:MAX_PAGE_DIGITS])) if text.isascii() and text.isdigit() else 1
 
 
 def select(spec: TableSpec, rows: Rows, query: Mapping[str, str]) -> tuple[Rows, str]:

@@ -16,6 +16,7 @@ from marketdata.listing import meant_by, search
 from orders.models import Order
 from papertrade.dashboard.forms import MoneyField
 from papertrade.dashboard.live import state_of
+from papertrade.dashboard.tables import page_number
 from tests.desk import Desk
 from tests.factories import TokenFactory, UserFactory
 from tests.market_kit import MarketKit
@@ -108,6 +109,15 @@ def test_a_typed_number_in_scripts() -> None:
     assert fields == {"qty", "limit_price"}
     for read in ('number("qty")', 'number("limit_price")', "plainNumber(qty.value)", "plainNumber(limit.value)"):
         assert read in scripts
+
+
+@pytest.mark.parametrize(
+    ("typed", "page"),
+    [("", 1), ("0", 1), ("3", 3), ("-1", 1), ("x", 1), ("\N{SUPERSCRIPT TWO}", 1), ("9" * 5_000, 999_999_999)],
+    ids=["none", "zero", "three", "negative", "a letter", "no digit of ours", "thousands of digits"],
+)
+def test_which_page_a_query_names(typed: str, page: int) -> None:
+    assert page_number(typed) == page
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from decimal import Decimal
+from math import ceil
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from marketdata.instruments import is_symbol
 from papertrade.dashboard import heat
 from papertrade.dashboard.figures import duration
 from papertrade.dashboard.live import respond, state_of
+from papertrade.dashboard.tables import page_number
 from papertrade.dashboard.views.account import account_view, book_asked_for, read_page
 from papertrade.lib.errors import NotFound
 from papertrade.lib.spreadsheets import csv_response
@@ -93,7 +95,7 @@ def trades(request: HttpRequest, account: PaperAccount) -> HttpResponse:
     chosen = _chosen(request)
     found = _trades(page.book, **chosen)
     closed = [(trade.trip.realized_pl, trade.held) for trade in found if not trade.trip.is_open]
-    number = _page_number(request, len(found))
+    number = min(page_number(request.GET.get("page", "")), max(1, ceil(len(found) / TRADES_A_PAGE)))
     shown = found[::-1][(number - 1) * TRADES_A_PAGE : number * TRADES_A_PAGE]
     generation = page.book.generation_number if page.is_past else None
 
@@ -130,13 +132,6 @@ def _trades(book: Book, *, method: str, q: str, tag: str) -> list[Trade]:
     """Round trips in symbols that have the text `q` in them, with the tag if there is one."""
     found = trades_of_run(book, method=method)
     return [trade for trade in found if q in trade.trip.symbol and (not tag or tag in trade.trip.tags)]
-
-
-def _page_number(request: HttpRequest, rows: int) -> int:
-    """The page that the query asks for, at most the last."""
-    asked = request.GET.get("page", "1")
-    last = max(1, -(-rows // TRADES_A_PAGE))
-    return max(1, min(last, int(asked[:9]))) if asked.isascii() and asked.isdigit() else 1
 
 
 @account_view
