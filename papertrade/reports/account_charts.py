@@ -51,7 +51,7 @@ class Charts:
 def account_charts(
     book: Book, *, period: str = "all", timeframe: str = "", benchmark: str = "", zone: tzinfo
 ) -> Charts:
-    """The charts of a book. An unknown period is all; a timeframe too fine for what is asked is coarsened, and said so."""
+    """The charts of a book. An unknown period means all; where a timeframe is too fine, a coarser one is used, with a note."""
     until = last_instant(book, clock.read().now)
     start = _start(book, period, until)
     name, points = _points(book, timeframe, start, until, MOST_POINTS)
@@ -93,7 +93,7 @@ def _start(book: Book, period: str, until: datetime) -> datetime:
 
 
 def curve_points(book: Book, *, most: int) -> list[HistoryPoint]:
-    """The whole run as at most so many points and its two ends, flat stretches carried."""
+    """The whole run as at most so many points and its two ends, the last value carried over gaps."""
     until = last_instant(book, clock.read().now)
     start = book.generation.opened_at
     name, points = _points(book, "", start, until, most)
@@ -102,7 +102,7 @@ def curve_points(book: Book, *, most: int) -> list[HistoryPoint]:
 
 
 def _points(book: Book, asked: str, start: datetime, until: datetime, most: int) -> tuple[str, list[HistoryPoint]]:
-    """The finest timeframe of those asked for that fits, and its points."""
+    """The finest timeframe, from the one asked for on, with which there are at most so many points; and its points."""
     names = list(TIMEFRAMES)
     for name in names[names.index(asked) if asked in TIMEFRAMES else 0 :]:
         points = history(book=book, timeframe=name, after=start - MOMENT, until=until, limit=most + 1)
@@ -131,7 +131,7 @@ def _standing(now: Summary, at: datetime) -> HistoryPoint:
 
 
 def _marks(book: Book, start: datetime) -> tuple[list[Mark], bool]:
-    """Fills and settlements since then, and whether there are more fills than are marked."""
+    """Fills and settlements from an instant on as marks, and whether there are more fills than are marked."""
     fills = list(Fill.objects.filter(book=book, created_at__gte=start).order_by("-seq")[: MOST_MARKS + 1])
     marks = [
         Mark(

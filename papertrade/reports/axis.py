@@ -31,7 +31,7 @@ class TradingAxis:
         self.length = self.place(end)
 
     def place(self, at: datetime) -> float:
-        """Where an instant stands; one while the market is closed stands at the end of the session before."""
+        """The place of an instant; while the market is closed, that of the end of the session before."""
         return round((self._days.elapsed(at) - self._origin) / MINUTE, 3)
 
     def ticks(self, zone: tzinfo, *, most: int, this_year: int) -> list[Tick]:

@@ -20,7 +20,7 @@ class Benchmark:
 def benchmark_line(symbol: str, times: Sequence[datetime], *, start: float) -> Benchmark | None:
     """What `start` would have become at each of the times; None where the market has no past prices of the symbol.
 
-    Before the symbol's first quote the money lies there as it is.
+    Before the symbol's first quote it stays `start`.
     """
     market = current_market()
     mids = market.mids(symbol, times) if is_symbol(symbol) else None

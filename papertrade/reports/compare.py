@@ -1,4 +1,4 @@
-"""Runs side by side: their curves in per cent since the start, their figures, and how alike their days were."""
+"""Runs side by side: their curves in per cent since the start, their figures, and the correlation of their daily returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class CurvePoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A run's equity by what the run is called."""
+    """The equity curve of a run, and its name."""
 
     name: str
     book: Book
@@ -42,7 +42,7 @@ class Curve:
 
     @property
     def id(self) -> str:
-        """As `runs=` names it."""
+        """The run as the parameter `runs` names it."""
         return f"{self.book.account_id}:{self.book.generation_number}"
 
     @property
@@ -54,7 +54,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of the runs: its curve, and what it came to."""
+    """One of the runs: its curve and its performance."""
 
     curve: Curve
     performance: Performance
@@ -110,7 +110,7 @@ def _curve(user: User, account_id: str, generation: int | None) -> Curve:
 
 
 def compare(user: User, runs: Sequence[tuple[str, int | None]]) -> Comparison:
-    """The same with what they came to, and how alike each two were."""
+    """The runs with their performance, and the correlation of each two. Raises NotFound, also for those of somebody else."""
     found = [Run(curve, performance_of(curve.book)) for curve in curves_of(user, runs)]
     alike = [
         Alike(one.curve.id, two.curve.id, correlation(one.days, two.days), one.curve.name, two.curve.name)

@@ -22,7 +22,7 @@ from portfolio.money import ZERO_MONEY
 
 BASIS_POINTS = 10_000
 DAYS_OF_REASONS = 60
-_UNDECIDED = {*OPEN, Status.REPLACED}  # of their quantity only what is filled counts as ordered
+_UNDECIDED = {*OPEN, Status.REPLACED}  # only the filled part of their quantity counts as ordered
 
 
 class Counted(NamedTuple):
@@ -44,10 +44,10 @@ class ReasonsOfDay:
 class Execution:
     """Of all orders of a run. Costs are USD and basis points of what was traded.
 
-    `fill_ratio` is filled / ordered quantity, a contract being the shares that it stands for. What a replaced order passed on
-    was ordered once, by the one that took its place, and what an open order still waits for is not decided.
-    `half_spread` is paid against the mid of the quote that filled, `shortfall` against the mid when the order was sent: it
-    adds what the market moved meanwhile, and is below zero where that was in one's favour.
+    `fill_ratio` is filled / ordered quantity, a contract counted as the shares that it stands for. What a replaced order passed
+    on counts once, with the order that took its place; what an open order still waits for does not count yet.
+    `half_spread` is the cost against the mid of the quote that filled, `shortfall` against the mid when the order was sent: it
+    includes how the market moved in between, and is negative where that was in the trader's favor.
     """
 
     orders: int
@@ -135,7 +135,7 @@ def _time_to_fill(rows: Iterable[tuple[datetime, datetime]]) -> timedelta | None
 
 
 def _no_fills(book: Book) -> list[ReasonsOfDay]:
-    """Why evaluations filled nothing, by day, the latest days."""
+    """Why evaluations filled nothing, by day, the latest day first; only the last DAYS_OF_REASONS days."""
     rows = (
         AccountEvent.objects.filter(book=book, type=EventType.ORDER_EVALUATED)
         .exclude(reason="")

@@ -1,7 +1,7 @@
 """The executions of a book in the order of the books: its fills, and the settlements of its options.
 
-They are read a page at a time, so that a run of any length takes the memory of a page. Read them in one transaction of one
-instant, where all of it must be of one.
+They are read a page at a time, so that a run of any length takes the memory of one page. Read them within `one_instant` where
+all of them must be as of the same moment.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """Every chart of the product as a Plotly figure: account page, comparison, symbol page, admin and tearsheet draw these.
 
-A figure is plain JSON, `{"data": [...], "layout": {...}}`, as Plotly's Python library would write it (tests have it check
-them), so that no web process loads that library. A colour is written `token:accent`, and `draw.js` puts in the value that the
-page's theme gives the token; `layout.meta` says to it how to read values aloud. Floats are right here: they are places.
+A figure is plain JSON, `{"data": [...], "layout": {...}}`, as Plotly's Python library would write it (the tests check figures
+with it), so that no web process has to load that library. A color is written `token:accent`, and `draw.js` replaces it by the
+value that the page's theme gives the token; `layout.meta` tells it how to read values aloud. Floats are fine here: they are
+positions on a screen.
 """
 
 from bisect import bisect_left
@@ -62,7 +63,7 @@ class Frame:
 
 
 def carried(points: Sequence[HistoryPoint], width: timedelta, axis: TradingAxis) -> list[HistoryPoint]:
-    """The points, with the last value carried over stretches of trading without one up to a bucket before the next."""
+    """The points; where trading time without one passes, the last value is carried to half a bucket before the next."""
     found: list[HistoryPoint] = []
     minutes = width / timedelta(minutes=1)
     for point in points:
@@ -113,7 +114,7 @@ def comparison(lines: Sequence[Line], frame: Frame) -> Figure:
 
 
 def price_chart(mid: Line, marks: Sequence[Mark], limits: Iterable[tuple[str, Decimal]], frame: Frame) -> Figure:
-    """A symbol's mid price with own fills on it, and a line for each limit that waits, by side."""
+    """A symbol's mid price with the trader's fills on it, and a line for each waiting limit, colored by its side."""
     figure = _figure([_line(mid, frame), *_marked_on(marks, mid.points, frame)], frame)
     figure["layout"]["shapes"] = [
         {
@@ -174,7 +175,7 @@ def _marked_on(marks: Sequence[Mark], curve: Sequence[tuple[datetime, float]], f
 
 
 def _value_at(curve: Sequence[tuple[datetime, float]], at: datetime) -> float:
-    """The first point of the curve that is not earlier, where the fill shows its effect; else the last."""
+    """The value of the first point at or after that time, which shows the fill's effect; else of the last point."""
     place = min(bisect_left(curve, at, key=itemgetter(0)), len(curve) - 1)
     return round(curve[place][1], 6)
 

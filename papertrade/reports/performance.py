@@ -1,4 +1,4 @@
-"""The performance of one run, with what keeps it honest: how long it ran, and how many runs there were before."""
+"""The performance of one run, with what puts it into perspective: how long it ran, and how many runs came before it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class MonthReturn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a symbol, or a tag, came to: trades that began and ended, and USD realized in all."""
+    """What trading a symbol, or under a tag, came to: trades that have ended, and USD realized in all."""
 
     name: str
     closed: int
@@ -93,7 +93,7 @@ class Performance:
 def performance_of(book: Book, *, method: str = DEFAULT_METHOD) -> Performance:
     """The statistics of a book's run up to now, or to its end, as of one instant.
 
-    Its executions go by once and are not kept, so a run of a million takes the memory of what it holds.
+    Its executions are read once and not kept, so that a run of a million takes no more memory than the positions it holds.
     """
     with one_instant():
         return _performance_of(book, method)
@@ -136,7 +136,7 @@ def _performance_of(book: Book, method: str) -> Performance:
 
 
 class _Totals:
-    """What executions come to as they go by: what was bought, sold and paid, and for how long anything was held."""
+    """Running totals of executions as they are read: what was bought, sold and paid, and for how long anything was held."""
 
     def __init__(self, began_at: datetime) -> None:
         self.bought = self.sold = self.spread_paid = ZERO_MONEY
@@ -145,7 +145,7 @@ class _Totals:
         self._held: dict[str, Decimal] = {}
 
     def passing(self, executions: Iterable[Execution]) -> Iterator[Execution]:
-        """The same executions, each seen before it is passed on."""
+        """The same executions, each added before it is passed on."""
         for part in executions:
             self._add(part)
             yield part
@@ -174,7 +174,7 @@ class _Totals:
 
 
 class _Results:
-    """What round trips come to, in all, by symbol, and by tag: one with several tags counts for each of them."""
+    """Results of round trips: in all, by symbol, and by tag; one with several tags counts under each of them."""
 
     def __init__(self, until: datetime) -> None:
         self.closed = TradeTally()
@@ -182,7 +182,7 @@ class _Results:
         self._until = until
 
     def add(self, trip: RoundTrip) -> None:
-        """The next one, in any order."""
+        """Add a round trip; the order does not matter."""
         if not trip.is_open:
             self.closed.add(trip.realized_pl, held_for(trip, self._until))
         self.by_symbol.add(trip.symbol, trip)
@@ -191,7 +191,7 @@ class _Results:
 
 
 class _Group:
-    """Results by name. `most`: those of so many names that came first, so that a tag for each order takes no memory."""
+    """Results by name. `most`: at most so many names, the first to come, so that a tag for every order fills no memory."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
@@ -199,7 +199,7 @@ class _Group:
         self._began: dict[str, datetime] = {}
 
     def add(self, name: str, trip: RoundTrip) -> None:
-        """One more of that name."""
+        """Add a round trip to the results of a name."""
         known = self._results.get(name)
         if known is None:
             if self._most is not None and len(self._results) >= self._most:
@@ -219,7 +219,7 @@ class _Group:
 
 
 def held_for(trip: RoundTrip, until: datetime) -> timedelta:
-    """For how long it was held in trading time, so far where it is open."""
+    """For how long a round trip held its symbol, in trading time; until `until` where it is open."""
     return calendar().trading_time(trip.opened_at, trip.closed_at or until)
 
 

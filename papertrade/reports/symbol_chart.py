@@ -1,4 +1,4 @@
-"""A symbol's mid price over the last sessions, with a trader's own fills on it and the limits that wait."""
+"""A symbol's mid price over the last sessions, with a trader's own fills and waiting limits on it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
