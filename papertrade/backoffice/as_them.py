@@ -39,7 +39,7 @@ def as_them(request: HttpRequest, user_id: int, path: str = "") -> HttpResponse:
         match = resolve(f"/{path}")
     except Resolver404:
         match = None
-    if match is None or match.app_name != DASHBOARD or match.url_name in OWN:
+    if match is None or match.app_name != DASHBOARD or match.url_name in OWN or "\x00" in path:
         return redirect(f"/{path}")
     _log(request, them, path)
     prefix = get_script_prefix()

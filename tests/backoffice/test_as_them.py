@@ -85,7 +85,7 @@ def test_each_page_is_in_the_log_of_acts_once_in_five_minutes(traded: Desk, audi
 
 
 def test_what_is_no_page_of_theirs_is_gone_to_as_oneself(traded: Desk, auditor: Client) -> None:
-    for path in ("login/", "logout/", "password/", "docs/", "admin/", "v1/status/", "nowhere/"):
+    for path in ("login/", "logout/", "password/", "docs/", "admin/", "v1/status/", "nowhere/", "symbols/a%00b/"):
         response = auditor.get(page(traded, path))
         assert (response.status_code, response.headers["Location"]) == (302, f"/{path}")
     assert not LogEntry.objects.filter(change_message__contains="as them").exists()

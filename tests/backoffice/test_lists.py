@@ -264,6 +264,13 @@ class TestExport:
         TokenFactory(user=traded.account.user)
         assert all(exported(auditor, name) for name in LISTS[1:])
 
+    def test_filters_that_are_none_export_nothing(self, auditor: Client, traded: Desk) -> None:
+        exports, lists = (reverse(f"admin:orders_order_{kind}") for kind in ("export", "changelist"))
+        for query in ("nonsense=1", "submitted_at__gte=yesterday"):
+            response = auditor.get(f"{exports}?{query}")
+            assert (response.status_code, response.headers.get("Location")) == (302, lists)
+        assert len(exported(auditor, "orders_order", q="\x00")) == 3, "a NUL is no text to look for, nor to log"
+
     @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
     def test_a_formula_is_disarmed(self, text: str) -> None:
         assert csv_value(text) == "'" + text

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.contenttypes.models import ContentType
@@ -13,6 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
@@ -139,7 +141,11 @@ class HistoryAdmin(CheckedRows):
         """The list that the query asks for, all pages of it, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).queryset.select_related(None)
+        try:
+            rows = self.get_changelist_instance(request).queryset.select_related(None)
+        except IncorrectLookupParameters:
+            self.message_user(request, "The list has no such filter. Nothing was exported.", messages.WARNING)
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         self._log_export(request)
         fields = [field.attname for field in self.opts.concrete_fields if field.attname not in self.export_without]
         header = [*fields, *self.export_extra]
@@ -148,16 +154,15 @@ class HistoryAdmin(CheckedRows):
         )
 
     def _log_export(self, request: HttpRequest) -> None:
-        """Who took what out, with the filters of the list."""
+        """Keep who took what out, with the filters of the list."""
         what = f"exported {self.opts.verbose_name_plural}"
+        filters = unquote_plus(request.GET.urlencode()).replace("\x00", "")  # which no text column takes
         LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=ContentType.objects.get_for_model(self.model, for_concrete_model=False),
             object_repr=capfirst(str(self.opts.verbose_name_plural)),
             action_flag=CHANGE,
-            change_message=f"{what}: {unquote_plus(request.GET.urlencode())}"
-            if request.GET
-            else f"{what}, all of them",
+            change_message=f"{what}: {filters}" if filters else f"{what}, all of them",
         )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
