@@ -53,7 +53,7 @@ class HistoryViewSet(AccountMixin, ListViewSet):
         # A period's first point is what it is measured from, so that there is one even while nothing has happened in it.
         base = _base(book, period, timeframe, start) if after == start and pages.token is None else None
         if pages.token is not None:
-            after = _cursor_time(pages.token)
+            after = max(after, _cursor_time(pages.token))  # the base may be older than the period
         points = history(book=book, timeframe=timeframe, after=after, until=until, limit=pages.limit + 1)
         rows = pages.cut([*([base] if base else []), *points], lambda point: point.timestamp.isoformat())
         return pages.get_paginated_response(self.get_serializer(rows, many=True).data)

@@ -115,6 +115,8 @@ class TestHistory:
         assert curve[: len(rows)] == [float(row["equity"]) for row in rows]
         weekly = is_list(api.get(path, timeframe="1D", period="1W"), SNAPSHOT)
         assert weekly == rows[1:]
+        today = is_list(api.get(path, timeframe="1D", period="1D"), SNAPSHOT)
+        assert api.all(path, timeframe="1D", period="1D", limit=1) == today
 
     def test_a_bad_cursor(self, api: Api, account_id: str) -> None:
         is_error(api.get(f"{account_id}/portfolio/history/", cursor="zzz"), 400, "invalid_page_token")
