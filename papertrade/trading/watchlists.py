@@ -25,14 +25,14 @@ def add(row: Watchlist, symbol: object) -> Watchlist:
 
 
 def read_symbols(given: object, *, field: str = "symbols") -> list[str]:
-    """Symbols as this market writes them. Raises BadRequest, Unprocessable `unknown_symbol`."""
+    """Symbols as this market writes them, each once. Raises BadRequest, Unprocessable `unknown_symbol`."""
     if not isinstance(given, list) or not all(isinstance(symbol, str) for symbol in given):
         raise BadRequest("The symbols cannot be used.", {field: "must be a list of symbols"})
     try:
-        found = [read_symbol(symbol).symbol for symbol in given[: watchlists.MAX_SYMBOLS + 1]]
+        found = list(dict.fromkeys(read_symbol(symbol).symbol for symbol in given))
     except InvalidSymbol as problem:
         raise BadRequest("The symbols cannot be used.", {field: str(problem)}) from None
-    for symbol in found:
+    for symbol in found[: watchlists.MAX_SYMBOLS]:  # a longer list is refused as such
         if not current_market().exists(symbol):
             raise Unprocessable("This market has no such symbol.", code="unknown_symbol", symbol=symbol)
     return found

@@ -40,6 +40,11 @@ def test_it_works(api: Api, lists: str) -> None:
     assert is_list(api.get(lists)) == []
 
 
+def test_what_comes_after_many_repetitions_is_on_the_list_too(api: Api, lists: str) -> None:
+    one = make(api, lists, "Tech", *["IBM"] * (MAX_SYMBOLS + 1), CALL)
+    assert is_object(api.get(one), LIST)["symbols"] == ["IBM", CALL]
+
+
 def test_one_symbol_more_and_one_less(api: Api, lists: str) -> None:
     """Either way again changes nothing, so that both may be sent twice."""
     one = make(api, lists)
