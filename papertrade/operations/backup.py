@@ -1,4 +1,4 @@
-"""The whole database into a file and back, with PostgreSQL's own programs: those of the embedded server, or the path's."""
+"""The whole database into a file and back, with PostgreSQL's own programs: those of the embedded server, or those on PATH."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ Progress = Iterator[str]
 
 
 class DumpError(Exception):
-    """A backup or restore that was not done; nothing was left half done. The message says why."""
+    """A backup or restore failed, and nothing was left half done. The message says why."""
 
 
 def backup(*, path: Path) -> Progress:
-    """Write the database to a file for its owner alone (password hashes are in it), as of one instant, while others go on.
+    """Write the database, as of one instant, to a private file (it has password hashes), while others go on working.
 
-    Yields what is done, line by line. Raises DumpError.
+    Yields what is being done, line by line. Raises DumpError.
     """
     with private_part(path) as unfinished:
         yield from _run(
@@ -42,7 +42,7 @@ def backup(*, path: Path) -> Progress:
 
 
 def restore(*, path: Path) -> Progress:
-    """Put a backup in the place of a database that has no accounts yet, in one transaction. Raises DumpError."""
+    """Replace a database that has no accounts yet by a backup, in one transaction. Raises DumpError."""
     if not path.is_file():
         raise DumpError(f"There is no file {path}.")
     if PaperAccount._meta.db_table in connection.introspection.table_names() and PaperAccount.objects.exists():
@@ -65,7 +65,7 @@ def restore(*, path: Path) -> Progress:
 
 
 def _place() -> str:
-    """How the server reaches its database, as libpq reads it, all but the password."""
+    """How the server reaches its database, as a libpq connection string without the password."""
     settings: dict[str, Any] = connection.settings_dict
     names = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "NAME"}
     given = {name: settings["OPTIONS"][name] for name in env.DATABASE_PARAMETERS if name in settings["OPTIONS"]}
@@ -73,7 +73,7 @@ def _place() -> str:
 
 
 def _run(program: str, *arguments: str) -> Progress:
-    """The lines that the program prints. The password goes through the environment: arguments are for all to see."""
+    """The lines that the program prints. The password goes through the environment: anybody may see arguments."""
     password = connection.settings_dict["PASSWORD"]
     known = {"PGPASSWORD": password} if password else {}
     last = ""

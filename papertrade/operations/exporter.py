@@ -1,8 +1,8 @@
-"""The metrics of a host without a web server: a port of their own, served by whichever of its processes gets it.
+"""The metrics of a host without a web server, on a port of their own, served by whichever of its processes gets it.
 
-Feed, worker and beat count into the files of their host like everything else (`papertrade.lib.metrics`), but nobody there
-answers `/metrics`. With PAPERTRADE_METRICS_ADDRESS one of them does, for all; when it ends another takes the port over. It asks
-neither database nor Valkey: states of the whole server are in every web host's `/metrics`, and a worker forks.
+Feed, worker and beat count into their host's files as all processes do (`papertrade.lib.metrics`), but none of them answers
+`/metrics`. With PAPERTRADE_METRICS_ADDRESS one of them does so for all; when it ends, another takes over the port. It asks
+neither the database nor Valkey: every web host's `/metrics` has the state of the whole server, and a worker forks.
 """
 
 import errno
@@ -22,7 +22,7 @@ from papertrade.operations.presence import Beacon
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 5.0  # that a caller may be silent
+SECONDS = 5.0  # for which a client may be silent
 
 
 class Exporter:
@@ -40,7 +40,7 @@ class Exporter:
         return None if address is None else cls(address)
 
     def try_to_serve(self) -> bool:
-        """Whether this process serves the port: it does already, or the port was free."""
+        """Serve the port if it is free; whether this process serves it now."""
         if self._server is None:
             try:
                 kind = _ServerOfIPv6 if ":" in self._address[0] else _Server
@@ -63,13 +63,13 @@ class Exporter:
 
 
 def attend(kind: str, *, role: Callable[[], str] = str) -> Beacon:
-    """Let operators see this process from now on, and its host's metrics be scraped where that is wanted."""
+    """Show this process to operators from now on, and serve its host's metrics where that is configured."""
     exporter = Exporter.of_settings()
     return Beacon(kind, role=role, also=exporter.try_to_serve if exporter else bool).start()
 
 
 class _Server(ThreadingHTTPServer):
-    """A caller who is slow keeps a thread, and not the scraper."""
+    """A slow client occupies a thread of its own, and does not keep the scraper waiting."""
 
     daemon_threads = True
 
@@ -101,4 +101,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """A scrape every few seconds is no news."""
+        """Log nothing: a scrape every few seconds is no news."""

@@ -1,6 +1,7 @@
-"""Which processes there are, on which hosts, and what they count together: told through Valkey every few seconds.
+"""Which processes there are, on which hosts, and what they count together: reported through Valkey every few seconds.
 
-Nothing decides by it. Without Valkey nobody is seen, and what was counted meanwhile is told afterwards. Wall times.
+No decision depends on it. While Valkey is away no process is seen; what was counted meanwhile is handed over afterwards. Times
+are wall times.
 """
 
 import atexit
@@ -42,7 +43,7 @@ APART = "|"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process as it told of itself last. `role`: of several of a kind, which; empty where they are all the same."""
+    """One process as it last reported itself. `role` tells apart several of a kind; empty where they are all the same."""
 
     kind: str
     host: str
@@ -60,9 +61,9 @@ class Process:
 
 
 class Beacon:
-    """Tells of this process, and hands over what it counted, from a thread of its own. Start it after a fork, not before.
+    """Reports this process and hands over what it counted, from a thread of its own. Start it after a fork, not before.
 
-    One that does not show itself hands over alone; `also` is done each time.
+    `shows=False`: it only hands over. `also` is called each time.
     """
 
     def __init__(
@@ -75,13 +76,13 @@ class Beacon:
         self._name = process_name()
 
     def start(self) -> "Beacon":
-        """Begin, and end with the process."""
+        """Begin; it ends with the process."""
         self._thread.start()
         atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
-        """Say that it ends, so that nobody misses it."""
+        """Report that the process ends, so that it is not missed."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -90,17 +91,18 @@ class Beacon:
             client().hdel(PROCESSES, self._name)
 
     def _run(self) -> None:
+        is_last = False
         while True:
             try:
                 self.beat()
             except Exception:
                 log.exception("presence_not_told")
-            if self._stopping.wait(BEAT_SECONDS):
-                self.beat()
+            if is_last:
                 return
+            is_last = self._stopping.wait(BEAT_SECONDS)
 
     def beat(self) -> None:
-        """Tell once."""
+        """Report and hand over once."""
         self._also()
         counted = tallies.take()
         try:
@@ -142,7 +144,7 @@ def _add(pipe: Any, counted: tallies.Counted) -> None:
 
 
 def processes() -> list[Process]:
-    """Every process that was there within a day and did not say that it ended. Raises redis.RedisError."""
+    """Every process that was heard of within a day and has not reported its end. Raises redis.RedisError."""
     found: list[Process] = []
     forgotten: list[str] = []
     for name, told in _hash(PROCESSES).items():

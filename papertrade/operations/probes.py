@@ -1,4 +1,4 @@
-"""The metrics, for a machine that scrapes them. Its other questions are answered before Django: `papertrade.web.probes`."""
+"""The metrics, for a machine that scrapes them. Health and readiness are answered before Django: `papertrade.web.probes`."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:
-    """Being on loopback is no right: behind a proxy on the same machine everybody is."""
+    """Whether the request has the token or is from signed-in staff. Coming from loopback gives no right: a proxy does too."""
     token, given = settings.PAPERTRADE_METRICS_TOKEN, request.headers.get("Authorization", "")
     if token and constant_time_compare(given, f"Bearer {token}"):
         return True

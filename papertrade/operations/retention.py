@@ -23,7 +23,7 @@ class Retained:
 def retain() -> Retained:
     """Make months ahead of the market's clock, and thin those that are older than PAPERTRADE_KEEP_MINUTES_DAYS.
 
-    Ages are in exchange time, as the snapshots are. A condition, not a moment: again does nothing.
+    Ages are in exchange time, as the snapshots' times are. Doing it again changes nothing.
     """
     now = clock.read().now
     done = Retained(retention.make_months(at=now), 0)

@@ -1,6 +1,6 @@
-"""Two roles: one owns the tables and migrates them, the other does everything else and may do no more than that takes.
+"""Two roles: one owns the tables and migrates them, the other does everything else and has no rights beyond that.
 
-What a table is for is said by its triggers (architecture.md, "What the database enforces"); the rights follow from them, so
+A table's triggers say how it may be used (architecture.md, "What the database enforces"), and the rights follow from them, so
 that a new table is covered by its own migration.
 """
 
@@ -30,9 +30,9 @@ class RoleError(Exception):
 
 
 def migrate(*, say: Callable[[str], object], only_say: bool = False) -> None:
-    """Bring the tables up to this release, as their owner, and give the server's role its rights; `say` what is done first.
+    """Bring the tables up to this release, as their owner, and give the server's role its rights; `say` first what is due.
 
-    Where DATABASE_OWNER_URL is not set, or names the same role, one role does everything and nothing is granted. Raises
+    Where DATABASE_OWNER_URL is not set, or names the same role, that role does everything and nothing is granted. Raises
     RoleError, UnfitError, SessionNotOwn.
     """
     role, password = connection.settings_dict["USER"], connection.settings_dict["PASSWORD"]
@@ -51,7 +51,7 @@ def migrate(*, say: Callable[[str], object], only_say: bool = False) -> None:
 
 
 def _make(role: str, password: str) -> None:
-    """The server's role, where it is missing; and that it does not own what it is to be kept from."""
+    """Make the server's role, if it is missing. Raises RoleError where it could get around the rights that it is given."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT rolsuper OR pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = %s", [role]
@@ -60,8 +60,8 @@ def _make(role: str, password: str) -> None:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tableowner = %s)", [role])
         if known and known[0]:
             raise RoleError(
-                f"The role {role} of DATABASE_URL is a superuser, or a member of the one of DATABASE_OWNER_URL: it could "
-                "switch every guard off. Name another one."
+                f"The role {role} of DATABASE_URL is a superuser, or a member of the role of DATABASE_OWNER_URL: it could "
+                "switch off every guard. Name another one."
             )
         if cursor.fetchone()[0]:
             raise RoleError(
@@ -96,7 +96,7 @@ _VIEWS_AND_FUNCTIONS = """
 
 
 def _grant(role: str) -> None:
-    """All rights anew in one transaction: nobody sees a moment without them."""
+    """Grant all rights anew, in one transaction, so that there is no moment without them."""
     to = sql.Identifier(role)
     with transaction.atomic(), raw_cursor() as cursor:
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")

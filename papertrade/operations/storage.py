@@ -1,7 +1,7 @@
 """How large the tables are, and by how much they grew: asked of PostgreSQL's catalog, with a sample a day kept in Valkey.
 
-Sizes are of the table with its indexes and its parts (partitions), in bytes. Where Valkey was emptied growth is unknown for a
-while; nothing rests on it.
+Sizes are of a table with its indexes and partitions, in bytes. After Valkey was emptied growth is unknown for a while; nothing
+depends on it.
 """
 
 import json
@@ -33,7 +33,7 @@ _SIZES = """
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: bytes, rows about, and the bytes by which it grew since a day and a week ago; None where that is unknown."""
+    """A table: its bytes, its approximate rows, and its growth in bytes since a day and a week ago, None where unknown."""
 
     name: str
     size: int

@@ -17,7 +17,7 @@ class Waits(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """On one table. `reads`: every row is read, indexed or written anew while it is held; else it is a matter of an instant."""
+    """A lock on one table. `reads`: every row is read, indexed or rewritten while it is held; otherwise it takes an instant."""
 
     table: str
     waits: Waits
@@ -25,7 +25,7 @@ class Lock:
 
 
 class _Rule(NamedTuple):
-    """The first that matches a statement counts; its group is the table."""
+    """What a statement locks. The first rule that matches counts; its group is the table."""
 
     pattern: re.Pattern[str]
     waits: Waits
@@ -70,7 +70,7 @@ _COMMENT = re.compile(r"--[^\n]*")
 
 
 def locks_of(statements: str) -> list[Lock]:
-    """The locks on tables that are there before, each once, in order; tables that are made here are nobody's yet."""
+    """The locks on tables that exist already, each once, in order; nobody waits for tables that are made here."""
     found: list[Lock] = []
     made: set[str] = set()
     checked = "VALIDATE CONSTRAINT" in statements  # then a partition is attached without a look at its rows
@@ -83,7 +83,7 @@ def locks_of(statements: str) -> list[Lock]:
 
 
 def at_once(locks: list[Lock]) -> list[Lock]:
-    """The same in one transaction, which keeps every lock until its end: the strongest on each table."""
+    """The locks of one transaction, which keeps them all to its end: the strongest on each table."""
     found: dict[str, Lock] = {}
     for lock in locks:
         other = found.get(lock.table, lock)

@@ -1,4 +1,4 @@
-"""Before the tables are brought up to this release: is the database fit for it, and what will be done to which table?"""
+"""Before the tables are brought up to this release: is the database fit for it, and what will happen to which table?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ class UnfitError(Exception):
 
 
 def refuse_unfit() -> None:
-    """Raises UnfitError for a PostgreSQL that is too old, SessionNotOwn behind a pooler: ask as the owner of the tables."""
+    """Raises UnfitError for a PostgreSQL that is too old, SessionNotOwn behind a pooler. Call it as the tables' owner."""
     major = connection.pg_version // 10_000
     if major < LEAST_VERSION:
         raise UnfitError(
@@ -37,9 +37,9 @@ def refuse_unfit() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A migration that is to be applied: its locks with the rows of their tables.
+    """A migration that is to be applied: its locks, each with the number of rows of its table.
 
-    `whole`: in one transaction, so that it keeps all of its locks to the end. `python`: it does more than its SQL says.
+    `whole`: it is one transaction, and keeps all of its locks to the end. `python`: it does more than its SQL says.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Step:
 
 
 def pending() -> list[Step]:
-    """What is to be done to a database that is in use; empty where all is done, or where there is nothing yet."""
+    """The migrations to be applied to a database that is in use; none where all are, or where the database is new."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if not executor.loader.applied_migrations or not plan:
@@ -73,7 +73,7 @@ def pending() -> list[Step]:
 
 @contextmanager
 def _read_only() -> Iterator[None]:
-    """Whatever an operation does when it is asked for its SQL, it changes nothing."""
+    """Within it, an operation that is asked for its SQL cannot change anything."""
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
         try:
@@ -124,7 +124,7 @@ _ROWS = """
 
 
 def give_session_settings() -> bool:
-    """Give what a session is begun with to the server's own role, as a pooler passes over it; whether that was needed."""
+    """Give the session settings to the server's own role, as a pooler does not pass them on; whether that was needed."""
     here = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
         cursor.execute(_GIVEN)
