@@ -1,1 +1,1 @@
-"""Django's admin: its site, its groups, and the accounts in it."""
+"""Django's admin: its site, its groups, and its pages that span several apps."""

@@ -1,6 +1,6 @@
-"""A user's dashboard as that user sees it, to look at: every page under /admin/as/ID/, in a transaction that cannot write.
+"""A user's dashboard as that user sees it, read only: every page under /admin/as/ID/, in a transaction that cannot write.
 
-The address says whose it is, so nothing stays in the session of who looks. Each page that is opened is in the log of acts.
+The address says whose it is, so nothing is left in the session of whoever looks. Each page that is opened is logged.
 """
 
 import copy
@@ -66,7 +66,7 @@ def _their_request(request: HttpRequest, them: User, path: str, match: Any) -> H
 
 
 def _log(request: HttpRequest, them: User, path: str) -> None:
-    """A line in the log of acts; a page that is open asks for itself every few seconds, and has one every five minutes."""
+    """Log the look; an open page reloads itself every few seconds, and is logged once every five minutes."""
     what = f"looked at their dashboard, as them: /{path}"[:LONGEST]
     lately = timezone.now() - SAME_LOOK
     of_late = LogEntry.objects.filter(user_id=request.user.pk, object_id=str(them.pk), action_time__gt=lately)

@@ -1,4 +1,4 @@
-"""Audits in the admin: asked for by a button, with progress and a way to cancel, done by the workers."""
+"""Audits in the admin: started by a button, done by the workers, with progress and a way to cancel."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _outcome(audit: Audit) -> str:
 def start(
     request: HttpRequest, *, extent: str = audits.FULL, scope: str = "", books: "QuerySet[Book] | None" = None
 ) -> HttpResponse:
-    """Ask for an audit and for workers, keep that in the operators' log, and go to its page."""
+    """Ask for an audit, invite workers, log who asked, and go to the audit's page."""
     audit = audits.ask(by=request.user.get_username(), scope=scope, books=books, extent=extent)
     invite_auditors(audit)
     _log(request, audit, f"asked for the {audit}")
@@ -43,7 +43,7 @@ def _log(request: HttpRequest, audit: Audit, what: str) -> None:
 
 @admin.register(Audit)
 class AuditAdmin(HistoryAdmin):
-    """Every audit that was asked for: how far it is, and what it came to."""
+    """Every audit that was asked for: how far it is, and what it found."""
 
     date_field = "asked_at"
     list_display = (
@@ -71,14 +71,14 @@ class AuditAdmin(HistoryAdmin):
         ]
 
     def start(self, request: HttpRequest) -> HttpResponse:
-        """An audit of all books: whole, or of what is newer than the last one."""
+        """Start an audit of all books: a full one, or one of what is newer than the last."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         full = request.POST.get("extent") == audits.FULL
         return start(request, extent=audits.FULL if full else audits.INCREMENT)
 
     def cancel(self, request: HttpRequest, audit_id: int) -> HttpResponse:
-        """End an audit before its time: whoever asked for it may, and whoever operates."""
+        """End an audit early: whoever asked for it may do that, and operators."""
         audit = get_object_or_404(Audit, pk=audit_id)
         if not self._may_cancel(request, audit):
             raise PermissionDenied

@@ -1,7 +1,7 @@
-"""The home page of the admin: is the server well, what is it doing, for whom, and how it grows.
+"""The home page of the admin: is the server well, what is it doing, for whom, and how does it grow?
 
-Every section is asked by itself, so that one whose server is away leaves the others standing; each costs the same with a
-million orders as with ten. Who may read orders may read it.
+Every section is read by itself, so that one whose server is away does not take the others with it; each costs the same with a
+million orders as with ten. Whoever may read orders may read the page.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ Section = dict[str, Any] | None
 
 
 def home(request: HttpRequest) -> dict[str, Any]:
-    """What the page shows; a section is None where what it asks is away."""
+    """What the page shows; a section is None where the server it reads from is away."""
     if not request.user.has_perm(RIGHT):
         return {}
     return {"operations": {name: _well(section) for name, section in SECTIONS.items()}}
@@ -55,7 +55,7 @@ def _parts() -> Section:
 
 
 def _processes() -> Section:
-    """Every process of every host, and the kinds of which none was heard."""
+    """Every process of every host, and the kinds of which none was heard of."""
     found = presence.processes()
     heard = {one.kind for one in found if not one.is_silent}
     return {

@@ -10,7 +10,7 @@ from papertrade.dashboard.words import GRADE
 
 
 def live_page(request: HttpRequest) -> HttpResponse:
-    """How the provider of the live market is."""
+    """The page about the live market's provider."""
     if settings.PAPERTRADE_MARKET != clock.LIVE:
         raise Http404("This market is not live.")
     status = feed_state.in_force()

@@ -1,7 +1,7 @@
-"""One field for any id: of an order, a client, an account, a key, a request, a booking, a fill. Each look-up is by index.
+"""One field for any id: of an order, a client order, an account, a key, a request, a ledger transaction, a fill.
 
-Only rows that the asker may read are found. What is typed is posted, and a whole key is cut to its prefix before it stands in
-an address.
+Each look-up uses an index, and finds only rows that the asker may read. What is typed is posted; a whole key is cut to its
+prefix before it appears in an address.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _whose(row: Any) -> Any:
 
 
 def is_a_key(text: str) -> bool:
-    """Whether it is a key with its secret, or the beginning of one."""
+    """Whether the text is a key with its secret, or with part of it."""
     return text.startswith(TOKEN_MARK) and len(text) > len(TOKEN_MARK) + 2 * PREFIX_LENGTH
 
 

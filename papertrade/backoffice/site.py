@@ -15,7 +15,7 @@ from papertrade.dashboard.forms import StaffSignInForm
 from papertrade.lib.admin.cells import NOTHING, exchange_time
 from papertrade.operations import health
 
-# The walk of an audit first; what an app has beside it follows by name.
+# In the order in which an auditor follows them; an app's other models come after these, by name.
 APPS = ["accounts", "orders", "portfolio", "marketdata"]
 MODELS = [
     "User", "PaperAccount", "Generation", "ApiKey", "Order", "Fill", "Sweep", "AccountEvent", "Position",
@@ -71,7 +71,7 @@ def _place(names: list[str], name: str) -> int:
 
 
 def _exchange_time() -> str:
-    """What the exchange's clock shows; empty before the market's first start."""
+    """Exchange time; empty before the market's first start."""
     try:
         return exchange_time(clock.read().now.replace(microsecond=0))
     except clock.ClockNotStarted:

@@ -1,7 +1,7 @@
 """Demonstration data: a few simple strategies trade past sessions of the simulated market through the real services.
 
-Nothing is written past the rules: time is moved step by step as the feed does it, and every order is submitted, held,
-filled or refused as anybody's would be. So every chart, reason and ledger row that it leaves is true.
+Nothing bypasses the rules: time moves step by step as the feed moves it, and every order is submitted, held, filled or refused
+as anybody's would be. So every chart, reason and ledger row that results is genuine.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class Seeder:
         self._move(session.close)
 
     def _start_over(self, session: Session) -> None:
-        """The trend follower's first run ends, so that there is an earlier generation to look at."""
+        """End the trend follower's first run, so that there is an earlier generation to look at."""
         _, desk = self.desks[0]
         reset_account(
             account=desk.account, confirm=True, reason="Longer memory after a first trial", tags=[SECOND_VERSION]

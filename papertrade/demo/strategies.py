@@ -47,7 +47,7 @@ class Strategy(Protocol):
 
 @dataclass
 class Desk:
-    """One strategy's account, and the ways to act on it. What the rules refuse is passed over, as a bot would."""
+    """One strategy's account, and ways to act on it. What the rules refuse is ignored, as a simple bot would."""
 
     account: PaperAccount
     orders_sent: int = 0
@@ -107,7 +107,7 @@ class Trend:
 
 @dataclass
 class Reversion:
-    """Bids a little under the market and offers what it bought a little above its price, both for the day."""
+    """Bids a little below the market and offers what it bought a little above it, both for the day."""
 
     name: str = "Mean reversion"
     initial_cash: str = "50000"
@@ -150,7 +150,7 @@ class WeeklyCalls:
 
 @dataclass
 class Core:
-    """Buys two funds and keeps them, with a patient bid far below."""
+    """Buys a fund and keeps it, with a patient bid for more of it far below."""
 
     name: str = "Core holdings"
     initial_cash: str = "250000"

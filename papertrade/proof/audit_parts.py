@@ -27,11 +27,11 @@ BATCH_PARTS = 500
 
 
 class Interrupted(Exception):
-    """The part in hand is given up: its audit was canceled, or a sweep waits for workers."""
+    """The part is given up: its audit was canceled, or a sweep waits for workers."""
 
 
 def make_parts(audit: Audit, books: "QuerySet[Book]") -> None:
-    """All parts of a new audit. Those of an increment are the parts that it begins at, with the books that are new since."""
+    """All parts of a new audit. An increment has those of the audit that it begins at, with the books that are new since."""
     parts = _parts_of_base(audit) if audit.base else [list(chunk) for chunk in chunks(books)]
     AuditPart.objects.bulk_create(
         (AuditPart(audit=audit, number=number, books=chunk, form=seals.FORM) for number, chunk in enumerate(parts, 1)),
@@ -40,7 +40,7 @@ def make_parts(audit: Audit, books: "QuerySet[Book]") -> None:
 
 
 def _parts_of_base(audit: Audit) -> list[list[int]]:
-    """A new generation goes to the other books of its account."""
+    """The parts of the earlier audit; a new generation's book joins the part of its account's other books."""
     parts: list[list[int]] = list(AuditPart.objects.filter(audit=audit.base).values_list("books", flat=True))
     place = {book_id: number for number, part in enumerate(parts) for book_id in part}
     added = {book_id for book_id in Book.objects.values_list("pk", flat=True) if book_id not in place}
@@ -55,7 +55,7 @@ def _parts_of_base(audit: Audit) -> list[list[int]]:
 
 
 def note(audit: Audit, row: str, problem: str) -> None:
-    """A difference that was found before any of its parts was worked on."""
+    """Keep a difference that was found before any part of the audit was worked on."""
     AuditPart.objects.filter(audit=audit, number=1).update(differences=[[row, problem]])
 
 
@@ -66,7 +66,7 @@ def sealed_of(audit: Audit) -> str:
 
 
 def work(audit_id: int, *, yields: bool = False) -> bool:
-    """Claim and do one part; False where none is free. With `yields` it is given up where a sweep waits for workers."""
+    """Claim and do one part; False where none is free. With `yields` it is given up when a sweep waits for workers."""
     try:
         with _looking(audit_id, yields=yields) as look, one_instant(writing=True):
             part = (
@@ -103,7 +103,7 @@ def _do(part: AuditPart, look: Callable[[], None]) -> None:
 
 
 def _seals_before(part: AuditPart) -> tuple[dict[int, Seal], list[list[str]]]:
-    """The seals that a part goes on from, if any, and what is wrong with them."""
+    """The seals that a part continues from, if any, and what is wrong with them."""
     if part.audit.base_id is None:
         return {}, []
     base = AuditPart.objects.filter(audit_id=part.audit.base_id, number=part.number, form=seals.FORM).first()

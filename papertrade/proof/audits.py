@@ -1,8 +1,8 @@
 """Audits of the books as jobs, each with a report that is kept: nightly, from the command line, and from the admin.
 
-An audit and its parts are made in one transaction; whoever works claims a part by its row lock, reads its books, and marks it
-done (`papertrade.proof.audit_parts`). So any number of workers share it, a kill costs the part in hand, and canceling takes
-hold between two statements. The last one to finish a part writes the report.
+An audit and its parts are made in one transaction; a worker claims a part by its row lock, reads the part's books, and marks it
+done (`papertrade.proof.audit_parts`). So any number of workers share an audit, a kill costs the part in hand, and canceling
+takes effect between two statements. Whoever finishes the last part writes the report.
 """
 
 import time as wall_time
@@ -34,7 +34,7 @@ FULL, INCREMENT = AuditReport.Extent.FULL, AuditReport.Extent.INCREMENT
 
 
 def due(*, at: datetime) -> bool:
-    """Whether no audit of all books was asked for since two o'clock in the latest night."""
+    """Whether no audit of all books was asked for since the latest two o'clock at night in New York."""
     now = at.astimezone(EXCHANGE_ZONE)
     night = datetime.combine(now.date(), NIGHT, EXCHANGE_ZONE)
     if night > now:
@@ -47,9 +47,9 @@ def due(*, at: datetime) -> bool:
 
 
 def tend() -> list[Audit]:
-    """What beat does once a minute: ask for the night's audit where it is due; which audits wait for workers.
+    """What beat does once a minute: ask for the night's audit where it is due; returns the audits that wait for workers.
 
-    A condition, not a moment: what a killed worker or a night without servers left out is made up for at the next asking.
+    A condition, not a moment: what a killed worker or a night without servers left out is made up for the next time.
     """
     now = clock.wall_now()
     for audit in _unfinished():
@@ -64,7 +64,7 @@ def _unfinished() -> "QuerySet[Audit]":
 
 
 def _is_idle(audit: Audit, *, at: datetime) -> bool:
-    """Whether nobody seems to be at it: none of its parts was done in the last minute."""
+    """Whether nobody seems to work on it: none of its parts was finished in the last minute."""
     last = audit.parts.aggregate(Max("done_at"))["done_at__max"]
     return last is None or at - last > IDLE
 
@@ -75,15 +75,15 @@ def _full_is_due(*, at: datetime) -> bool:
 
 
 def under_way(scope: str = "") -> Audit | None:
-    """The audit that is at these books now."""
+    """The unfinished audit of this scope, if there is one."""
     return _unfinished().filter(scope=scope).first()
 
 
 def ask(*, by: str, scope: str = "", books: "QuerySet[Book] | None" = None, extent: str = FULL) -> Audit:
-    """An audit to be worked on: of all books, or of those given, which `scope` names; the one that is at it already, if any.
+    """An audit to be worked on, of all books or of those given, which `scope` names; or the unfinished one of that scope.
 
-    A full one takes the place of an increment. An increment without an audit to begin at is a full one, and so is one whose
-    seals are not those that the report commits to: who changed them may have moved them past what he did.
+    A full one replaces an increment. An increment without an audit to begin at becomes a full one, and so does one where the
+    earlier audit's seals are not those that its report commits to: whoever changed them may have moved them past what they did.
     """
     with transaction.atomic():
         running = _unfinished().select_for_update().filter(scope=scope).first()
@@ -115,12 +115,12 @@ def _base() -> Audit | None:
 
 
 def _left_its_seals(audit: Audit) -> bool:
-    """Whether its seals are those that its report commits to."""
+    """Whether the audit's seals are still those that its report commits to."""
     return audit.report is not None and sealed_of(audit) == audit.report.sealed
 
 
 def cancel(audit: Audit, *, by: str) -> bool:
-    """End an audit before its time; False where it was over already. Parts in hand are given up at their next statement."""
+    """End an audit early; False where it was over already. Parts that are being read are given up at their next statement."""
     done = _unfinished().filter(pk=audit.pk).update(canceled_at=Now(), canceled_by=by)
     if done:
         log.info("audit_canceled", audit=audit.pk, by=by)
@@ -130,7 +130,7 @@ def cancel(audit: Audit, *, by: str) -> bool:
 def finish(audit_id: int) -> AuditReport | None:
     """Write the report of an audit whose parts are all done; None where there is nothing to do.
 
-    What an increment needs of earlier audits it has read by then: their parts go.
+    By then an increment has read what it needs of earlier audits, so their parts are deleted.
     """
     with transaction.atomic():
         audit = _unfinished().select_for_update().filter(pk=audit_id).first()
@@ -156,7 +156,7 @@ def finish(audit_id: int) -> AuditReport | None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an audit is; `workers` are those that did parts of it, `waits` says that nobody has begun."""
+    """How far an audit is; `workers` counts those that did parts of it, `waits` says that no part is done yet."""
 
     parts: int
     parts_done: int
@@ -178,7 +178,7 @@ class Progress:
 
 
 def progress_of(audit: Audit) -> Progress:
-    """How far an audit is; of one whose parts were cleared away, what its report says."""
+    """How far an audit is; from its report, where its parts were deleted."""
     rows = audit.parts.values_list("books", "done_at", "differences", "worker")
     parts = [(len(books), done_at is not None, len(found), worker) for books, done_at, found, worker in rows]
     if not parts and audit.report is not None:
@@ -195,7 +195,7 @@ def progress_of(audit: Audit) -> Progress:
 
 
 def carry_out(audit: Audit, *, told: Callable[[Progress], None] | None = None) -> AuditReport | None:
-    """Work on an audit until it is over, beside whoever else does; its report, None where it was canceled."""
+    """Work on an audit until it is over, along with whoever else does; its report, None where it was canceled."""
     while True:
         while work(audit.pk):
             if told:

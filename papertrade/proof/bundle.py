@@ -1,7 +1,7 @@
 """The audit bundle: everything of an account in one archive, with a manifest of hashes and a check that needs no server.
 
-One JSON line a row, ordered, so that the same account gives the same bytes; rows are streamed, so that its size does not
-matter. What the lines mean is written in `bundle_check`, which recomputes them.
+One JSON line per row, in a fixed order, so that the same account gives the same bytes; rows are streamed, so that size does not
+matter. `bundle_check` says what the lines mean, and recomputes them.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ from portfolio.retention import put_away_months
 
 FORMAT = 2
 CHUNK_ROWS = 2000
-OUTSIDE = frozenset({"request_id"})  # which leads to a log, and says nothing of what happened
-ONE_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's zero: when a bundle was made is not part of it
+OUTSIDE = frozenset({"request_id"})  # it leads to a log, and says nothing about what happened
+ONE_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's earliest: when a bundle was made is not part of it
 
 Line = dict[str, Any]
 
 
 def write(*, account: PaperAccount, path: Path) -> dict[str, int]:
-    """Write the bundle of an account to a file for its owner alone, whole or not at all, as of one instant; rows by file."""
+    """Write an account's bundle, as of one instant, to a private file, whole or not at all; returns the rows of each file."""
     manifest: dict[str, dict[str, Any]] = {}
     with (
         private_part(path) as unfinished,
@@ -132,7 +132,7 @@ def _quote(row: QuoteRecord) -> Line:
 
 
 def _transaction(row: LedgerTransaction) -> Line:
-    """The fields that were hashed, as they were spelled, and what else is known of it."""
+    """The fields that were hashed, as they were written then, and all other columns."""
     return {
         **_plain(row),
         "entries": [

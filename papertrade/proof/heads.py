@@ -1,11 +1,11 @@
-"""Chain heads: where every ledger and event log stood, as a file to be kept elsewhere and held against the books later.
+"""Chain heads: where every ledger and event log stood, as a file to be kept elsewhere and compared with the books later.
 
-Whoever can write the database can rewrite a whole chain, or cut its end off; nobody can make it end in the hashes of a file
-that they do not have. A chain that has grown since is as it should be: the old head must still be in its place. What the
-chain does not hold is under running hashes beside it (`papertrade.proof.evidence`).
+Whoever can write to the database can rewrite a whole chain, or cut off its end; but they cannot make it end in the hashes of a
+file that is out of their reach. A chain may have grown since, but the old head must still be in its place. What the chain does
+not contain is covered by running hashes beside it (`papertrade.proof.evidence`).
 
-A file is JSON lines: the format, one object a book, one a key, one for the audit reports, then one with the number of lines
-and the SHA-256 of all before it. Every format that was ever written is read.
+A file is JSON lines: the format, one object per book, one per key, one for the audit reports, then one with the number of lines
+and the SHA-256 of all before it. Every format that was ever written can be read.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ def _head(book: Book) -> Head:
 
 
 def check(lines: Iterable[str]) -> Iterator[Difference]:
-    """What the database no longer has of what the file says. Raises BadHeads, also in the end: read it to there."""
+    """What the file has and the database no longer has. Raises BadHeads, perhaps only at the end: read it to there."""
     form, rows = _read(lines)
     while chunk := list(islice(rows, CHUNK_BOOKS)):
         for kind, differences in _CHECKS[form].items():

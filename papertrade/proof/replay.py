@@ -1,8 +1,8 @@
 """A live session played again: the accounts' own requests, on the recorded quotes, at speed 0, to the same ledger heads.
 
-`write_script` reads what was asked for from the books of a live market. `play` asks for it again on a database without it, in
-a recorded market that begins with the first request, and compares the ledgers hash by hash: they hold quote, price and time of
-all that was booked, and nothing that is generated (trading-rules.md section 7).
+`write_script` reads the requests from the books of a live market. `play` sends them again on an empty database, in a recorded
+market that begins with the first request, and compares the ledgers hash by hash: these cover quote, price and time of all that
+was booked, and nothing that is generated (trading-rules.md section 7).
 """
 
 import secrets
@@ -36,7 +36,7 @@ from portfolio.models import AccountEvent, Book, EventType, LedgerTransaction, P
 from portfolio.settlement import settle_by_hand
 
 LIVE_FEED = "live:"
-PLACED = {EventType.ORDER_SUBMITTED, EventType.ORDER_REJECTED}  # an order leaves one of them first
+PLACED = {EventType.ORDER_SUBMITTED, EventType.ORDER_REJECTED}  # the first event of an order is one of these
 OF_A_RUN = {EventType.ACCOUNT_OPENED: Kind.OPEN, EventType.ACCOUNT_RESET: Kind.RESET}
 
 
@@ -46,7 +46,7 @@ class CannotReplay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one run; `problem` is empty where its ledger head is the same."""
+    """The outcome for one run; `problem` is empty where its ledger head is the same."""
 
     account: str
     generation: int
@@ -63,7 +63,7 @@ def write_script(*, accounts: Collection[UUID] = (), until: datetime | None = No
         reading = clock.read()
         if reading.market != clock.LIVE:
             raise CannotReplay(f"This server plays the {reading.market} market: there is no live session to replay.")
-        # Of what is due at `through` some may not be done yet, where a step has been cut off.
+        # Where a step was cut short, part of what is due at `through` may not be done yet.
         done = reading.through if reading.through_book is None else reading.through - clock.JUST_BEFORE
         if until is not None and until > done:
             raise CannotReplay(f"The market is at {done.isoformat()}: nothing later can be replayed yet.")
@@ -100,7 +100,7 @@ def _obstacle(account: PaperAccount) -> str:
 
 
 def _requests(account: PaperAccount, until: datetime) -> Iterator[Request]:
-    """What the account asked for, by number of event; what the market did to it is left out."""
+    """The account's own requests, by number of event; what the market did to it is left out."""
     runs = {run.number: run for run in account.generations.all()}
     orders = {order.pk: order for order in Order.objects.filter(account=account).select_related("replaces")}
     placed = set()
@@ -138,7 +138,7 @@ def _of_run(run: Generation) -> dict[str, Any]:
 
 
 def _of_order(order: Order) -> tuple[Kind, dict[str, Any], int]:
-    """The request that an order was, and the number of the order that it is about: its own, or the one that it replaced."""
+    """The request that made an order, and the number of the order that it is about: its own, or that of the one it replaced."""
     changes = {
         "qty": _plain(order.qty),
         "limit_price": _plain(order.limit_price),
@@ -182,7 +182,7 @@ def _plain(number: Decimal | None) -> str | None:
 
 
 def check_recording(script: Script) -> None:
-    """Whether the market in force has the quotes that the accounts were filled on. Raises CannotReplay."""
+    """Raises CannotReplay unless the current market has the quotes that the accounts were filled on."""
     missing = {tuple(quote) for quote in script.filled_on}
 
     def passed(quote: Quote) -> None:
@@ -199,13 +199,13 @@ def check_recording(script: Script) -> None:
 
 @dataclass
 class Stage:
-    """The accounts of a replay, by the ids of those that they play; `stopped` says whose request was refused, and why."""
+    """The accounts of a replay, by the ids of the original ones; `stopped` says whose request was refused, and why."""
 
     accounts: dict[str, PaperAccount] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
 
     def play(self, script: Script) -> list[Verdict]:
-        """Ask for everything again in the market in force, which stands where the script begins. Raises CannotReplay."""
+        """Send every request again, in the current market, which stands where the script begins. Raises CannotReplay."""
         for request in script.requests:
             _go_to(request.at)
             if request.account in self.stopped:
@@ -239,7 +239,7 @@ class Stage:
             settle_by_hand(position_id=position.pk, price=price, reason=what["reason"], at=clock.read().now)
 
     def _begin_run(self, request: Request) -> None:
-        """A run's opening names its owner and its feed: they are those of the session, whatever plays it now."""
+        """Open a run. Its first ledger transaction names its owner and feed: those of the session, whatever plays it now."""
         what = request.what
         current_market().feed.name = what["feed"]
         run = {"initial_cash": what["initial_cash"], "policy": what["policy"]}

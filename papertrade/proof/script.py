@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What an account can ask for."""
+    """What an account may request."""
 
     OPEN = "open"
     RESET = "reset"
@@ -25,9 +25,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Request:
-    """One of them, as it was taken: `at` is exchange time, `seq` the number of its event in the account.
+    """One request, as it was taken: `at` is exchange time, `seq` the number of its event in the account.
 
-    `what` has the values of the request as JSON has them; `order` is the number of the order that it is about.
+    `what` has the values of the request as JSON values; `order` is the number of the order that it is about.
     """
 
     at: datetime
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The ledger of a run: the hash of each transaction, the first one's first."""
+    """The ledger of a run: the hash of each transaction, in order."""
 
     account: str
     generation: int
@@ -49,10 +49,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """All that a replay needs but the quotes.
+    """All that a replay needs besides the quotes.
 
     `filled_on` are the quotes of the fills, as (symbol, time, bid, ask, bid size, ask size): a recording that lacks one is of
-    another session. `left_out` says of accounts why they cannot be played.
+    another session. `left_out` says which accounts cannot be played, and why.
     """
 
     until: datetime
@@ -73,7 +73,7 @@ def as_json(script: Script) -> str:
 
 
 def from_json(text: str) -> Script:
-    """The script of such a text."""
+    """The script that `as_json` wrote."""
     value = json.loads(text)
     requests = [
         Request(**{**row, "at": datetime.fromisoformat(row["at"]), "kind": Kind(row["kind"])})
