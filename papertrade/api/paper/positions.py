@@ -15,6 +15,7 @@ from papertrade.api.paper.accounts import REPLAYED
 from papertrade.api.paper.filters import CloseAllFilter, CloseFilter, GenerationFilter, LabelParameters, symbols_of
 from papertrade.api.paper.orders import SENT_BEFORE
 from papertrade.api.paper.serializers import ClosedSerializer, OrderDetailSerializer, PositionSerializer
+from papertrade.lib.errors import BadRequest
 from portfolio import selectors
 from portfolio.models import Book
 from portfolio.selectors import book_of
@@ -56,8 +57,8 @@ class PositionViewSet(AccountMixin, ListViewSet):
         codes=(409, 422),
     )
     def destroy(self, request: Request, account_id: str, symbol: str) -> Response:
-        sent = read_object(request.data, *CloseFilter.base_filters)
-        closed = closing.close_position(account=self.account, symbol=symbol, **{**sent, **self.query})
+        terms = self._sent(request, *CloseFilter.base_filters)
+        closed = closing.close_position(account=self.account, symbol=symbol, **terms)
         if closed.replayed:
             return self.shown(closed.order, headers=REPLAYED)
         return self.shown(closed.order, status=201)
@@ -70,6 +71,15 @@ class PositionViewSet(AccountMixin, ListViewSet):
         codes=(409,),
     )
     def destroy_all(self, request: Request, account_id: str) -> Response:
-        sent = read_object(request.data, *LabelParameters.base_filters)
-        rest = {name: value for name, value in self.query.items() if name not in ("symbol", "symbols")}
-        return self.listed(closing.close_all(account=self.account, symbols=symbols_of(self.query), **{**sent, **rest}))
+        terms = self._sent(request, *LabelParameters.base_filters)
+        terms = {name: value for name, value in terms.items() if name not in ("symbol", "symbols")}
+        return self.listed(closing.close_all(account=self.account, symbols=symbols_of(self.query), **terms))
+
+    def _sent(self, request: Request, *fields: str) -> dict[str, Any]:
+        """What the body has of these fields, and what the query has. Raises BadRequest where they contradict each other."""
+        body = {name: value for name, value in read_object(request.data, *fields).items() if value is not None}
+        contradicted = [name for name in body.keys() & self.query.keys() if str(body[name]) != str(self.query[name])]
+        if contradicted:
+            problem = "is one value in the body and another in the query"
+            raise BadRequest("Send each value once.", dict.fromkeys(sorted(contradicted), problem))
+        return {**body, **self.query}

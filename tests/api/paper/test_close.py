@@ -56,6 +56,15 @@ class TestPercentage:
     def test_not_with_a_quantity(self, api: Api, account_id: str) -> None:
         is_error(api.delete(f"{account_id}/positions/IBM/", percentage="50", qty="1"), 400, "bad_request")
 
+    def test_a_body_and_a_query_that_contradict_each_other_close_nothing(self, api: Api, account_id: str) -> None:
+        path = f"{account_id}/positions/IBM/"
+        refused = api.request("DELETE", path, {"qty": "5"}, query={"qty": "1"})
+        assert list(is_error(refused, 400, "bad_request")) == ["qty"]
+        refused = api.request("DELETE", f"{account_id}/positions/", {"note": "a"}, query={"note": "b"})
+        assert list(is_error(refused, 400, "bad_request")) == ["note"]
+        assert held(api, account_id)["IBM"] == "10.000000"
+        assert api.request("DELETE", path, {"qty": 5}, query={"qty": "5"}).json()["qty"] == "5.000000"
+
     def test_too_little_to_be_one(self, api: Api, account_id: str) -> None:
         refused = api.delete(f"{account_id}/positions/{CALL}/", percentage="1")
         assert is_error(refused, 409, "nothing_to_close") == {"available": "3"}
