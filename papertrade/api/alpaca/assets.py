@@ -1,6 +1,6 @@
 """What can be traded: stocks by symbol or id, and option contracts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -94,7 +94,7 @@ class OptionContractViewSet(AlpacaViewSet):
             raise not_found(f"contract not found for {named}")
         return found
 
-    def _listed(self) -> list[Instrument]:
+    def _listed(self) -> Sequence[Instrument]:
         """By symbol, every contract on the underlyings that were asked for, or else on all whose chains are at hand."""
         underlyings = self.query.symbols("underlying_symbols") or current_market().optionable()
         now = clock.read().now
