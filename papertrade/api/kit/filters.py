@@ -30,6 +30,7 @@ MAX_LIST = 100
 MAX_TEXT = 128
 MAX_COUNT = 10**18
 MAX_GENERATION = 2**31 - 1
+TWICE = "is given more than once"
 
 
 class Parameter(django_filters.Filter):
@@ -231,6 +232,8 @@ class ParameterSet(django_filters.FilterSet):
             if parameter is None:
                 if name not in also:
                     problems[name[:64]] = cls._unknown(also)
+                elif len(texts) > 1:
+                    problems[name] = TWICE
                 continue
             try:
                 values[name] = _read(parameter, texts)
@@ -253,7 +256,7 @@ class ParameterSet(django_filters.FilterSet):
 
 def _read(parameter: Parameter, texts: list[str]) -> Any:
     if len(texts) > 1 and not isinstance(parameter, SymbolsParameter):
-        raise ValueError("is given more than once")
+        raise ValueError(TWICE)
     text = ",".join(texts)
     if "\x00" in text:
         raise ValueError("has characters that no value has")

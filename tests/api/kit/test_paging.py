@@ -95,6 +95,12 @@ def test_limits_that_cannot_be(api: Api, account: str, path: str, limit: str) ->
     assert list(details) == ["limit"]
 
 
+def test_a_limit_is_said_once(api: Api, account: str) -> None:
+    for name in ("limit", "cursor"):
+        details = is_error(api.get(f"{account}/orders/", **{name: ["1", "2"]}), 400, "bad_request")
+        assert details == {name: "is given more than once"}
+
+
 @pytest.mark.parametrize("name", ["format", "page", "unknown", "sort", "as_of"])
 def test_parameters_that_do_not_exist_are_refused(api: Api, account: str, name: str) -> None:
     assert list(is_error(api.get(f"{account}/orders/", **{name: "x"}), 400, "bad_request")) == [name]
