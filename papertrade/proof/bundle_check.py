@@ -54,7 +54,8 @@ def problems(path: str) -> Iterator[str]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         yield f"{path}: not a bundle: {error}"
         return
-    if not 1 <= bundle.manifest.get("format", 0) <= FORMAT:
+    form = bundle.manifest.get("format") if isinstance(bundle.manifest, dict) else None
+    if form not in range(1, FORMAT + 1):
         yield f"{path}: is of a format that this check does not know; take the check.py out of the bundle"
         return
     for function in CHECKS:

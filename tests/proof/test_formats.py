@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,10 +38,14 @@ def test_a_bundle_that_was_kept_is_right_by_this_check_and_by_its_own(path: Path
     assert done.returncode == 0, done.stdout
 
 
-def test_a_bundle_of_a_newer_release_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "manifest", [{"format": bundle_check.FORMAT + 1, "files": {}}, {"format": "2"}, {}, []], ids=str
+)
+def test_a_bundle_of_another_format_says_so(tmp_path: Path, manifest: Any) -> None:
+    """Of a newer release, or of somebody who wrote the manifest."""
     newer = tmp_path / "newer.zip"
     with zipfile.ZipFile(newer, "w") as archive:
-        archive.writestr(bundle_check.MANIFEST, json.dumps({"format": bundle_check.FORMAT + 1, "files": {}}))
+        archive.writestr(bundle_check.MANIFEST, json.dumps(manifest))
     (problem,) = bundle_check.problems(str(newer))
     assert "a format that this check does not know" in problem
 
