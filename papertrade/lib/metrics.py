@@ -52,7 +52,7 @@ REFUSED = Counter(
     "papertrade_refused", "Requests that were answered without Django: too large, too slow, busy.", ["code"]
 )
 CUT_OFF = Counter("papertrade_cut_off", "Connections that were ended for being slow, idle or too many.", ["why"])
-# What is counted of the live market's provider (marketdata.feeds.live.protocol.Count and the intake), by its word.
+# Of the live market's provider, by the words in which it is counted (marketdata.feeds.live.protocol.Count and the intake).
 LIVE = {
     word: Counter(f"papertrade_live_{word}", meaning, ["reason"])
     for word, meaning in {

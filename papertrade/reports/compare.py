@@ -94,7 +94,7 @@ def read_runs(text: str) -> list[tuple[str, int | None]]:
             raise ValueError(f"has {part!r}, which is not an account's id, a colon and a generation")
         found.append((account_id, number))
     if not 1 <= len(found) <= MOST_RUNS:
-        raise ValueError(f"must be 1 to {MOST_RUNS} runs, separated by commas")
+        raise ValueError(f"must be 1 to {MOST_RUNS} generations, separated by commas")
     return found
 
 

@@ -20,12 +20,12 @@ from papertrade.lib.files import PRIVATE_FOLDER, private_part
 
 LINUX = sys.platform.startswith("linux")
 LOOPBACK = "127.0.0.1"
+LOCK_FILE = "lock"
 READY_SECONDS = 60
 STOP_SECONDS = 20
 LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.03
 PR_SET_PDEATHSIG = 1
-LOCK_FILE = "lock"
 
 
 class EmbeddedError(Exception):
