@@ -110,7 +110,7 @@ def columns(book: Book, span: Span, now: datetime) -> dict[str, Any]:
     base = book.generation.initial_cash if base is None else base
     points = _daily(book, span, now) if span.timeframe == DAILY else _intraday(book, span, base)
     equities = [equity for _, equity in points]
-    against = [base, *equities[:-1]] if span.timeframe == DAILY else [base] * len(equities)
+    against = [base, *equities][: len(equities)] if span.timeframe == DAILY else [base] * len(equities)
     profits = [equity - before for equity, before in zip(equities, against, strict=True)]
     return {
         "timestamp": [int(at.timestamp()) for at, _ in points],

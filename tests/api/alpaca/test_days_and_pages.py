@@ -88,6 +88,10 @@ BEYOND_ALL_TIMES = [
     ("account/portfolio/history", {"period": "9999A"}),
     ("account/portfolio/history", {"start": "9999-12-31", "period": "9999M"}),
     ("account/portfolio/history", {"end": "0001-01-01T00:00:00+14:00"}),
+    (
+        "account/portfolio/history",
+        {"start": "2013-01-01", "end": "2013-01-31", "timeframe": "1D"},
+    ),  # before the account
     ("orders", {"until": "9999-12-31T23:59:59-12:00"}),
 ]
 
