@@ -101,7 +101,9 @@ def test_prepare_says_so_and_gives_the_role_what_a_session_would_set(pooler: Poo
     owned = {"DATABASE_URL": pooler.url(name), "DATABASE_OWNER_URL": empty_database}
     prepared = run(env={**os.environ, **owned})
     assert prepared.returncode == 0, prepared.stderr
-    assert "goes through a pooler that keeps" in prepared.stdout and "has settings for its sessions now" in prepared.stdout
+    assert (
+        "goes through a pooler that keeps" in prepared.stdout and "has settings for its sessions now" in prepared.stdout
+    )
     with psycopg.connect(empty_database) as session:
         assert session.execute("SELECT current_setting('lock_timeout'), current_setting('jit')").fetchone() == (
             "5s",
