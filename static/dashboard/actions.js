@@ -1,9 +1,10 @@
-// Buttons that act through the API ([data-act]), forms that ask first ([data-confirm]), copying, and passing notes.
+// Buttons that act through the API ([data-act]), forms that ask first ([data-confirm]) and are sent once, copying, and passing notes.
 
 import { call } from "./api.js";
 import { refresh } from "./live.js";
 
 const TOAST_MS = 6_000;
+const SENDING_MS = 10_000;
 
 export function toast(text, { bad = false } = {}) {
   const note = document.createElement("div");
@@ -52,6 +53,14 @@ async function copy(button) {
   button.textContent = copied ? "Copied" : "Marked: now copy it";
 }
 
+// A form that is on its way is not sent again by a second press: that would open a second account, or make a second key.
+function sendOnce(event) {
+  const { dataset } = event.target;
+  if ("sending" in dataset) return event.preventDefault();
+  dataset.sending = "";
+  setTimeout(() => delete dataset.sending, SENDING_MS); // the browser's stop button gives no sign
+}
+
 export function wireActions() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-act], button[data-copy]");
@@ -61,10 +70,14 @@ export function wireActions() {
   });
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.dataset.confirm || form.dataset.agreed) return;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    if (!form.dataset.confirm || form.dataset.agreed) return sendOnce(event);
     event.preventDefault();
     if (!(await confirmed(form.dataset))) return;
     form.dataset.agreed = "yes";
     form.requestSubmit();
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-sending]")) delete form.dataset.sending; // back, out of the browser's memory
   });
 }

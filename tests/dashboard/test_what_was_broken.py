@@ -71,6 +71,28 @@ def test_a_ticket_sends_once(wide: Trader, account: PaperAccount) -> None:
     assert len({order.client_order_id for order in Order.objects.all()}) == 3
 
 
+def test_two_presses_send_a_form_once(wide: Trader, user: Any) -> None:
+    """Pressed twice, a form opens one account and makes one key; come back to, it can be sent again."""
+    page = wide.page
+    wide.go("/accounts/new/")
+    page.fill("[name=name]", "Twice")
+    page.dblclick("button:has-text('Open the account')")
+    page.wait_for_selector("h1:has-text('Twice')")
+    assert PaperAccount.objects.filter(user=user).count() == 1
+    wide.go("/keys/")
+    page.fill("[name=name]", "Bot")
+    page.dblclick("button:has-text('Create the key')")
+    page.wait_for_selector("#token")
+    assert ApiKey.objects.filter(user=user).count() == 1
+    wide.go("/accounts/new/")
+    page.fill("[name=name]", "")
+    page.click("button:has-text('Open the account')")
+    page.wait_for_selector(".field .error")
+    page.fill("[name=name]", "Corrected")
+    page.click("button:has-text('Open the account')")
+    page.wait_for_selector("h1:has-text('Corrected')")
+
+
 def test_the_answer_stays_true(wide: Trader, account: PaperAccount, open_market: MarketKit) -> None:
     """A partly filled order fills meanwhile, and the line says so; nothing is said of a next order that nobody asked for."""
     times = [f"14:00:{second:02d}" for second in range(0, 60, 10)]
