@@ -1,8 +1,8 @@
 """Screenshots of every page of a running server, light and dark, at 1440 and 390 pixels.
 
     make demo                                            # in one terminal
-    .venv/bin/python docs/make_screenshots.py var var/pictures
-    .venv/bin/python docs/make_screenshots.py --readme var docs/images
+    .venv/bin/python docs/make_screenshots.py var-demo var-demo/pictures
+    .venv/bin/python docs/make_screenshots.py --readme var-demo docs/images
 
 The first argument is the server's var folder (its credentials.json says where it is and who may sign in), the second
 where the pictures go. `--readme` takes only the few that README and docs/dashboard.md show. Needs Debian's chromium.

@@ -23,7 +23,9 @@ class Meaning(NamedTuple):
 WAITS = "Nothing: the order waits."
 
 NO_FILL: dict[StrEnum, Meaning] = {
-    NoFillReason.MARKET_CLOSED: Meaning("It is outside regular hours.", "Nothing: it is decided at the next open."),
+    NoFillReason.MARKET_CLOSED: Meaning(
+        "It is outside regular hours.", "Nothing: the order is decided at the next open."
+    ),
     QuoteFault.MISSING: Meaning("The market has no quote for the symbol yet.", WAITS),
     QuoteFault.INVALID: Meaning(
         "A side of the quote is missing, a price is not above zero, a size is negative, or it is stamped in the future.",
@@ -31,34 +33,35 @@ NO_FILL: dict[StrEnum, Meaning] = {
     ),
     QuoteFault.STALE: Meaning(
         "The quote is older than the account's policy allows, or from before this session's open.",
-        "Nothing, or reset the account with a policy of a higher age (minute recordings need more than 60 s).",
+        "Nothing; or reset the account with a policy that allows a higher age (minute recordings need more than 60 s).",
     ),
     QuoteFault.CROSSED: Meaning("The bid is above the ask, so the quote cannot be trusted.", WAITS),
     NoFillReason.NOT_MARKETABLE: Meaning(
         "The quote does not reach the limit.", "Nothing, or cancel and send another limit."
     ),
     NoFillReason.OPTION_SPREAD_TOO_WIDE: Meaning(
-        "Bid and ask of the option are further apart than the policy allows.", "Nothing, or choose a tighter contract."
+        "The option's bid and ask are further apart than the policy allows.", "Nothing, or choose a tighter contract."
     ),
     NoFillReason.NO_DISPLAYED_SIZE: Meaning(
-        "This account took all that is displayed at this price.", "Nothing: the rest fills when the price changes."
+        "This account has already taken all that is displayed at this price.",
+        "Nothing: the rest waits for a larger size or another price.",
     ),
 }
 REJECTED: dict[StrEnum, Meaning] = {
     RejectReason.SHORT_SELL_NOT_ALLOWED: Meaning(
-        "More shares would be sold than the account holds, less what its other sell orders hold.",
+        "The order would sell more shares than the account holds, less those reserved by its other sell orders.",
         "Sell at most `qty_available` of the position.",
     ),
     RejectReason.NAKED_OPTION_SELL_NOT_ALLOWED: Meaning(
-        "More contracts would be sold than the account holds, less what its other sell orders hold.",
+        "The order would sell more contracts than the account holds, less those reserved by its other sell orders.",
         "Sell at most `qty_available` of the position.",
     ),
     RejectReason.INSUFFICIENT_BUYING_POWER: Meaning(
-        "The buy costs more than cash less what open buys hold.", "Buy less, or cancel open buys."
+        "The buy costs more than the cash that open buys have not reserved.", "Buy less, or cancel open buys."
     ),
     RejectReason.OPTION_SPREAD_TOO_WIDE: Meaning(
-        "At submission: bid and ask of the option are further apart than the policy allows.",
-        "Choose a tighter contract, or send it again when the spread is tighter.",
+        "When the order was sent, the option's bid and ask were further apart than the policy allows.",
+        "Choose a tighter contract, or send it again when the spread is narrower.",
     ),
     RejectReason.POSITION_LIMIT_EXCEEDED: Meaning(
         f"The account would hold more than {MAX_POSITION_QTY:,f} of the symbol.", "Buy less, or sell some first."
@@ -69,7 +72,7 @@ CANCELED: dict[StrEnum, Meaning] = {
     CancelReason.RESET: Meaning("The account was reset.", "Trade in the new generation."),
     CancelReason.ARCHIVED: Meaning("The account was archived.", "Open another account."),
     CancelReason.INSUFFICIENT_BUYING_POWER: Meaning(
-        "After a partial fill the rest costs more than the buying power.", "What was filled stays; buy less."
+        "After a partial fill the rest costs more than the buying power.", "What was filled stays. Buy less."
     ),
     CancelReason.POSITION_LIMIT_EXCEEDED: Meaning(
         f"After a partial fill the account would hold more than {MAX_POSITION_QTY:,f} of the symbol.",
@@ -77,9 +80,10 @@ CANCELED: dict[StrEnum, Meaning] = {
     ),
 }
 SETTLED: dict[StrEnum, Meaning] = {
-    SettlementReason.EXPIRED: Meaning("The contract ended and was settled in cash.", "Nothing."),
+    SettlementReason.EXPIRED: Meaning("The contract expired and was settled in cash.", "Nothing."),
     SettlementReason.NO_UNDERLYING_QUOTE: Meaning(
-        "The contract ended and no usable quote of its stock could settle it.", "Ask the server's operator."
+        "The contract expired, and there was no usable quote of its stock to settle it by.",
+        "Ask the server's operator.",
     ),
 }
 

@@ -31,44 +31,46 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 NO_ROUTE = "none"  # never the path itself: whoever sends nonsense would make a series of each
 
-REQUESTS = Counter("papertrade_requests", "Answers given.", ["route", "method", "status"])
+REQUESTS = Counter("papertrade_requests", "Requests answered.", ["route", "method", "status"])
 REQUEST_SECONDS = Histogram(
     "papertrade_request_seconds", "Time to an answer.", ["route", "method"], buckets=BUCKETS_SECONDS
 )
-ORDERS = Counter("papertrade_orders", "Changes of orders that were committed.", ["status", "reason"])
+ORDERS = Counter("papertrade_orders", "Committed changes of orders.", ["status", "reason"])
 UNIT_SECONDS = Histogram(
     "papertrade_unit_seconds",
-    "Parts of a transaction on one book: waiting for the lock, deciding and writing, the commit.",
+    "Time for each part of a transaction on one book: waiting for the lock, deciding and writing, the commit.",
     ["part"],
     buckets=BUCKETS_SECONDS,
 )
 CHUNK_SECONDS = Histogram(
-    "papertrade_chunk_seconds", "A chunk of a run over the books.", ["kind"], buckets=BUCKETS_SECONDS
+    "papertrade_chunk_seconds", "Time for one chunk of a sweep.", ["kind"], buckets=BUCKETS_SECONDS
 )
 BOOK_ERRORS = Counter(
-    "papertrade_book_errors", "Writes that a constraint of the books refused, and differences of audits.", ["found_by"]
+    "papertrade_book_errors",
+    "Writes refused by a constraint of the books, and differences found by audits.",
+    ["found_by"],
 )
-REFUSED = Counter(
-    "papertrade_refused", "Requests that were answered without Django: too large, too slow, busy.", ["code"]
-)
-CUT_OFF = Counter("papertrade_cut_off", "Connections that were ended for being slow, idle or too many.", ["why"])
+REFUSED = Counter("papertrade_refused", "Requests refused before Django: too large, too slow, server busy.", ["code"])
+CUT_OFF = Counter("papertrade_cut_off", "Connections ended for being slow, idle or too many.", ["why"])
 # Of the live market's provider, by the words in which it is counted (marketdata.feeds.live.protocol.Count and the intake).
 LIVE = {
     word: Counter(f"papertrade_live_{word}", meaning, ["reason"])
     for word, meaning in {
-        "messages": "Quotes that came from the provider, good or bad.",
-        "bad": "Messages that were no quote.",
+        "messages": "Messages with quotes from the provider, good or bad.",
+        "bad": "Messages that were not a usable quote.",
         "taken": "Quotes that the market took.",
-        "conflated": "Quotes that a newer one of the same symbol overtook before a step took them.",
-        "refused": "Quotes that the market did not take: out_of_order, duplicate, crowded and the like.",
+        "conflated": "Quotes replaced by a newer one of the same symbol before a step took them.",
+        "refused": "Quotes that the market did not take: out_of_order, duplicate, crowded and so on.",
         "reconnects": "Connections to the provider that ended.",
-        "gap_seconds": "Time without a stream while the exchange was open.",
+        "gap_seconds": "Seconds without a stream while the exchange was open.",
         "rest_calls": "Requests to the provider, by purpose.",
         "rest_failures": "Requests to the provider that failed.",
     }.items()
 }
-STEP_SECONDS = Histogram("papertrade_step_seconds", "A step of the market, the gate closed.", buckets=BUCKETS_SECONDS)
-SIGN_INS = Counter("papertrade_sign_ins", "Tries to sign in: succeeded, failed, locked_out.", ["outcome"])
+STEP_SECONDS = Histogram(
+    "papertrade_step_seconds", "Time for one step of the market, during which requests wait.", buckets=BUCKETS_SECONDS
+)
+SIGN_INS = Counter("papertrade_sign_ins", "Attempts to sign in: succeeded, failed, locked_out.", ["outcome"])
 
 
 class RequestMetrics:

@@ -36,25 +36,25 @@ class Gauge:
 GAUGES: Mapping[str, Gauge] = {
     "up": Gauge("1 where the part answers.", ("part",)),
     "build_info": Gauge("1, with the release and Python of the process that was scraped.", ("version", "python")),
-    "processes": Gauge("Processes that were heard of within 20 s.", ("kind", "host", "version")),
+    "processes": Gauge("Processes heard of within the last 20 s.", ("kind", "host", "version")),
     "clock_skew_seconds": Gauge(
-        "By how much a machine's clock is ahead of the database's, the most of its processes.", ("host",)
+        "How far a machine's clock is ahead of the database's; the largest value of its processes.", ("host",)
     ),
-    "lease_left_seconds": Gauge("Until the holder of a lease loses it, if nothing is heard of it.", ("lease",)),
-    "queue_tasks": Gauge("Tasks that wait for a worker."),
+    "lease_left_seconds": Gauge("Seconds until the holder loses the lease, unless it renews it.", ("lease",)),
+    "queue_tasks": Gauge("Tasks waiting for a worker."),
     "session_open": Gauge("1 in regular hours, by exchange time."),
-    "feed_silent_seconds": Gauge("Wall time since the feed was heard of.", ("feed",)),
-    "quote_age_seconds": Gauge("Exchange time since the newest quote of a held symbol.", ("feed",)),
-    "live_line": Gauge("1 for the state that a line is in.", ("line", "feed", "grade", "state")),
-    "live_symbols": Gauge("Symbols by how a line serves them.", ("line", "how")),
-    "live_lag_seconds": Gauge("By how much quotes were late in the middle."),
-    "run_chunks": Gauge("Chunks of runs in progress.", ("kind", "state")),
-    "run_age_seconds": Gauge("Since the oldest unfinished run began.", ("kind",)),
-    "audit_age_seconds": Gauge("Since all books were last audited."),
-    "audit_full_age_seconds": Gauge("Since all books were last audited from their beginning."),
-    "audit_differences": Gauge("What that audit found."),
-    "snapshot_months_ahead": Gauge("Months that have a partition already."),
-    "snapshot_rows_outside": Gauge("Snapshots in the default partition, 10,001 at most."),
+    "feed_silent_seconds": Gauge("Real time since the feed was last heard of.", ("feed",)),
+    "quote_age_seconds": Gauge("Exchange time since the newest quote of any held symbol.", ("feed",)),
+    "live_line": Gauge("1 for the line's current state.", ("line", "feed", "grade", "state")),
+    "live_symbols": Gauge("Symbols, by how the line serves them.", ("line", "how")),
+    "live_lag_seconds": Gauge("Median delay of quotes."),
+    "run_chunks": Gauge("Chunks of the sweeps in progress.", ("kind", "state")),
+    "run_age_seconds": Gauge("Time since the oldest unfinished sweep began.", ("kind",)),
+    "audit_age_seconds": Gauge("Time since all books were last audited."),
+    "audit_full_age_seconds": Gauge("Time since all books were last audited from the beginning."),
+    "audit_differences": Gauge("Differences found by that audit."),
+    "snapshot_months_ahead": Gauge("Future months that have a partition already."),
+    "snapshot_rows_outside": Gauge("Snapshots in the default partition (counted up to 10,001)."),
 }
 
 Samples = Iterable[tuple[str, tuple[str, ...], float]]  # name, values of the labels, value

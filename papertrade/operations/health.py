@@ -131,11 +131,11 @@ def warnings() -> list[str]:
     ]
     if (rows := rows_outside()) >= ROWS_IN_THE_NET:
         found.append(
-            f"{rows:,} or more snapshots stand in no month: check beat and the workers, or run `manage.py retain`."
+            f"{rows:,} or more snapshots stand in no month: check beat and the workers, or run `papertrade retain`."
         )
     if not well(_months_are_ahead):
         found.append(
-            "No month is made ahead for snapshots: check beat and the workers, or run `manage.py retain`. Nothing is lost."
+            "No month is made ahead for snapshots: check beat and the workers, or run `papertrade retain`. Nothing is lost."
         )
     return found + _of_the_audit()
 

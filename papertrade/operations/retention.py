@@ -1,4 +1,4 @@
-"""What beat and `manage.py retain` do about growth: months of snapshots made ahead, and old ones thinned."""
+"""What beat and `papertrade retain` do about growth: months of snapshots made ahead, and old ones thinned."""
 
 from dataclasses import dataclass
 from datetime import timedelta
