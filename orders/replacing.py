@@ -64,7 +64,7 @@ def _replace(unit: Unit, old: Order, request: OrderRequest) -> Submitted:
     quote = quote_for(unit, request)
     order = engine.replace(book, old, request, sent_now(unit, engine, book, request, quote), quote)
     if isinstance(order, RejectReason):
-        raise _refused(str(order), f"The new order would be rejected ({order}); the old one goes on as it was.")
+        raise _refused(str(order), f"The new order would be rejected ({order}); the old one stays open.")
     engine.write(unit.cursor)
     return Submitted(with_its_rows(order, book, quote))
 
@@ -98,10 +98,10 @@ def _check_changes(old: Order, whole: OrderRequest) -> None:
         filled = f"{old.filled_qty.normalize():f}"
         raise _refused(
             QTY_ALREADY_FILLED,
-            f"The order has filled {filled} already: qty is that of the whole order and must be more.",
+            f"The order has already filled {filled}; qty means the whole order, and must be more than that.",
         )
     if whole.terms == terms(old):
-        raise Unprocessable("The order has these terms already.", code="replacement_changes_nothing")
+        raise Unprocessable("The order already has these terms.", code="replacement_changes_nothing")
 
 
 def _refused(reason: str, message: str) -> Unprocessable:

@@ -306,8 +306,8 @@ def ready(unit: Unit, request: OrderRequest) -> OpenBook:
         raise archived()
     if request.generation is not None and request.generation != unit.book.generation_number:
         raise Conflict(
-            f"The order is for generation {request.generation}, and the account is in {unit.book.generation_number}: "
-            "it was reset. Nothing was sent.",
+            f"The order is for generation {request.generation}, but the account was reset and is in generation "
+            f"{unit.book.generation_number}. Nothing was stored.",
             code="generation_not_current",
             generation=unit.book.generation_number,
         )

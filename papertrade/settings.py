@@ -240,8 +240,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "papertrade",
     "DESCRIPTION": (
-        "A stock and options broker to trade on paper. A key goes into `Authorization: Bearer cm_...`; every address ends in a "
-        "slash; numbers are strings. /llms.txt is all of it in short."
+        "A paper broker for US stocks and options. Send your key as `Authorization: Bearer cm_...`. Every address ends in a "
+        "slash. Numbers in answers are strings. /llms.txt is a summary."
     ),
     "VERSION": __version__,
     "LICENSE": {"name": "MIT", "identifier": "MIT"},

@@ -32,7 +32,7 @@ REASON = {
     "reset": "the account was reset",
     "archived": "the account was archived",
     "expired": "expired",
-    "no_underlying_quote": "no quote of the stock to settle by",
+    "no_underlying_quote": "no usable quote of the stock to settle by",
 }
 
 # What the order's page and the ticket say: a whole sentence, and what it means for the order.
@@ -43,12 +43,12 @@ EXPLANATION = {
     "quote_stale": "The latest quote is older than the policy allows, or from before this session. Nothing fills on it.",
     "quote_crossed": "The bid is above the ask, so the quote cannot be trusted. Nothing fills on it.",
     "not_marketable": "The market has not reached the limit. The order keeps working.",
-    "option_spread_too_wide": "Bid and ask of the option are further apart than the policy allows.",
-    "no_displayed_size": "This account already took everything displayed at this price. The rest waits for a new price.",
+    "option_spread_too_wide": "The option's bid and ask are further apart than the policy allows.",
+    "no_displayed_size": "All that is displayed at this price is taken already. The rest waits for more size or another price.",
     "insufficient_buying_power": "The order costs more than the buying power.",
     "position_limit_exceeded": "The account would hold more of this symbol than an account may.",
-    "short_sell_not_allowed": "More would be sold than the account holds and has not promised to other sell orders.",
-    "naked_option_sell_not_allowed": "More contracts would be sold than the account holds and has not promised already.",
+    "short_sell_not_allowed": "It would sell more than the account holds, less what its other orders reserve.",
+    "naked_option_sell_not_allowed": "It would sell more contracts than the account holds, less what its other orders reserve.",
     "requested": "It was canceled on request.",
     "reset": "It was canceled because the account was reset.",
     "archived": "It was canceled because the account was archived.",
@@ -60,7 +60,7 @@ EVENT = {
     "account_reset": "Account reset",
     "account_archived": "Account archived",
     "order_submitted": "Submitted",
-    "order_evaluated": "Looked at, not filled",
+    "order_evaluated": "Evaluated, not filled",
     "order_filled": "Filled",
     "order_canceled": "Canceled",
     "order_expired": "Expired",
@@ -97,11 +97,11 @@ MARKET = {
 # What the band says of a live market's quotes, by their grade.
 GRADE = {
     "nbbo": "The national best bid and offer, in real time.",
-    "single_venue": "Quotes of one exchange alone, often wider than the market's.",
-    "indicative": "Quotes that the provider has changed: nobody quoted exactly this.",
-    "delayed": "Quotes that are some minutes late.",
-    "pushed": "Quotes of whoever pushes them.",
-    "test": "Quotes that the provider invents to try the wiring.",
+    "single_venue": "Quotes of a single exchange; their spread is often wider than the market's.",
+    "indicative": "Quotes that the provider has modified: nobody quoted exactly this.",
+    "delayed": "Quotes that are delayed by some minutes.",
+    "pushed": "Quotes that somebody pushes to this server.",
+    "test": "Quotes that the provider invents for testing connections.",
 }
 
 # What the band says of a provider's line, by its state; nothing where quotes stream.

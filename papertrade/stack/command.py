@@ -76,16 +76,16 @@ GROUPS = (
     ("Start", ("run", "demo", "dev", "setup")),
     ("Quotes", ("convert", "check-recording", "make-recording", "check-provider")),
     ("Books", ("audit", "bundle", "export-heads", "verify-heads", "replay", "settle")),
-    ("Operate", ("trading-day", "backup", "restore", "password", "version")),
+    ("Operate", ("trading-day", "prepare", "backup", "restore", "retain", "password", "version")),
 )
 OTHERS = {
     "setup": ("[--dev]", "install what the server (or a developer) needs, and no more"),
     "version": ("", "of papertrade and Python"),
 }
 INTRODUCTION = (
-    f"papertrade {__version__}: a stock and options broker on your own machine, to trade on paper.\n\n"
-    "Bots and people send it orders. It fills them at the quoted bid or ask and never better, says why where it\n"
-    "does not, and keeps books that an audit can prove. It routes nothing and needs no account anywhere."
+    f"papertrade {__version__}: a paper broker for US stocks and options, on your own machine.\n\n"
+    "Bots and people send it orders. It fills them at the quoted bid or ask, says why when it does not, and keeps\n"
+    "books that can be audited. It sends nothing to any real broker, and needs no account anywhere."
 )
 _FIRST_LINE = re.compile(r"`papertrade ([a-z-]+) ?([^`]*)`: (.+)")
 

@@ -95,7 +95,7 @@ function online() {
 function offline() {
   retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2 || FIRST_RETRY_MS);
   const note = document.getElementById("offline");
-  note.textContent = `Connection lost. These values are of ${lastGood.toLocaleTimeString("en-US", { hourCycle: "h23" })}; trying again.`;
+  note.textContent = `Connection lost. These values are from ${lastGood.toLocaleTimeString("en-US", { hourCycle: "h23" })}; reconnecting.`;
   note.hidden = false;
 }
 

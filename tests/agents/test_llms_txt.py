@@ -83,10 +83,10 @@ def agent(market_kit: MarketKit, settings: Any) -> Agent:
 
 def test_it_says_which_market_this_is_and_every_code(agent: Agent) -> None:
     assert "This server: simulated market. Every price is invented" in agent.page.text
-    assert "time stands and moves only when it is told to" in agent.page.text
+    assert "time stands still and moves only when told to" in agent.page.text
     for code in (*CODES, *Status):
         assert f"- {code}: " in agent.page.text, code
-    assert "{{" not in agent.page.text and "{%" not in agent.page.text and "&quot;" not in agent.page.text
+    assert "{{" not in agent.page.text and "{%" not in agent.page.text and not re.search(r"&#?\w+;", agent.page.text)
 
 
 def test_it_is_enough_to_trade_stocks_and_options(agent: Agent) -> None:

@@ -68,7 +68,7 @@ class TestHome:
             storage.tables()[0].name,
         ):
             assert shown in text
-        assert "none was heard of" in text  # of web, worker and beat
+        assert "none heard from" in text  # of web, worker and beat
         assert token not in text
 
     def test_who_may_read_no_orders_sees_the_lists_that_he_may_read_and_no_more(self, traded: Desk) -> None:

@@ -29,7 +29,7 @@ def test_it_works(trader: Trader, open_market: MarketKit) -> None:
     trader.context.clear_cookies()
     trader.sign_in("ada", PASSWORD)
     home = trader.open_account_by_hand("Pairs")
-    page.wait_for_selector("#first-steps h2:has-text('Three first steps')")
+    page.wait_for_selector("#first-steps h2:has-text('First steps')")
     assert page.locator("#charts").is_hidden()
     trader.order("IBM", "10")
     page.wait_for_selector("#positions td:has-text('IBM')")

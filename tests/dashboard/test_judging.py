@@ -56,7 +56,9 @@ def test_one_set_of_figures(wide: Trader, account: PaperAccount, user: Any) -> N
         assert (cell.locator("data").get_attribute("value") if said is not None else cell.inner_text()) == (
             said or "–"
         ), name
-    expect(page.locator(".honesty")).to_contain_text("1 session, 0 closed trades, 0 earlier runs of this account")
+    expect(page.locator(".honesty")).to_contain_text(
+        "1 session, 0 closed trades, 0 earlier generations of this account"
+    )
     expect(page.locator("#execution [data-figure=half_spread] data")).to_have_attribute(
         "value", api.get(f"{account.pk}/execution/").json()["half_spread"]
     )

@@ -145,7 +145,7 @@ def test_metrics(live: LiveKit) -> None:
 def test_the_band_says_how_honest_the_quotes_are(live: LiveKit, settings: Any) -> None:
     told(live)
     bar = market_bar()
-    assert bar is not None and "one exchange alone" in bar.warning and bar.trouble == ""
+    assert bar is not None and "a single exchange" in bar.warning and bar.trouble == ""
     settings.PAPERTRADE_DELAY_SECONDS = 910
     told(live, a_line(), a_line(name="options", feed="alpaca:opra", grade="nbbo", state="interrupted"))
     bar = market_bar()

@@ -36,7 +36,7 @@ def run(
 def test_help_needs_nothing_installed(tmp_path: Path, typed: list[str]) -> None:
     done = run(*typed, folder=tmp_path, python=SYSTEM_PYTHON)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"papertrade {papertrade.__version__}: a stock and options broker")
+    assert done.stdout.startswith(f"papertrade {papertrade.__version__}: a paper broker for US stocks and options")
     for name in (*command.STARTS, *command.OTHERS, *command.commands()):
         assert re.search(rf"^  {name}\b", done.stdout, re.MULTILINE), name
     assert max(map(len, done.stdout.splitlines())) <= 132

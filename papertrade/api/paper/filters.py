@@ -86,11 +86,11 @@ class NoteParameter(Parameter):
 class GenerationFilter(ParameterSet):
     """`generation` shows an earlier run of the account."""
 
-    generation = CountParameter("the run of the account; the latest unless said", most=MAX_GENERATION)
+    generation = CountParameter("the generation of the account; default: the latest", most=MAX_GENERATION)
 
 
 class AccountFilter(ParameterSet):
-    include_archived = FlagParameter("also those that were archived")
+    include_archived = FlagParameter("also archived accounts")
 
 
 class OrderFilter(GenerationFilter):
@@ -98,25 +98,25 @@ class OrderFilter(GenerationFilter):
 
     status = GroupParameter("open, closed, all, or one status", GROUPS, narrows="status")
     symbol = SymbolParameter("only this symbol", narrows="symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas", narrows="symbol")
+    symbols = SymbolsParameter("only these symbols, separated by commas", narrows="symbol")
     side = WordParameter("buy or sell", Side, narrows="side")
     asset_class = WordParameter("stocks or options", AssetClass, narrows="asset_class")
     tag = TagParameter("only orders with this tag")
     after = AfterParameter("submitted_at")
     until = UntilParameter("submitted_at")
     updated_after = AfterParameter("updated_at", what="changed ")
-    direction = WordParameter("newest first (desc, unless said) or oldest first (asc)", ["desc", "asc"])
+    direction = WordParameter("newest first (desc, the default) or oldest first (asc)", ["desc", "asc"])
 
 
 class RunFilter(ParameterSet):
-    tag = TagParameter("only runs with this tag")
+    tag = TagParameter("only generations with this tag")
 
 
 class CancelFilter(ParameterSet):
     """Which of all open orders are to be canceled."""
 
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas")
+    symbols = SymbolsParameter("only these symbols, separated by commas")
     side = WordParameter("buy or sell", Side)
 
 
@@ -137,27 +137,27 @@ class LabelParameters(ParameterSet):
     """The labels of the orders that a call makes."""
 
     note = NoteParameter("a note on the order")
-    tags = TagsParameter("tags of the order, parted by commas")
+    tags = TagsParameter("tags of the order, separated by commas")
 
 
 class CloseFilter(LabelParameters):
     """How much of a position is to be closed: by `qty`, by `percentage`, or all that no open sell holds."""
 
-    qty = TextParameter("how much of it; all that is available unless said")
+    qty = TextParameter("how much of it; default: all that is available")
     percentage = TextParameter("how much of what is available, greater than 0 and at most 100")
-    client_order_id = TextParameter("makes it safe to send again: see Sending something twice")
+    client_order_id = TextParameter("makes it safe to send the request again")
 
 
 class CloseAllFilter(LabelParameters):
     symbol = SymbolParameter("only this symbol")
-    symbols = SymbolsParameter("only these symbols, parted by commas")
+    symbols = SymbolsParameter("only these symbols, separated by commas")
     percentage = TextParameter("how much of what is available of each, greater than 0 and at most 100")
     client_order_id = TextParameter("each order's id is this, a colon and its symbol; at most 95 characters")
 
 
 class HistoryFilter(GenerationFilter):
     period = WordParameter("so many sessions back: 1, 5, 21, 63, 252, or all of the generation", PERIODS)
-    timeframe = WordParameter("one point for each", TIMEFRAMES)
+    timeframe = WordParameter("the time between two points", TIMEFRAMES)
     after = AfterParameter()
     until = UntilParameter()
 
@@ -165,7 +165,7 @@ class HistoryFilter(GenerationFilter):
 class MethodFilter(GenerationFilter):
     """How round trips are counted."""
 
-    method = WordParameter("flat: from nothing held to nothing held, as the books count; fifo: lot by lot", METHODS)
+    method = WordParameter("flat: from flat to flat, as the books count; fifo: lot by lot", METHODS)
 
 
 class TradeFilter(MethodFilter):
@@ -175,12 +175,12 @@ class TradeFilter(MethodFilter):
 
 class CompareFilter(ParameterSet):
     runs = RunsParameter(
-        f"1 to {MOST_RUNS} runs, parted by commas: an account's id, or id:generation for an earlier run", required=True
+        f"1 to {MOST_RUNS}, separated by commas: an account's id, or id:generation for an earlier one", required=True
     )
 
 
 class EventFilter(ParameterSet):
-    after_seq = CountParameter("later than the event of that number")
+    after_seq = CountParameter("only events after the one with this number")
 
 
 def symbols_of(query: dict[str, Any]) -> set[str] | None:

@@ -19,7 +19,7 @@ from papertrade.api.paper.filters import CancelFilter, ClientOrderIdFilter, Orde
 from papertrade.api.paper.serializers import EventSerializer, OrderDetailSerializer, OrderSerializer, PreviewSerializer
 from portfolio.selectors import book_of, with_evidence
 
-SENT_BEFORE = "The same order was sent before: this is it."
+SENT_BEFORE = "The same order was sent before; this is that order."
 
 
 class OrderViewSet(AccountMixin, ListViewSet):

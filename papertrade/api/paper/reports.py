@@ -41,7 +41,7 @@ class PerformanceViewSet(ReportMixin, ApiViewSet):
     serializer_class = PerformanceSerializer
     filterset_classes = {"show": MethodFilter}
 
-    @call("How the run performed", PerformanceSerializer)
+    @call("How the generation performed", PerformanceSerializer)
     def show(self, request: Request, account_id: str) -> Response:
         return self.shown(performance_of(self.book, method=self.method))
 
@@ -50,7 +50,7 @@ class ExecutionViewSet(ReportMixin, ApiViewSet):
     serializer_class = ExecutionSerializer
     filterset_classes = {"show": GenerationFilter}
 
-    @call("How well the run's orders were executed", ExecutionSerializer)
+    @call("How well its orders were executed", ExecutionSerializer)
     def show(self, request: Request, account_id: str) -> Response:
         return self.shown(execution_of(self.book))
 
@@ -84,6 +84,6 @@ class CompareViewSet(ApiViewSet):
     serializer_class = ComparisonSerializer
     filterset_classes = {"show": CompareFilter}
 
-    @call("Runs side by side", ComparisonSerializer)
+    @call("Generations side by side", ComparisonSerializer)
     def show(self, request: Request) -> Response:
         return self.shown(compare(request.user, self.query["runs"]))

@@ -41,9 +41,7 @@ class WatchlistViewSet(AccountMixin, ListViewSet):
     def retrieve(self, request: Request, account_id: str, watchlist_id: str) -> Response:
         return self.shown(self.one(watchlist_id))
 
-    @call(
-        "Rename a watchlist, or put other symbols on it", WatchlistSerializer, body=bodies.WATCHLIST, codes=(409, 422)
-    )
+    @call("Rename a watchlist, or replace its symbols", WatchlistSerializer, body=bodies.WATCHLIST, codes=(409, 422))
     def partial_update(self, request: Request, account_id: str, watchlist_id: str) -> Response:
         given = read_object(request.data, "name", "symbols")
         return self.shown(watchlists.change(self.one(watchlist_id), **given))
@@ -53,13 +51,13 @@ class WatchlistViewSet(AccountMixin, ListViewSet):
         lists.delete(self.one(watchlist_id))
         return Response(status=204)
 
-    @call("Put one more symbol on a watchlist", WatchlistSerializer, body=bodies.WATCHED, codes=(422,))
+    @call("Add a symbol to a watchlist", WatchlistSerializer, body=bodies.WATCHED, codes=(422,))
     @action(detail=True, methods=["post"], url_path="symbols", url_name="symbols")
     def add(self, request: Request, account_id: str, watchlist_id: str) -> Response:
         symbol = read_object(request.data, "symbol")["symbol"]
         return self.shown(watchlists.add(self.one(watchlist_id), symbol))
 
-    @call("Take a symbol off a watchlist", WatchlistSerializer)
+    @call("Remove a symbol from a watchlist", WatchlistSerializer)
     def remove(self, request: Request, account_id: str, watchlist_id: str, symbol: str) -> Response:
         try:
             gone = read_symbol(symbol).symbol

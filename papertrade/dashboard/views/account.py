@@ -50,7 +50,7 @@ PERIODS = {
     "1M": "21 sessions",
     "3M": "63 sessions",
     "1Y": "252 sessions",
-    "all": "The whole run",
+    "all": "The whole generation",
 }
 TIMEFRAMES = {"": "Auto", "1Min": "1 min", "5Min": "5 min", "15Min": "15 min", "1H": "1 hour", "1D": "1 day"}
 # What the ticket's and the tables' scripts say.

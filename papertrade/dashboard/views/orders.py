@@ -77,7 +77,7 @@ def _explain(event: AccountEvent) -> str:
 def verdict(order: Order) -> str:
     """Where the order stands and why, in a sentence or two."""
     if order.status == "filled":
-        return "It filled completely, at the quote it met."
+        return "It filled completely, at the price of its quote."
     if order.rejected_reason:
         return f"It was rejected. {words.explanation(order.rejected_reason)}"
     if order.cancel_reason:

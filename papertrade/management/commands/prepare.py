@@ -1,4 +1,4 @@
-"""`manage.py prepare`: everything that a database needs before the processes start, in one process."""
+"""`papertrade prepare [--plan]`: make the database ready for this release; --plan only says what that would do."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py retain`: months of snapshots made ahead, old minutes thinned, old months taken out as tables."""
+"""`papertrade retain [--detach-before M]`: make months for snapshots, thin old minutes, take out old months."""
 
 import re
 from datetime import UTC, date

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if PaperAccount.objects.exists():
             self.stdout.write(
                 "There are accounts already: no demonstration data was added. "
-                "For a server of its own: PAPERTRADE_VAR=var-demo make demo"
+                "For new data: PAPERTRADE_VAR=another-folder make demo"
             )
             return
         owner = User.objects.filter(username=user).first()
