@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from marketdata.feeds.live import alpaca, cutemarkets, massive, stream, tradier
+from marketdata.feeds.live import alpaca, cutemarkets, fetching, massive, stream, tradier
 from marketdata.feeds.live.protocol import Grade, Rank, State, Want
 from tests.live.kit import World, played, serving
 from tests.live.provider import Answer, FakeProvider, Peer, Quoted
@@ -510,7 +510,9 @@ def test_rest_fails_and_the_stream_does_not(answer: Answer, kind: str) -> None:
     played(scenario)
 
 
-def test_a_limit_halves_the_budget() -> None:
+def test_a_limit_halves_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "RECOVER_SECONDS", 30.0)
+
     async def scenario() -> None:
         async with serving(tradier, "AAPL", **LATE) as world:
             fetcher = world.provider.lines[0].fetcher
@@ -520,10 +522,11 @@ def test_a_limit_halves_the_budget() -> None:
             await world.until(lambda: world.notes.counts["rest_failures:limited"])
             assert fetcher.budget.calls_a_second == before / 2
             await world.state(State.POLLING, "all")
-            await world.pace.sleep(400)
+            await world.pace.sleep(25)
+            assert fetcher.budget.calls_a_second == before / 2
             await world.until(lambda: fetcher.budget.calls_a_second == before)  # forgiven after a while
 
-    played(scenario, speed=1_000.0)
+    played(scenario)
 
 
 def test_polling_keeps_to_the_budget() -> None:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from tests.services_plugin import SHARED_FOLDER
@@ -30,13 +31,21 @@ def prepared(folder: Path) -> Path:
 
 def _template() -> Path:
     shared = Path(os.environ[SHARED_FOLDER])
-    template, made = shared / "var", shared / "made"
+    made = shared / "made"
     with open(shared / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            environment = {**without_servers(), "PAPERTRADE_VAR": str(template), "PAPERTRADE_SPEED": "0"}
-            subprocess.run(
-                [sys.executable, "-c", PREPARE], cwd=PROJECT, env=environment, check=True, timeout=WAIT_SECONDS
-            )
+            assert being_made().wait(WAIT_SECONDS) == 0, (shared / "log").read_text()
             made.touch()
-    return template
+    return shared / "var"
+
+
+@cache
+def being_made() -> "subprocess.Popen[bytes]":
+    """The process that makes it, begun at the first call: in a run of one process another core is idle until it is needed."""
+    shared = Path(os.environ[SHARED_FOLDER])
+    environment = {**without_servers(), "PAPERTRADE_VAR": str(shared / "var"), "PAPERTRADE_SPEED": "0"}
+    with open(shared / "log", "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", PREPARE], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
