@@ -73,6 +73,12 @@ class Counts:
             self._of[address] = count = self._of.get(address, 0) + 1
         return count
 
+    def of(self, address: str) -> int:
+        """How many there were."""
+        if self._minute != wall_seconds() // WINDOW_SECONDS:
+            return 0
+        return self._of.get(address, self._of.get(OTHERS, 0))
+
 
 class Door:
     """What this process knows of its clients: credentials that were good lately, and how many strangers each address sent."""
@@ -87,6 +93,11 @@ class Door:
             return False
         metrics.REFUSED.labels("stranger").inc()
         return True
+
+    def has_turned_away(self, credentials: bytes, network: str) -> bool:
+        """Whether one stranger too many came from there in this minute already. Nobody is counted."""
+        limit = settings.PAPERTRADE_STRANGER_LIMIT_MINUTE
+        return limit is not None and credentials not in self.known and self.counts.of(network) > limit
 
     def known_as(self, credentials: bytes) -> bytes:
         """The credentials, if they were good lately; nothing for all strangers alike."""

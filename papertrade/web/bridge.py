@@ -6,6 +6,7 @@ costs a connection and no more. Answers that are composed while they are read (C
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import json
 import sys
@@ -23,18 +24,22 @@ from django.http import FileResponse
 
 from papertrade.lib import metrics
 from papertrade.lib.access import LONGEST_PATH, SINCE
+from papertrade.lib.addresses import network_of
 from papertrade.lib.lines import say
-from papertrade.lib.strangers import credentials_of, door
+from papertrade.lib.strangers import credentials_of, door, seconds_left
 from papertrade.web import limits, probes
-from papertrade.web.lanes import Courtesy, Lane
+from papertrade.web.lanes import Courtesy, GivenUp, Lane
 from papertrade.web.probes import Readiness
 from papertrade.web.refusals import (
     BROKEN,
     NO_FILES,
+    STRANGER,
     TOO_LARGE,
     TOO_SLOW,
     Refusal,
     answer_to,
+    hold,
+    keep_waiting,
     request_id_of,
 )
 
@@ -81,10 +86,20 @@ class Bridge:
     ) -> None:
         self._django = django
         self._spool_folder = spool_folder
-        self._trading = Lane("web", threads, limits.MAX_WAITING, most_of_one=limits.MAX_WAITING_OF_ONE)
-        self._exports = Lane("export", limits.EXPORT_THREADS, limits.MAX_EXPORTS_WAITING)
+        self._trading = Lane("web", threads, limits.MAX_WAITING, most_of_one=limits.MAX_WAITING_OF_ONE, goes_first=True)
+        self._exports = Lane(
+            "export",
+            limits.EXPORT_THREADS,
+            limits.MAX_EXPORTS_WAITING,
+            most_of_one=limits.MAX_EXPORTS_OF_ONE,
+            gives_way=True,
+        )
         self._reports = Lane(
-            "report", limits.REPORT_THREADS, limits.MAX_REPORTS_WAITING, most_of_one=limits.MAX_REPORTS_OF_ONE
+            "report",
+            limits.REPORT_THREADS,
+            limits.MAX_REPORTS_WAITING,
+            most_of_one=limits.MAX_REPORTS_OF_ONE,
+            gives_way=True,
         )
         self._files = Lane("file", limits.FILE_THREADS, limits.MAX_WAITING)
         self._probes = Lane("probe", limits.PROBE_THREADS, 0)
@@ -110,17 +125,22 @@ class Bridge:
         path = scope["path"]
         if path == probes.ALIVE:  # it asks nothing else: a restart mends no database
             return _of_a_probe(scope, 200, {"status": "ok"})
+        environ = environ_of(scope, body)
         if path == probes.READY:
+            if self._readiness.is_asked_too_often(network_of(environ)):
+                await keep_waiting(limits.HOLD_SECONDS, scope, receive)
             reasons = await self._readiness.reasons()
             return _of_a_probe(
                 scope, 503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons}
             )
-        environ = environ_of(scope, body)
-        whose = door.known_as(credentials_of(environ))
+        credentials = credentials_of(environ)
         lane = self._lane_of(path, environ["QUERY_STRING"])
-        asking = lane.run(self._ask_django, environ, whose=whose)
-        # Reports only read, so that nothing is lost where one is not made; what else was sent is done, whoever still waits.
-        answer = await (unless_gone(asking, receive) if lane is self._reports else asking)
+        if lane is not self._files and door.has_turned_away(credentials, network_of(environ)):
+            raise dataclasses.replace(STRANGER, retry_after_seconds=seconds_left())
+        whose = door.known_as(credentials)
+        asking = lane.run(self._export if lane is self._exports else self._ask_django, environ, whose=whose)
+        # These only read, so that nothing is lost where one is not made; what else was sent is done, whoever still waits.
+        answer = await (unless_gone(asking, receive) if lane in (self._exports, self._reports) else asking)
         if answer.composed is not None:
             try:
                 await self._exports.run(self._compose, answer, whose=whose)
@@ -133,6 +153,8 @@ class Bridge:
     def _lane_of(self, path: str, query: str) -> Lane:
         if path.startswith(settings.STATIC_URL):
             return self._files
+        if is_export(path):
+            return self._exports
         return self._reports if is_report(path, query) else self._trading
 
     async def _whole_body(self, scope: Scope, receive: Receive) -> IO[bytes]:
@@ -179,13 +201,23 @@ class Bridge:
             response.close()
         return answer
 
+    def _export(self, environ: dict[str, Any]) -> Answer:
+        """On a thread: what the request exports, composed."""
+        answer = self._ask_django(environ)
+        if answer.composed is not None:
+            self._compose(answer)
+        return answer
+
     def _compose(self, answer: Answer) -> None:
-        """On a thread: read a streamed answer to its end."""
-        spool, courtesy = self._spool(limits.ANSWER_IN_MEMORY_BYTES), Courtesy(self._trading)
+        """On a thread: read a streamed answer to its end, or as long as somebody waits for it."""
+        spool, courtesy = self._spool(limits.ANSWER_IN_MEMORY_BYTES), Courtesy()
         try:
             for piece in answer.composed:
                 spool.write(piece)
                 courtesy.give_way()
+        except GivenUp:
+            spool.close()
+            raise
         except Exception:
             spool.close()
             log.exception("answer_not_composed")
@@ -200,6 +232,11 @@ class Bridge:
 
     def _spool(self, in_memory: int) -> IO[bytes]:
         return tempfile.SpooledTemporaryFile(in_memory, dir=str(self._spool_folder))
+
+
+def is_export(path: str) -> bool:
+    """Whether its answer is composed row by row, however many there are."""
+    return limits.EXPORTS.fullmatch(path) is not None and not limits.REPORTS.fullmatch(path)
 
 
 def is_report(path: str, query: str) -> bool:
@@ -283,6 +320,7 @@ async def unless_gone(asking: Coroutine[Any, Any, Answer], receive: Receive) -> 
 
 async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the refusal, and end the connection: what comes after it on the wire is not read."""
+    await hold(refusal, scope, receive)
     metrics.REFUSED.labels(refusal.code).inc()
     path, method = quote(scope["path"])[:LONGEST_PATH], scope["method"]
     say(

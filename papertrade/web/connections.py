@@ -14,6 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from papertrade.lib import metrics
 from papertrade.web import limits
 from papertrade.web.places import Places, State, Watch, Watched
+from papertrade.web.refusals import REFUSED
 
 
 def _refusal(status: str, words: str) -> bytes:
@@ -44,11 +45,14 @@ class Connection(Watched, HttpToolsProtocol):
         self.is_in_head = True  # of this request or the next: what comes now belongs to no body
         self.head_bytes = 0
         self.dropped_bytes = 0
+        self.is_refused = False  # what is worked on is no request any more, but its refusal
 
     def places(self) -> Places:
         return Watch.of(self.loop).requests
 
     def waits_for_client(self) -> tuple[State, float]:
+        if self.is_refused:
+            return State.REFUSED, self.since
         # Of several requests that came at once `cycle` is the last; the ones before it are answered first.
         if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
             if self.transport.get_write_buffer_size():
@@ -103,6 +107,14 @@ class Connection(Watched, HttpToolsProtocol):
         if self.dropped_bytes > limits.LINGER_BYTES:
             self.transport.pause_reading()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[REFUSED] = self.be_refused
+
+    def be_refused(self) -> None:
+        """The request that is worked on has been turned down, and will be told so in its time."""
+        self.since, self.is_refused = self.loop.time(), True
+
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and self.has_body():
             self.refuse("upgrade_with_body")
@@ -125,7 +137,7 @@ class Connection(Watched, HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.since = self.loop.time()
+        self.since, self.is_refused = self.loop.time(), False
 
     def handle_websocket_upgrade(self) -> None:
         """Another protocol takes over, with places of its own."""

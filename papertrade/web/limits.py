@@ -13,6 +13,9 @@ BODY_IN_MEMORY_BYTES = 131_072  # a longer one waits in a file
 # what he sends is read and dropped; more is not read, so that he fills the buffers of the system and costs nothing.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 32_768
+# Who asks too often is told so (429) when the time is over after which he may ask again, or so much of it: who sends again at
+# once is slowed, and who waits as he is told loses nothing. Meanwhile he has no thread, and his place is given away first.
+HOLD_SECONDS = 5.0
 
 # --- The threads --------------------------------------------------------------------------------------------------------
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
@@ -20,11 +23,15 @@ MAX_WAITING_OF_ONE = 128  # of one key or session, and of all who have neither: 
 # So long a thread that computes keeps the interpreter from one that wants it. A request asks the database a dozen times, and
 # would wait for a report or an export Python's own 5 ms after each.
 SWITCH_SECONDS = 0.001
+# Whoever gives way waits while requests are worked on, in any worker, and until none was for a moment; but at most so long.
+GIVE_WAY_SECONDS = 0.05
+QUIET_SECONDS = 0.02
 EXPORT_THREADS = 1
-# An export computes so long, then waits while requests are worked on, at most so long: a fifth of a thread is its own.
-SLICE_SECONDS = 0.004
-GIVE_WAY_SECONDS = 0.016
+SLICE_SECONDS = 0.004  # an export computes so long, then gives way: a thirteenth of a thread is its own
 MAX_EXPORTS_WAITING = 16
+# Of one session, under way or waiting.
+MAX_EXPORTS_OF_ONE = 2
+EXPORTS = re.compile(r"/accounts/[^/]+/[^/]+\.csv|/admin/.+/export/")
 # What reads a whole run is worked at one at a time; of one key or session so many are taken, under way or waiting.
 REPORT_THREADS = 1
 MAX_REPORTS_WAITING = 16
@@ -37,6 +44,7 @@ VERIFY = re.compile(r"/accounts/[^/]+/ledger/")  # where the query has `verify`
 PROBE_THREADS = 1
 READY_SECONDS = 3.0  # in which it must be known whether this process can serve; a database that hangs says nothing
 READY_KEPT_SECONDS = 1.0  # so long that answer is everybody's
+READY_OF_ONE = 20  # questions of an address in a second; further ones wait for `HOLD_SECONDS`
 FILE_THREADS = 1  # for static files, which are many at once and wait for no database: orders do not wait behind them
 
 # --- An answer ----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ class State(StrEnum):
     UNREAD = "reader_too_slow"  # that its client reads
     ENDING = "end_too_slow"  # that its client reads what was left to say at its end
     STRANGER = "not_identified"  # of a WebSocket: to hear who is there
+    REFUSED = "refused"  # to be told that it asks too often, and then its end
     ANSWER = "answer"  # the server
     STREAM = "stream"  # of a WebSocket whose client is known: whatever comes
 
@@ -36,6 +37,7 @@ RULES: dict[State, Rule] = {
     State.BODY: Rule(lambda: limits.BODY_SECONDS + 2 * limits.LINGER_SECONDS, 1),  # the bridge has said 408 by then
     State.IDLE: Rule(lambda: limits.IDLE_SECONDS, 1),
     State.STRANGER: Rule(lambda: limits.IDENTIFY_SECONDS + limits.LINGER_SECONDS, 1),  # the stream has said so by then
+    State.REFUSED: Rule(lambda: limits.HOLD_SECONDS + 2 * limits.LINGER_SECONDS, 0),  # the bridge has said 429 by then
     State.UNREAD: Rule(lambda: limits.WRITE_SECONDS, 2),
     State.ANSWER: Rule(None, None),  # few threads, and a bounded number waits for them
     State.STREAM: Rule(None, None),  # pings end who has gone, and its key is asked for again and again

@@ -5,6 +5,7 @@ deadline for it. Whoever asks names the machine by its address and is nobody, so
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -25,6 +26,17 @@ class Readiness:
         self._asking: asyncio.Task[list[str]] | None = None
         self._since = 0.0
         self._told: list[str] = []
+        self._asked: Counter[str] = Counter()  # in this second, by address
+        self._second = 0
+
+    def is_asked_too_often(self, network: str) -> bool:
+        """Whether so many questions come from there within a second that no machine needs the answers. Counts this one."""
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._asked.clear()
+            self._second = second
+        self._asked[network] += 1
+        return self._asked[network] > limits.READY_OF_ONE
 
     async def reasons(self) -> list[str]:
         """Empty where it can. No answer in time is a reason, however long the thread then still waits for one."""

@@ -1,13 +1,19 @@
 """What the web server itself answers: requests that never reach Django. In the shape that their part of the API speaks."""
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from papertrade.lib.tracing import request_id_from
+from papertrade.web import limits
 
 REQUEST_ID = "papertrade.request_id"  # in the ASGI scope
+REFUSED = "papertrade.refused"  # there too: to be called where the request is turned down; its connection makes room
+TOO_MANY_REQUESTS = 429
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,20 @@ def request_id_of(scope: dict[str, Any]) -> str:
         given = next((value for name, value in scope.get("headers", ()) if name == b"x-request-id"), b"")
         scope[REQUEST_ID] = request_id_from(given.decode("latin-1"))
     return scope[REQUEST_ID]
+
+
+async def hold(refusal: Refusal, scope: dict[str, Any], receive: Receive) -> None:
+    """Whoever asks too often is told so no sooner than he may ask again."""
+    await keep_waiting(refusal.retry_after_seconds or 0 if refusal.status == TOO_MANY_REQUESTS else 0, scope, receive)
+
+
+async def keep_waiting(seconds: float, scope: dict[str, Any], receive: Receive) -> None:
+    """Answer no sooner, but within `HOLD_SECONDS`; the place may be lost meanwhile. Ends when the client goes."""
+    scope[REFUSED]()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(min(seconds, limits.HOLD_SECONDS)):
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
 
 def answer_to(scope: dict[str, Any], refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:

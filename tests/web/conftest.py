@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpR
 from papertrade.web import limits, worker
 from papertrade.web.bridge import Bridge, Receive, Send
 from papertrade.web.connections import IDENTIFIED
+from papertrade.web.refusals import REFUSED
 
 THREADS = 2
 LARGE = 8_000_000  # more than the buffers of two sockets hold
@@ -42,6 +44,9 @@ class Front:
     async def _application(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             if scope["path"] == "/never":  # an application that does not mind what comes
+                await asyncio.Future()
+            if scope["path"] == "/turned-down":  # and never told so
+                scope[REFUSED]()
                 await asyncio.Future()
             await self.bridge(scope, receive, send)
             return
@@ -71,12 +76,14 @@ class Front:
 
     def _view(self, environ: dict[str, Any], body: bytes) -> HttpResponse:
         match environ["PATH_INFO"]:
-            case "/wait" | "/compare/":
+            case "/wait" | "/compare/" | "/accounts/1/waits.csv":
                 self.release.wait(60)
             case "/large":
                 return HttpResponse(b"x" * LARGE)
             case "/composed":
                 return StreamingHttpResponse(b"x" * 10_000 for _ in range(LARGE // 10_000))
+            case "/accounts/1/endless.csv":
+                return StreamingHttpResponse(itertools.repeat(b"x,y\n"))
             case "/broken":
                 return StreamingHttpResponse(self._broken())
             case "/file":
@@ -117,6 +124,7 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
         ("WRITE_SECONDS", 0.4),
         ("IDLE_SECONDS", 0.8),
         ("LINGER_SECONDS", 0.2),
+        ("HOLD_SECONDS", 0.2),
         ("IDENTIFY_SECONDS", 0.4),
         ("LOOK_SECONDS", 0.05),
     ):

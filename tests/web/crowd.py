@@ -135,6 +135,10 @@ async def guessed_events(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     await trickle_read(reader, writer, get(events(target), EVENTS, "Authorization: Bearer cm_wrong"))
 
 
+async def guessed_requests(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target) -> None:
+    await trickle_read(reader, writer, get("/v1/paper/accounts/", "Authorization: Bearer cm_wrong"))
+
+
 async def silent_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target) -> None:
     await shake_hands(reader, writer)
     await reader.read()
@@ -210,6 +214,7 @@ KINDS: dict[str, Way] = {
         reports,
         readiness,
         guessed_events,
+        guessed_requests,
         silent_socket,
         talking_socket,
         guessing_socket,

@@ -1,10 +1,12 @@
 """What Django is given, and what becomes of its answers."""
 
 import asyncio
+import dataclasses
 import http.client
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import re
 import threading
@@ -19,11 +21,13 @@ from django.urls import URLResolver, get_resolver
 
 from papertrade import reports
 from papertrade.lib import strangers
-from papertrade.web import limits
-from papertrade.web.bridge import is_report
-from papertrade.web.lanes import Lane
+from papertrade.lib.spreadsheets import csv_response
+from papertrade.web import lanes, limits
+from papertrade.web.bridge import is_export, is_report
+from papertrade.web.connections import Connection
+from papertrade.web.lanes import Lane, Rush
 from papertrade.web.probes import NO_ANSWER
-from papertrade.web.refusals import Refusal
+from papertrade.web.refusals import BUSY, Refusal
 from portfolio.audit import verify_ledger
 from tests.web.conftest import LARGE, THREADS, Front
 from tests.web.test_connections import POST, ask, read_to_end, until
@@ -141,6 +145,27 @@ def test_readiness_is_one_answer_for_all_and_never_late(front: Front, monkeypatc
     assert json.loads(ask(front, "/readyz")[1]) == {"status": "ok", "reasons": []}
 
 
+def test_who_asks_for_readiness_without_end_is_answered_late(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the truth, and on connections that make room."""
+    monkeypatch.setattr(limits, "READY_OF_ONE", 0)
+    monkeypatch.setattr(limits, "HOLD_SECONDS", 0.5)
+    held: list[str] = []
+    monkeypatch.setattr(Connection, "be_refused", lambda self: held.append("of a place"))
+    began = time.monotonic()
+    assert ask(front, "/readyz") == (200, b'{"status": "ok", "reasons": []}')
+    assert time.monotonic() - began >= 0.5 and held == ["of a place"]
+    readiness = front.bridge._readiness
+    monkeypatch.setattr(limits, "READY_OF_ONE", 2)
+
+    async def asked() -> list[bool]:
+        clock = iter([7.0, 7.3, 7.6, 7.9, 8.0])
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(asyncio.get_running_loop(), "time", lambda: next(clock))
+            return [readiness.is_asked_too_often(place) for place in ("a", "a", "b", "a", "a")]
+
+    assert asyncio.run(asked()) == [False, False, False, True, False]
+
+
 def test_reports_wait_for_each_other_and_nobody_for_them(front: Front) -> None:
     def report(key: str) -> tuple[int, bytes]:
         return exchange(
@@ -189,6 +214,119 @@ def test_reports_whose_askers_have_gone_are_not_made(front: Front) -> None:
     assert read_to_end(waiting).startswith(b"HTTP/1.1 200")
     assert [seen["HTTP_X_REQUEST_ID"] for seen in front.seen] == ["gone", "here"]
     until(lambda: (reports._free, reports._taken, reports._waiting) == (limits.REPORT_THREADS + 1, {}, {}))
+
+
+def test_who_asks_too_often_is_told_so_when_he_may_ask_again(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most so much later, and in a place that he may lose; who is told that the server is busy is told at once."""
+    monkeypatch.setattr(limits, "HOLD_SECONDS", 0.5)
+    monkeypatch.setattr(front.bridge._trading, "_most_of_one", 0)
+    held: list[str] = []
+    monkeypatch.setattr(Connection, "be_refused", lambda self: held.append("of a place"))
+    began = time.monotonic()
+    assert ask(front)[0] == 429
+    assert time.monotonic() - began >= 0.5 and held == ["of a place"]
+    monkeypatch.setattr(limits, "HOLD_SECONDS", 60.0)
+    assert front.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").recv(100).startswith(b"HTTP/1.1 429"), "after its second"
+    monkeypatch.setattr(front.bridge._trading, "_most", 0)
+    monkeypatch.setattr(lanes, "BUSY", dataclasses.replace(BUSY, retry_after_seconds=60))
+    assert ask(front)[0] == 503
+
+
+def test_strangers_of_a_crowded_address_take_no_thread_any_more(
+    front: Front, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Who was let in lately is asked in, and files are everybody's."""
+    settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = 5
+    monkeypatch.setattr(strangers, "wall_seconds", lambda: 1_000_000)
+    monkeypatch.setattr(strangers.door, "counts", strangers.Counts())
+    monkeypatch.setattr(strangers.door, "known", strangers.Known())
+    strangers.door.remember(strangers.digest_of("mine"), good=True)
+    ways = {
+        b"GET /v1/a HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nConnection: close\r\n\r\n" % key: status
+        for key, status in ((b"mine", b"200"), (b"other", b"429"))
+    }
+    for turn in range(6):
+        assert strangers.door.turns_away(b"whoever", "127.0.0.1") is (turn >= 5)
+        reached = len(front.seen)
+        answers = {way: exchange(front, way) for way in ways} if turn in (4, 5) else {}
+        for way, (head, body) in answers.items():
+            assert head[9:12] == (ways[way] if turn == 5 else b"200")
+            assert b" 200 " in head or (b"retry-after: " in head and json.loads(body)["error"]["code"])
+        assert len(front.seen) - reached == {4: 2, 5: 1}.get(turn, 0)
+    assert ask(front, f"{settings.STATIC_URL}style.css")[0] == 200
+
+
+def test_exports_of_one_session_are_made_one_by_one_and_those_too_many_not_even_begun(front: Front) -> None:
+    told: list[bytes] = []
+    text = b"GET /accounts/1/waits.csv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    asking = [
+        threading.Thread(target=lambda: told.append(exchange(front, text)[0][9:12]))
+        for _ in range(limits.MAX_EXPORTS_OF_ONE + 1)
+    ]
+    for thread in asking:
+        thread.start()
+    until(lambda: told and front.seen)
+    assert (told, len(front.seen)) == ([b"429"], limits.EXPORT_THREADS)
+    assert ask(front)[0] == 200
+    front.release.set()
+    for thread in asking:
+        thread.join(30)
+    assert sorted(told) == [b"200"] * limits.MAX_EXPORTS_OF_ONE + [b"429"]
+
+
+def test_an_export_whose_asker_has_gone_ends(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    django = front.bridge._django
+    monkeypatch.setattr(front.bridge, "_django", lambda *request: made.append(django(*request)) or made[-1])
+    asker = front.connect(b"GET /accounts/1/endless.csv HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: made)
+    asker.close()
+    until(lambda: [answer.closed for answer in made] == [True])
+    until(lambda: not list(front.spool_folder.iterdir()))
+
+
+def test_a_lane_that_gives_way_begins_in_a_pause_of_those_that_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GIVE_WAY_SECONDS", 60.0)
+    first, patient = Lane("first", 1, 10, goes_first=True), Lane("patient", 1, 10, gives_way=True)
+    done, release = list[str](), threading.Event()
+
+    def ordered() -> None:
+        release.wait(30)
+        done.append("order")
+
+    async def both() -> None:
+        order = asyncio.ensure_future(first.run(ordered))
+        await asyncio.sleep(0)
+        look_up = asyncio.ensure_future(patient.run(done.append, "look-up"))
+        given_up = asyncio.ensure_future(patient.run(done.append, "given up"))
+        await asyncio.sleep(0.1)
+        assert done == []
+        given_up.cancel()
+        release.set()
+        await asyncio.gather(order, look_up)
+        monkeypatch.setattr(limits, "GIVE_WAY_SECONDS", 0.05)
+        release.clear()
+        order = asyncio.ensure_future(first.run(ordered))
+        await asyncio.sleep(0)
+        await patient.run(done.append, "not for ever")
+        release.set()
+        await order
+
+    asyncio.run(both())
+    assert done == ["order", "look-up", "not for ever", "order"]
+    first.close()
+    patient.close()
+
+
+def test_a_worker_sees_the_calls_of_another() -> None:
+    rush = Rush()
+    child = os.fork()
+    if not child:
+        rush.goes_on()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert 0.0 < rush._last[0] <= time.monotonic()
+    assert not rush.pauses() or time.monotonic() - rush._last[0] >= limits.QUIET_SECONDS
 
 
 def test_askers_have_turns_and_strangers_have_one_together() -> None:
@@ -275,6 +413,13 @@ def names(function: Any) -> set[Any]:
         if inspect.isfunction(named) and named is not function:
             found |= {named} | (names(named) if named.__module__ == function.__module__ else set())
     return found
+
+
+def test_whatever_is_composed_row_by_row_is_an_export() -> None:
+    found = {address for address, view in views() if csv_response in names(view)}
+    assert len(found) > 10
+    assert {address for address in found if not is_export(address) and not is_report(address, "")} == set()
+    assert not is_export("/v1/paper/accounts/1/orders.csv") and not is_export("/accounts/1/performance/returns.csv")
 
 
 def test_whatever_reads_a_whole_run_is_a_report() -> None:

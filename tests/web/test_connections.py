@@ -177,6 +177,7 @@ INTO: dict[State, Callable[[Front], socket.socket]] = {
     State.IDLE: idle,
     State.UNREAD: unread,
     State.ENDING: lambda front: unread(front, b"no request\r\n\r\n"),  # told so behind what he does not read
+    State.REFUSED: lambda front: front.connect(b"GET /turned-down HTTP/1.1\r\nHost: x\r\n\r\n" * 2),
     State.ANSWER: lambda front: front.connect(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"),
     State.STRANGER: lambda front: websocket(front, frame(b"hello")),
     State.STREAM: lambda front: websocket(front, frame(b"it is me")),
@@ -219,7 +220,7 @@ def test_every_state_has_an_end(front: Front, told: list[str], state: State) -> 
 def test_where_all_places_are_taken_whoever_can_be_spared_makes_room(
     front: Front, monkeypatch: pytest.MonkeyPatch, told: list[str], state: State
 ) -> None:
-    for name in ("HEAD_SECONDS", "BODY_SECONDS", "IDLE_SECONDS", "WRITE_SECONDS", "IDENTIFY_SECONDS"):
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "IDLE_SECONDS", "WRITE_SECONDS", "IDENTIFY_SECONDS", "HOLD_SECONDS"):
         monkeypatch.setattr(limits, name, 60)
     assert ask(front)[0] == 200
     until(lambda: not places(state).taken)
@@ -249,6 +250,7 @@ def test_where_all_places_are_taken_whoever_can_be_spared_makes_room(
 
 def test_who_can_be_spared_least_goes_last() -> None:
     turns = [RULES[state].turn for state in (State.ENDING, State.HEAD, State.UNREAD)]
+    assert RULES[State.REFUSED].turn == turns[0]
     assert turns == sorted(turns) and {RULES[one].turn for one in (State.HEAD, State.BODY, State.IDLE)} == {turns[1]}
 
 
