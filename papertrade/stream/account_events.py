@@ -13,8 +13,8 @@ from papertrade.api.kit.errors import STATUS_OF_CODE
 from papertrade.api.paper.serializers import EventSerializer
 from papertrade.lib.errors import BadRequest, PapertradeError
 from papertrade.stream.following import NoLongerAllowed, Permit, follow
-from papertrade.stream.identity import Seat, account_of
-from papertrade.stream.moves import ask, last_events
+from papertrade.stream.identity import ASKER, Asker, Seat, account_of
+from papertrade.stream.moves import last_events
 from papertrade.stream.sse import Message, header, send_messages, wants_events
 from papertrade.web.bridge import Receive, Scope, Send
 from papertrade.web.refusals import Refusal
@@ -33,9 +33,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One stream, from its identification to its end. Raises Refusal."""
     match = PATH.fullmatch(scope["path"])
     assert match is not None, "takes() said so"
+    asker: Asker = scope[ASKER]
     try:
-        account, after = await ask(_begin, scope, match[1])
-        with Seat(account.user):
+        account, after = await asker.look_up(_begin, scope, match[1])
+        with Seat(account.user, asker):
             messages = _messages(scope, account, after)
             await send_messages(messages, f"from {after}", receive, send)
     except PapertradeError as refusal:
@@ -47,7 +48,6 @@ def _begin(scope: Scope, account_id: str) -> tuple[PaperAccount, int]:
     after = _after(scope)
     if after is None:
         after = last_events([account.pk]).get(account.pk, 0)
-    assert account.user  # read here, where the database may be asked
     return account, after
 
 

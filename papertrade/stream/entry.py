@@ -18,9 +18,10 @@ from papertrade.lib.access import tell_of_stream
 from papertrade.lib.addresses import network_of
 from papertrade.lib.strangers import credentials_of, door, seconds_left
 from papertrade.lib.tracing import Trace, tracing
+from papertrade.stream.identity import ASKER, Asker
 from papertrade.stream.moves import AWAY
 from papertrade.web.bridge import Receive, Scope, Send, environ_of
-from papertrade.web.refusals import BUSY, STRANGER, Refusal, answer_to, request_id_of
+from papertrade.web.refusals import BUSY, STRANGER, Refusal, answer_to, hold, request_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +41,10 @@ async def enter(application: Application, scope: Scope, receive: Receive, send: 
                 raise dataclasses.replace(STRANGER, retry_after_seconds=seconds_left())
             await application(scope, receive, answer.send)
         except Refusal as refusal:
-            await answer.refuse(refusal)
+            await answer.refuse(refusal, receive)
         except AWAY as error:
             log.warning("database_unavailable", error=str(error).strip(), path=scope["path"])
-            await answer.refuse(BUSY)
+            await answer.refuse(BUSY, receive)
         except asyncio.CancelledError:
             await answer.end()  # the worker stops; the client comes back to another one
         finally:
@@ -61,17 +62,17 @@ class _Answer:
         self._send = send
         self._is_socket = scope["type"] == "websocket"
         environ = environ_of(scope, io.BytesIO())
-        self._credentials, self._network = credentials_of(environ), network_of(environ)
+        self._asker = scope[ASKER] = Asker(credentials_of(environ), network_of(environ))
 
     def is_strangers(self) -> bool:
         """Whether it is of one stranger too many; a WebSocket asks when it has something to look up."""
-        return not self._is_socket and door.turns_away(self._credentials, self._network)
+        return not self._is_socket and door.turns_away(*self._asker)
 
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] in BEGINNINGS:
             self.status = message.get("status", SWITCHING)
             if self.status in (OK, UNAUTHORIZED):
-                door.remember(self._credentials, good=self.status == OK)
+                door.remember(self._asker.credentials, good=self.status == OK)
             others = [(name, value) for name, value in message.get("headers", ()) if name != b"x-request-id"]
             message = {**message, "headers": [*others, (b"x-request-id", request_id_of(self.scope).encode())]}
         await self._send(message)
@@ -83,11 +84,12 @@ class _Answer:
                 async with asyncio.timeout(0):
                     await self.send({"type": "http.response.body", "body": b""})
 
-    async def refuse(self, refusal: Refusal) -> None:
+    async def refuse(self, refusal: Refusal, receive: Receive) -> None:
         metrics.REFUSED.labels(refusal.code).inc()
         if self._is_socket:
             await self.send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": refusal.message})
         elif not self.status:
+            await hold(refusal, self.scope, receive)
             headers, body = answer_to(self.scope, refusal)
             await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
             await self.send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts.models import PaperAccount
 from papertrade.lib.errors import PapertradeError
-from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, AWAY, ask, moves
+from papertrade.stream.moves import AFTER_A_FAULT_SECONDS, AWAY, ask, ask_patiently, moves
 from papertrade.stream.sse import HEARTBEAT_SECONDS
 from portfolio.models import AccountEvent
 from portfolio.selectors import events_after, with_evidence
@@ -86,13 +86,15 @@ async def follow(
     account_id: UUID = account.pk
     beat = _now()
     with moves.watch(account_id) as moved:
-        more = False
+        more, has_caught_up = False, False
         while True:
             shown: list[Shown] = []
             if more or moved.is_set():  # else it only woke to say that it is there, or to be checked
                 moved.clear()
+                asking = ask if has_caught_up else ask_patiently
                 try:
-                    shown, after, more = await ask(read, account, after, show, whose=account_id.bytes)
+                    shown, after, more = await asking(read, account, after, show, whose=account_id.bytes)
+                    has_caught_up = not more
                 except AWAY:
                     await asyncio.sleep(AFTER_A_FAULT_SECONDS)
                     moved.set()

@@ -69,7 +69,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await connection.write([{"T": "success", "msg": "connected"}])
             credentials = await connection.identified(_pair, lambda message: _error(NOT_AUTHENTICATED))
             await connection.write([{"T": "success", "msg": "authenticated"}])
-            with Seat(credentials.key.user), look.wish() as wish:
+            with Seat(credentials.key.user, connection.asker), look.wish() as wish:
                 await _Client(connection, credentials, wish, options=options).run()
         except Unidentified as refusal:
             await _end(connection, CODES[refusal.why])

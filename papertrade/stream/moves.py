@@ -21,15 +21,17 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
 AFTER_A_FAULT_SECONDS = 2.0
-THREADS = 2
+THREADS, PATIENT_THREADS = 2, 1
 LOOK = b"look"  # whose turn it is where the common looks ask
 MAX_WAITING = 4_096  # calls of this process's streams that wait for a thread
+MAX_WAITING_OF_ONE = 1_024  # of them for one who comes with more and more streams, or all strangers of an address
 
 # The database does not answer just now, or too many ask it: a stream that has begun waits.
 AWAY = (OperationalError, InterfaceError, Refusal)
 
 Result = TypeVar("Result")
 lane = Lane("stream", THREADS, MAX_WAITING)
+patient = Lane("patient", PATIENT_THREADS, MAX_WAITING, most_of_one=MAX_WAITING_OF_ONE, gives_way=True)
 
 _LAST_EVENTS = """
     SELECT account_id, max(event_seq) FROM portfolio_book WHERE account_id = ANY(%s) GROUP BY account_id
@@ -42,6 +44,14 @@ async def ask(call: Callable[..., Result], *arguments: Any, whose: bytes = b"") 
     The looks of the process, each account that is read, and everybody else have turns.
     """
     return await lane.run(call, *arguments, whose=whose)
+
+
+async def ask_patiently(call: Callable[..., Result], *arguments: Any, whose: bytes) -> Result:
+    """The same for what may wait: who somebody is that comes, and what he has missed. One at a time, after requests.
+
+    Streams may all come at once, and orders are not to wait for hundreds of look-ups.
+    """
+    return await patient.run(call, *arguments, whose=whose)
 
 
 def last_events(accounts: Collection[UUID]) -> dict[UUID, int]:

@@ -1,7 +1,6 @@
 """A WebSocket as Alpaca's clients speak it: JSON or MessagePack, whichever the handshake asked for, in text or binary."""
 
 import asyncio
-import io
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -12,17 +11,17 @@ import msgpack
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from papertrade.api.alpaca.authentication import Credentials, identify
-from papertrade.lib.addresses import network_of
 from papertrade.lib.strangers import digest_of, door
-from papertrade.stream.moves import ask
+from papertrade.stream.identity import ASKER, Asker
 from papertrade.stream.sse import header
 from papertrade.web import limits
-from papertrade.web.bridge import Receive, Scope, Send, environ_of
+from papertrade.web.bridge import Receive, Scope, Send
 from papertrade.web.connections import IDENTIFIED
 
 # A client who does not take a message in so long is too slow. The server waits a while longer (`limits.WRITE_SECONDS`), in
 # which he is told if he reads after all.
 SLOW_SECONDS = 20.0
+PAUSE_SECONDS = 0.5  # a stranger whose message was no key is not heard for so long; after the next for twice as long
 POLICY = 1008
 
 
@@ -60,7 +59,7 @@ class Socket:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, binary: bool = False) -> None:
         self.packed = binary or b"msgpack" in header(scope, b"content-type")
-        self._network = network_of(environ_of(scope, io.BytesIO()))
+        self.asker: Asker = scope[ASKER]  # whose credentials come in a message
         self._receive, self._send = receive, send
 
     async def accept(self) -> None:
@@ -85,14 +84,18 @@ class Socket:
     async def identified(
         self, pair_of: Callable[[dict[str, Any]], tuple[str, str] | None], not_yet: Callable[[dict[str, Any]], Any]
     ) -> Credentials:
-        """Who it is, by the first message that has a pair in it; others are answered by `not_yet`. One deadline for all of it.
+        """Who it is, by the first message that has a pair in it; others are answered by `not_yet`, each later than the one
+        before. One deadline for all of it.
 
-        Raises Unidentified, Gone, Malformed and TooSlow.
+        Raises Unidentified, TooManyStreams, Gone, Malformed and TooSlow.
         """
+        pause = PAUSE_SECONDS
         try:
             async with asyncio.timeout(limits.IDENTIFY_SECONDS):
                 while (pair := pair_of(message := await self.read())) is None:
                     await self.write(not_yet(message))
+                    await asyncio.sleep(pause)
+                    pause *= 2
                 credentials = await self._looked_up(*pair)
         except TimeoutError:
             raise Unidentified(Why.LATE) from None
@@ -101,10 +104,12 @@ class Socket:
 
     async def _looked_up(self, account_id: str, token: str) -> Credentials:
         digest = digest_of(key_id=account_id, secret=token)
-        if door.turns_away(digest, self._network):
+        self.asker = self.asker._replace(credentials=digest)
+        if door.turns_away(*self.asker):
+            await asyncio.sleep(limits.HOLD_SECONDS)
             raise Unidentified(Why.CROWDED)
         try:
-            credentials = await ask(_identify, account_id, token)
+            credentials = await self.asker.look_up(_identify, account_id, token)
         except (AuthenticationFailed, PermissionDenied) as refusal:
             door.remember(digest, good=False)
             unknown = isinstance(refusal, AuthenticationFailed)

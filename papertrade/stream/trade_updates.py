@@ -24,8 +24,8 @@ from papertrade.api.alpaca.parameters import Query
 from papertrade.lib.errors import PapertradeError
 from papertrade.stream.alpaca_orders import EVENT_ID_LENGTH, trade_updates
 from papertrade.stream.following import NoLongerAllowed, Permit, follow, read
-from papertrade.stream.identity import Seat
-from papertrade.stream.moves import ask, last_events
+from papertrade.stream.identity import ASKER, Asker, Seat, TooManyStreams
+from papertrade.stream.moves import ask, ask_patiently, last_events
 from papertrade.stream.sockets import Gone, Malformed, Socket, TooSlow, Unidentified, Why
 from papertrade.stream.sse import Message, send_messages
 from papertrade.web.bridge import Receive, Scope, Send, environ_of
@@ -61,7 +61,7 @@ async def socket(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             credentials = await connection.identified(_pair, _not_yet)
             await connection.write(_authorization("authorized", "authenticate"))
-            with Seat(credentials.key.user):
+            with Seat(credentials.key.user, connection.asker):
                 await _Listener(connection, credentials).run()
         except Unidentified as refusal:
             if refusal.why is Why.LATE:
@@ -74,7 +74,7 @@ async def socket(scope: Scope, receive: Receive, send: Send) -> None:
             await _end(connection, "slow client")
         except NoLongerAllowed:
             await _end(connection, "the key was revoked")
-        except PapertradeError as refusal:
+        except TooManyStreams as refusal:
             await _end(connection, refusal.message)
 
 
@@ -179,9 +179,10 @@ async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Trade updates as server-sent events: from `since_id` or `since` on, else from now; up to `until_id` or `until`, else
     without an end.
     """
+    asker: Asker = scope[ASKER]
     try:
-        credentials, span = await ask(_begin, scope)
-        with Seat(credentials.key.user):
+        credentials, span = await asker.look_up(_begin, scope)
+        with Seat(credentials.key.user, asker):
             await send_messages(_messages(credentials, span), "trade updates", receive, send)
     except (AlpacaError, APIException, PapertradeError) as refusal:
         await _refuse(refusal, send)
@@ -260,7 +261,7 @@ async def _past(account: PaperAccount, span: _Span) -> AsyncIterator[dict[str, A
     """The updates of a span that is over."""
     after = span.after
     while after < (span.last or 0):
-        shown, after, more = await ask(read, account, after, trade_updates, whose=account.pk.bytes)
+        shown, after, more = await ask_patiently(read, account, after, trade_updates, whose=account.pk.bytes)
         for update in shown:
             yield update
         if not more:

@@ -16,6 +16,7 @@ import pytest
 import websockets
 from django.db import OperationalError, connection
 
+from accounts import services
 from accounts.models import ApiKey
 from accounts.services import revoke_key
 from marketdata.quotes import Quote
@@ -173,6 +174,28 @@ def test_whatever_a_stranger_says_he_has_one_deadline(
     assert run(talk()) == told
 
 
+@pytest.mark.parametrize("path", [DATA, TRADES])
+def test_a_stranger_who_talks_is_heard_less_and_less(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(limits, "IDENTIFY_SECONDS", 0.6)
+    monkeypatch.setattr(sockets, "PAUSE_SECONDS", 60.0)
+
+    async def talk() -> list[Any]:
+        async with websockets.connect(f"ws://{streamed.host}{path}") as connection:
+            for _ in range(20):
+                await connection.send(json.dumps({"action": "listen", "data": {"streams": []}}))
+            heard: list[Any] = []
+            with suppress(websockets.ConnectionClosed):
+                while True:
+                    heard.append(await connection.recv())
+            return heard
+
+    *_, answer, last_word = heard = run(talk())
+    assert len(heard) == (3 if path == DATA else 2), "of data a greeting comes first"
+    assert ("unauthorized" in answer or "not authenticated" in answer) and "auth timeout" in last_word
+
+
 # How somebody with a secret asks for each stream, and what he is told: a status, or code and reason of the end.
 async def _of_data(streamed: Streamed, secret: str) -> Any:
     return await _socket(streamed, DATA, secret)
@@ -239,14 +262,14 @@ def test_every_stream_is_asked_for_below() -> None:
     "stream", ASKING, ids=lambda stream: f"{stream.__module__.rpartition('.')[2]}.{stream.__name__}"
 )
 def test_who_gets_no_stream(streamed: Streamed, settings: Any, monkeypatch: pytest.MonkeyPatch, stream: Any) -> None:
-    """Strangers are counted before anything is looked up; who is known, or comes when all is well again, is let in."""
+    """Strangers and streams are counted before anything is looked up; who is known, or comes when all is well, is let in."""
     unknown, crowded, no_seat, away = TOLD[stream]
-    asked: list[Any] = []
-    real = moves.lane.run
+    looked_up: list[Any] = []
+    real = services.connected_batch
 
-    async def counted(call: Any, *arguments: Any, **more: Any) -> Any:
-        asked.append(call)
-        return await real(call, *arguments, **more)
+    def counted() -> Any:
+        looked_up.append(stream)
+        return real()
 
     async def failing(*_: Any, **__: Any) -> Any:
         raise OperationalError("it is away")
@@ -255,19 +278,21 @@ def test_who_gets_no_stream(streamed: Streamed, settings: Any, monkeypatch: pyte
         raise BUSY
 
     async def ask() -> None:
-        monkeypatch.setattr(moves.lane, "run", counted)
+        monkeypatch.setattr(services, "connected_batch", counted)
+        monkeypatch.setattr(limits, "HOLD_SECONDS", 0.05)
         monkeypatch.setattr(strangers.door, "counts", strangers.Counts())
         monkeypatch.setattr(strangers.door, "known", strangers.Known())
         with monkeypatch.context() as meanwhile:
             meanwhile.setattr(identity, "MAX_STREAMS_OF_A_USER", 0)
             assert await ASKING[stream](streamed, streamed.secret) == no_seat
+            assert looked_up == []
         settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = 2
         assert [await ASKING[stream](streamed, f"cm_{number}") for number in range(2)] == [unknown] * 2
-        asked.clear()
+        assert looked_up == [stream] * 2
         assert await ASKING[stream](streamed, "cm_third") == crowded
-        assert asked == []
+        assert looked_up == [stream] * 2
         for fault in (failing, busy):
-            monkeypatch.setattr(moves.lane, "run", fault)
+            monkeypatch.setattr(moves.patient, "run", fault)
             settings.PAPERTRADE_STRANGER_LIMIT_MINUTE = None
             assert await ASKING[stream](streamed, streamed.secret) == away
 
@@ -315,13 +340,19 @@ def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: p
         return call
 
     turns: set[tuple[str, bytes]] = set()
-    real_run = moves.lane.run
+    patiently: set[str] = set()
+    real_run, real_patience = moves.lane.run, moves.patient.run
 
     async def run_of(call: Any, *arguments: Any, whose: bytes = b"") -> Any:
         turns.add((call.__name__, whose))
         return await real_run(call, *arguments, whose=whose)
 
+    async def run_patiently(call: Any, *arguments: Any, whose: bytes) -> Any:
+        patiently.add(call.__name__)
+        return await real_patience(call, *arguments, whose=whose)
+
     monkeypatch.setattr(moves.lane, "run", run_of)
+    monkeypatch.setattr(moves.patient, "run", run_patiently)
     monkeypatch.setattr(following, "read", failing(following.read))
     monkeypatch.setattr(trade_updates, "check_key", failing(trade_updates.check_key))
     monkeypatch.setattr(account_events, "account_of", failing(account_events.account_of))
@@ -346,6 +377,7 @@ def test_streams_bear_a_database_that_is_away(streamed: Streamed, monkeypatch: p
     assert updates == [(word, str(order.pk)) for order in (first, second) for word in ("new", "fill")]
     # Who reads on from long ago keeps nobody waiting: neither the look of all nor another account's streams.
     assert {("last_events", moves.LOOK), ("read", streamed.account.pk.bytes)} <= turns
+    assert patiently == {identity._unless_he_has_too_many.__name__, "read"}, "who comes, and what he has missed"
 
 
 def test_updates_that_were_cut_off_go_on_after_the_last_id(streamed: Streamed) -> None:
