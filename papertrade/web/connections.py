@@ -109,7 +109,7 @@ class Connection(Watched, HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[REFUSED] = self.be_refused
+        self.scope[REFUSED] = self.be_refused  # type: ignore[literal-required]
 
     def be_refused(self) -> None:
         """The request that is worked on has been turned down, and will be told so in its time."""
