@@ -70,6 +70,8 @@ class ApiKey(models.Model):
 
 
 class AccountStatus(models.TextChoices):
+    """Whether an account trades, or is kept to be read only."""
+
     ACTIVE = "active"
     ARCHIVED = "archived"
 

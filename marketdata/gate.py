@@ -1,8 +1,8 @@
 """Who may move the market, and who must wait while it moves: three PostgreSQL advisory locks.
 
-`GATE`: in the recorded and simulated markets submits, cancels, resets and archives hold it shared, a step of the market
-exclusively, so that a step sees every order sent before it and no quote slips past an order. `MOVER`: one advance or
-step at a time. `FEED`: one active feed process, the others stand by.
+`GATE`: submits, cancels, resets and archives hold it shared, a step of the market exclusively, so that a step sees every order
+sent before it and no quote slips past an order. `MOVER`: one advance or step at a time. `FEED`: one active feed process, the
+others stand by.
 """
 
 from collections.abc import Iterator

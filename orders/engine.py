@@ -270,10 +270,7 @@ class Engine:
         order.booked += fill.amount
         full = order.filled_qty == order.qty
         # The order's own hold goes first: the fill may need all of it.
-        if not buying:
-            self._hold(book, order, order.remaining, at)
-        else:
-            self._hold(book, order, ZERO, at)
+        self._hold(book, order, ZERO if buying else order.remaining, at)
         post = book.buy if buying else book.sell
         posted = post(
             instrument, fill.qty, fill.amount, quote=quote, price=fill.price, order_number=order.number, at=at

@@ -59,11 +59,15 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class NoFill:
+    """The order stays open."""
+
     reason: NoFillReason | QuoteFault
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
+    """The order ends unfilled; the rest of one that was filled in part is canceled."""
+
     reason: RejectReason
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 
 class Ticker(NamedTuple):
+    """A stock of the simulated market, with the figures that its quotes are made by."""
+
     symbol: str
     name: str
     price: float

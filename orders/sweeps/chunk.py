@@ -27,10 +27,12 @@ def lock_due(
 
 
 def in_chunk(rows: QuerySet, chunk: SweepChunk) -> QuerySet:
+    """Those of the rows that are of the chunk's books."""
     return rows.filter(book_id__gte=chunk.first_book_id, book_id__lte=chunk.last_book_id)
 
 
 def session_of(sweep: Sweep) -> Session:
+    """The session whose open or close the sweep does."""
     session = calendar().on(sweep.session_date)
     assert session is not None, "a sweep is made for a session that exists"
     return session

@@ -1,11 +1,11 @@
 """The passage of time: quotes put to orders in order, the open, the close, snapshots, and the clock behind them all.
 
 At one instant, in this order (trading-rules.md section 2): quotes stamped then, the close, the open, the snapshot; then
-requests. The feed process and the clock endpoint run the same `Mover`; in the recorded and simulated markets it keeps
-everyone else at the gate while it works, so that one step or many give the same books.
+requests. The feed process and the clock endpoint run the same `Mover`; it keeps everyone else at the gate while it works, so
+that one step or many give the same books.
 
 What a quote does to the books and the clock's position are committed in one transaction, and so are minutes and the position
-behind them; at an open and a close the work is idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
+after them; at an open and a close the work is idempotent and the clock follows it. So a crash anywhere repeats harmlessly.
 """
 
 import math
