@@ -332,11 +332,7 @@ def read_generation_number(text: str) -> int | None:
 
 def events_after(*, account: PaperAccount, after_seq: int = 0) -> QuerySet[AccountEvent]:
     """What happened to an account since the event of that number, in order."""
-    return (
-        AccountEvent.objects.select_related("quote", "book__generation")
-        .filter(account=account, seq__gt=after_seq)
-        .order_by("seq")
-    )
+    return AccountEvent.objects.filter(account=account, seq__gt=after_seq).order_by("seq")
 
 
 def ledger_transactions(*, book: Book) -> QuerySet[LedgerTransaction]:

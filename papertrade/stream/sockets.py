@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from papertrade.api.alpaca.authentication import Credentials, identify
 from papertrade.lib.strangers import digest_of, door
 from papertrade.stream.identity import ASKER, Asker
+from papertrade.stream.pace import pace
 from papertrade.stream.sse import header
 from papertrade.web import limits
 from papertrade.web.bridge import Receive, Scope, Send
@@ -60,6 +61,7 @@ class Socket:
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, binary: bool = False) -> None:
         self.packed = binary or b"msgpack" in header(scope, b"content-type")
         self.asker: Asker = scope[ASKER]  # whose credentials come in a message
+        self._user_id: int | None = None  # once it is known
         self._receive, self._send = receive, send
 
     async def accept(self) -> None:
@@ -68,10 +70,12 @@ class Socket:
         await self._send({"type": "websocket.accept"})
 
     async def read(self) -> dict[str, Any]:
-        """The next message. Raises Gone and Malformed."""
+        """The next message, as soon as its user may be obeyed again. Raises Gone and Malformed."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             raise Gone
+        if self._user_id is not None:
+            await asyncio.sleep(pace.seconds_to_wait(self._user_id, asyncio.get_running_loop().time()))
         raw = message.get("bytes") or (message.get("text") or "").encode()
         try:
             found = msgpack.unpackb(raw) if self.packed and message.get("bytes") else json.loads(raw)
@@ -100,6 +104,7 @@ class Socket:
         except TimeoutError:
             raise Unidentified(Why.LATE) from None
         await self._send(IDENTIFIED)
+        self._user_id = credentials.key.user.pk
         return credentials
 
     async def _looked_up(self, account_id: str, token: str) -> Credentials:

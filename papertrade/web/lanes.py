@@ -172,7 +172,7 @@ _given_up: contextvars.ContextVar[threading.Event] = contextvars.ContextVar("giv
 def _wait_for_a_pause() -> None:
     until = time.monotonic() + limits.GIVE_WAY_SECONDS
     while not _given_up.get().is_set() and not rush.pauses() and time.monotonic() < until:
-        time.sleep(limits.SLICE_SECONDS / 2)
+        time.sleep(limits.GIVE_WAY_SECONDS / 8)
 
 
 def _end_if_given_up() -> None:

@@ -22,6 +22,7 @@ from accounts.services import revoke_key
 from marketdata.quotes import Quote
 from papertrade.lib import strangers
 from papertrade.stream import STREAMS, account_events, following, identity, market_data, moves, sockets, trade_updates
+from papertrade.stream.pace import Pace
 from papertrade.stream.quote_look import look
 from papertrade.web import limits
 from papertrade.web.places import Watch
@@ -194,6 +195,37 @@ def test_a_stranger_who_talks_is_heard_less_and_less(
     *_, answer, last_word = heard = run(talk())
     assert len(heard) == (3 if path == DATA else 2), "of data a greeting comes first"
     assert ("unauthorized" in answer or "not authenticated" in answer) and "auth timeout" in last_word
+
+
+def test_a_user_has_a_pace() -> None:
+    pace = Pace(at_once=3, a_second=2.0)
+    assert [pace.seconds_to_wait(1, 10.0) for _ in range(5)] == [0.0, 0.0, 0.0, 0.5, 1.0]
+    assert pace.seconds_to_wait(2, 10.0) == 0.0, "a user of its own"
+    assert pace.seconds_to_wait(1, 10.5) == 1.0
+    assert [pace.seconds_to_wait(1, 100.0) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5], "rested"
+    for user in range(10):
+        pace.seconds_to_wait(user, 200.0 + 10.0 * user)
+    assert len(pace._rested_at) <= 4, "who has rested is forgotten"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [(DATA, {"action": "subscribe", "quotes": [STOCK]}), (TRADES, {"action": "listen", "data": {"streams": []}})],
+    ids=["data", "trades"],
+)
+def test_all_connections_of_a_user_are_obeyed_at_his_pace(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch, path: str, message: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(sockets, "pace", Pace(at_once=1, a_second=1 / 60))
+
+    async def talk() -> None:
+        async with talking(streamed, path) as one, talking(streamed, path) as other:
+            assert await one.say(**message)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await other.say(**message)
+
+    run(talk())
 
 
 # How somebody with a secret asks for each stream, and what he is told: a status, or code and reason of the end.
