@@ -48,6 +48,7 @@ def test_a_key_moves_the_market_only_while_its_user_may(trader: Any) -> None:
     assert api.get(PAPER).status_code == 200
 
 
+@pytest.mark.usefixtures("within_one_window")
 def test_a_refused_request_is_counted_too(api: Api, settings: Any) -> None:
     settings.PAPERTRADE_RATE_LIMIT_DAY = 2
     left = [api.post(ADVANCE, {"seconds": 1}).headers["X-RateLimit-Remaining-Day"] for _ in range(2)]

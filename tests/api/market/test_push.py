@@ -25,6 +25,7 @@ from tests.desk import Desk, dec
 from tests.factories import TokenFactory
 from tests.live_kit import LiveKit
 from tests.market_kit import wire
+from tests.stack.server import wait_until
 
 QUOTES = "/v1/market/quotes/"
 SCRIPT = Path(__file__).resolve().parents[3] / "docs" / "bots" / "push_quotes.py"
@@ -144,7 +145,7 @@ def test_without_a_leader_nothing_is_taken(live: LiveKit, market_api: Api, monke
 def test_what_waits_has_an_age(live: LiveKit, market_api: Api) -> None:
     assert pushes.waiting_seconds() == 0
     market_api.post(QUOTES, {"quotes": [row(live)]})
-    assert 0 <= pushes.waiting_seconds() < 5
+    assert 0 <= pushes.waiting_seconds() < 60
     heard(live)
     assert pushes.waiting_seconds() == 0
 
@@ -157,11 +158,7 @@ def test_the_leader_s_thread_reads_it(live: LiveKit, market_api: Api) -> None:
     try:
         market_api.post(QUOTES, {"quotes": [row(live)]})
         quotes: list[Any] = []
-        for _ in range(100):
-            quotes += intake.take_quotes()
-            if quotes:
-                break
-            thread._thread.join(0.05)
+        wait_until(lambda: quotes.extend(intake.take_quotes()) or quotes, "the quote is heard")
     finally:
         thread.stop()
     assert [(quote.symbol, quote.ask) for quote in quotes] == [("IBM", dec("100.1"))]

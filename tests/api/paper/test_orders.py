@@ -193,7 +193,7 @@ class TestRefused:
     def test_unknown_symbol(self, api: Api, settings: Any) -> None:
         from marketdata.models import MarketClock
 
-        settings.PAPERTRADE_MARKET = "simulated"
+        settings.PAPERTRADE_MARKET = "simulated"  # from the day on that the recording was of
         MarketClock.objects.all().delete()
         drop_market()
         current_market().start()
