@@ -21,7 +21,7 @@ from orders.states import Status
 from papertrade.trading.clock import start_market
 from tests.api_kit import Api
 from tests.factories import TokenFactory, UserFactory
-from tests.market_kit import MarketKit
+from tests.market_kit import MarketKit, at
 
 CALL = re.compile(r"\b(GET|POST|PATCH|DELETE) (/v1/[^\s,;:)]*)")
 FINAL = {"filled", "canceled", "expired", "rejected"}
@@ -70,11 +70,15 @@ class Agent:
             self.call("POST", "/v1/market/clock/advance/", {"seconds": 60})
 
 
-@pytest.fixture
-def agent(market_kit: MarketKit, settings: Any) -> Agent:
-    """On a simulated market that stands ten minutes before an open."""
+# A day like others, a half day on which contracts expire, and the last of a year.
+DAYS = ["2026-11-18", "2026-11-27", "2026-12-31"]
+
+
+@pytest.fixture(params=DAYS)
+def agent(market_kit: MarketKit, settings: Any, request: pytest.FixtureRequest) -> Agent:
+    """On a simulated market that stands shortly before the open of a day."""
     settings.PAPERTRADE_MARKET, settings.PAPERTRADE_SPEED = "simulated", Decimal(0)
-    settings.PAPERTRADE_START = None
+    settings.PAPERTRADE_START = at(f"{request.param}T13:00:00Z")
     drop_market()
     start_market()
     token = TokenFactory(user=UserFactory(), scopes=["paper", "market"])

@@ -16,6 +16,7 @@ from orders.services import submit
 from papertrade.lib.errors import BadRequest, Conflict, PapertradeError, Unprocessable
 from papertrade.trading.accounts import archive_account, reset_account
 from tests.factories import AccountFactory
+from tests.market_kit import at
 
 CALL = "O:IBM131019C00100000"
 ADJUSTED = "O:IBM1131019C00100000"
@@ -267,7 +268,7 @@ class TestRowsThatAskTheMarketOrTheAccount:
         from marketdata.models import MarketClock
 
         settings.PAPERTRADE_MARKET = "simulated"
-        settings.PAPERTRADE_START = None
+        settings.PAPERTRADE_START = at("2026-05-15T13:00:00Z")
         MarketClock.objects.all().delete()
         drop_market()
         current_market().start()

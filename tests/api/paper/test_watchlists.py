@@ -12,7 +12,7 @@ from marketdata.models import MarketClock
 from papertrade.lib.errors import NotFound
 from tests.api.contract import is_error, is_list, is_object, string, uuid7
 from tests.api_kit import Api
-from tests.market_kit import CALL
+from tests.market_kit import CALL, at
 
 pytestmark = pytest.mark.usefixtures("open_market")
 LIST = {"id": uuid7, "name": string, "symbols": lambda value: isinstance(value, list)}
@@ -80,7 +80,7 @@ def test_what_cannot_be_a_list(api: Api, lists: str, body: dict[str, Any], field
 
 def test_a_symbol_that_the_market_does_not_have(api: Api, lists: str, settings: Any) -> None:
     one = make(api, lists)
-    settings.PAPERTRADE_MARKET, settings.PAPERTRADE_START = "simulated", None  # which knows what there is
+    settings.PAPERTRADE_MARKET, settings.PAPERTRADE_START = "simulated", at("2026-05-15T13:00:00Z")
     MarketClock.objects.all().delete()
     drop_market()
     current_market().start()
