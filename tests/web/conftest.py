@@ -103,7 +103,7 @@ class Front:
 
     def connect(self, text: bytes = b"") -> socket.socket:
         """A connection that has sent the text."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         connection.sendall(text)
         return connection
 
@@ -111,7 +111,7 @@ class Front:
         """End it and what it still answers."""
         self.release.set()
         self.server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         self.bridge.close()
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from papertrade.web.bridge import is_export, is_report
 from papertrade.web.connections import Connection
 from papertrade.web.lanes import Lane, Rush
 from papertrade.web.probes import NO_ANSWER
-from papertrade.web.refusals import BUSY, Refusal
+from papertrade.web.refusals import BUSY
 from portfolio.audit import verify_ledger
 from tests.web.conftest import LARGE, THREADS, Front
 from tests.web.test_connections import POST, ask, read_to_end, until
@@ -122,7 +123,7 @@ def test_readiness_is_one_answer_for_all_and_never_late(front: Front, monkeypatc
 
     def hang() -> list[str]:
         asked.append(time.monotonic())
-        front.release.wait(10)
+        front.release.wait(60)
         return ["Nothing is there."]
 
     front.not_ready = hang
@@ -132,7 +133,7 @@ def test_readiness_is_one_answer_for_all_and_never_late(front: Front, monkeypatc
         thread.start()
     assert ask(front, "/healthz")[0] == 200
     for thread in asking:
-        thread.join(30)
+        thread.join(60)
     assert {(status, json.loads(body)["reasons"][0]) for status, body in answers} == {(503, NO_ANSWER)}
     assert len(answers) == 8 and len(asked) == 1
     front.release.set()
@@ -344,10 +345,9 @@ def test_askers_have_turns_and_strangers_have_one_together() -> None:
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.gather(*(ask(b"good") for _ in range(5)))
-        with pytest.raises(Refusal, match="of yours"):
-            await asyncio.gather(*(ask(b"flood") for _ in range(41)))
-        with pytest.raises(Refusal, match="without a key"):  # none of them need have sent many
-            await asyncio.gather(*(ask(b"") for _ in range(41)))
+        for whose, told in ((b"flood", "of yours"), (b"", "without a key")):  # of strangers none need have sent many
+            answers = await asyncio.gather(*(ask(whose) for _ in range(41)), return_exceptions=True)
+            assert {told in str(answer) for answer in answers if answer is not None} == {True}
         await asyncio.gather(*flood, *strangers, ask(b"good"))
 
     asyncio.run(all_of_them())
@@ -357,22 +357,24 @@ def test_askers_have_turns_and_strangers_have_one_together() -> None:
 
 
 def test_an_export_lets_requests_go_first_and_comes_to_its_end(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone it never waits; beside a call of the lane it does before each of its pieces, and not for ever."""
     monkeypatch.setattr(limits, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(limits, "GIVE_WAY_SECONDS", 0.0005)
-    began = time.monotonic()
+    monkeypatch.setattr(limits, "QUIET_SECONDS", 0.0)
+    gave_way: list[float] = []
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: gave_way.append(time.sleep(0.0005)))
+    monkeypatch.setattr(lanes, "time", clock)
     assert ask(front, "/composed")[0] == 200
-    alone = time.monotonic() - began
+    assert gave_way == []
     waiting = threading.Thread(target=ask, args=(front, "/wait"))
     waiting.start()
     while not any(seen["PATH_INFO"] == "/wait" for seen in front.seen):
         time.sleep(0.001)
-    began = time.monotonic()
     assert ask(front, "/composed")[0] == 200
-    beside = time.monotonic() - began
     front.release.set()
     waiting.join()
     pieces = LARGE // 10_000
-    assert beside > pieces * limits.GIVE_WAY_SECONDS / 2 and beside > alone
+    assert len(gave_way) > pieces / 2, "but where a moment was longer than it may wait"
 
 
 # Of papertrade/reports, what reads a bounded number of points and not a whole run.
@@ -480,7 +482,7 @@ def test_a_client_who_leaves_is_not_answered(front: Front) -> None:
 
 
 def test_expect_continue_is_honoured_only_where_the_body_is_wanted(front: Front) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=60)
     connection.putrequest("POST", "/echo")
     connection.putheader("Content-Length", "2")
     connection.putheader("Expect", "100-continue")
