@@ -90,6 +90,8 @@ async def hold(refusal: Refusal, scope: dict[str, Any], receive: Receive) -> Non
 async def keep_waiting(seconds: float, scope: dict[str, Any], receive: Receive) -> None:
     """Answer no sooner, but within `HOLD_SECONDS`; the place may be lost meanwhile. Ends when the client goes."""
     scope[REFUSED]()
+    if not seconds:  # who has asked whether to send his body would be told to by our listening
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(min(seconds, limits.HOLD_SECONDS)):
             while (await receive())["type"] != "http.disconnect":
