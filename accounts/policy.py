@@ -93,7 +93,7 @@ def _switch(value: Any) -> bool:
 def _decimal(value: Any) -> Decimal:
     number = read_number(value)
     if number is None:
-        raise ValueError('must be a finite decimal number, such as "10.5"')
+        raise ValueError('must be a number, such as "10.5"')
     return number
 
 

@@ -204,7 +204,7 @@ class _Shape:
         if value <= 0:
             self.problems["qty"] = "must be greater than 0"
         elif value > MAX_QTY:
-            self.problems["qty"] = f"must be at most {MAX_QTY}"
+            self.problems["qty"] = f"must be at most {MAX_QTY:,}"
         elif decimals(value) > MAX_QTY_DECIMALS:
             self.problems["qty"] = f"must have at most {MAX_QTY_DECIMALS} decimals"
         return value
@@ -220,7 +220,7 @@ class _Shape:
         if order_type == OrderType.MARKET:
             self.problems["limit_price"] = "must not be sent with a market order"
         elif not 0 < value <= MAX_LIMIT_PRICE:
-            self.problems["limit_price"] = f"must be greater than 0 and at most {MAX_LIMIT_PRICE}"
+            self.problems["limit_price"] = f"must be greater than 0 and at most {MAX_LIMIT_PRICE:,}"
         elif instrument is not None and decimals(value) > (allowed := price_decimals(instrument, value)):
             self.problems["limit_price"] = f"must have at most {allowed} decimals"
         return value
@@ -228,7 +228,7 @@ class _Shape:
     def _number(self, field: str) -> Decimal | None:
         number = read_number(self.given[field])
         if number is None:
-            self.problems[field] = 'must be a finite decimal number, such as "10.5"'
+            self.problems[field] = 'must be a number, such as "10.5"'
         return number
 
     def _word(self, field: str, words: set[str], default: str | None = None) -> str:
