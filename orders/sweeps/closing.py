@@ -1,6 +1,6 @@
 """The close of a session: orders whose time has run out end, and expiring options are settled."""
 
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 
 import psycopg
@@ -11,7 +11,8 @@ from orders.engine import Engine
 from orders.models import IS_OPEN, Order, Sweep, SweepChunk
 from orders.states import Status
 from orders.sweeps.chunk import in_chunk, lock_due, pinned_quotes, session_of
-from orders.terms import TimeInForce
+from orders.terms import Side, TimeInForce
+from portfolio.books import OpenBook
 from portfolio.models import Position
 from portfolio.settlement import settle_option
 
@@ -48,9 +49,18 @@ def close_chunk(cursor: psycopg.Cursor, sweep: Sweep, chunk: SweepChunk) -> dict
                 and not position.unsettled
                 and _is_over(position.expires_on, session)
             ):
-                settle_option(book, position, quotes.get(position.instrument.underlying), book.advance_to(sweep.at))
+                at = book.advance_to(sweep.at)
+                if position.held_qty:
+                    _end_sells(engine, book, symbol, at)
+                settle_option(book, position, quotes.get(position.instrument.underlying), at)
     engine.write(cursor, lines=False)
     return engine.outcomes()
+
+
+def _end_sells(engine: Engine, book: OpenBook, symbol: str, at: datetime) -> None:
+    """End the open sells of a contract that is over: they are due later where the close was moved after they were sent."""
+    for order in Order.objects.filter(IS_OPEN, book_id=book.id, symbol=symbol, side=Side.SELL).order_by("number"):
+        engine.end(book, order, Status.EXPIRED, at)
 
 
 def _is_over(expires_on: date, session: Session) -> bool:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from marketdata.models import TradingSession
+from marketdata.sessions import drop_calendar
 from orders.audit import audit_books
 from orders.models import Order
 from orders.services import cancel
@@ -11,7 +13,7 @@ from orders.states import TRANSITIONS, CancelReason, IllegalTransition, Status, 
 from papertrade.lib.errors import Conflict, NotFound
 from portfolio.models import LedgerTransaction
 from tests.desk import Desk, dec
-from tests.market_kit import CLOSE, MarketKit, at
+from tests.market_kit import CLOSE, DAY, MarketKit, at
 
 FRIDAY_CALL = "O:IBM131011C00100000"  # expires on a Friday
 TODAY_CALL, TODAY_PUT = "O:IBM131007C00100000", "O:IBM131007P00100000"
@@ -318,6 +320,21 @@ class TestOptionExpiry:
         market_kit.advance("20:00:00")
         assert desk.now(order).status == "expired"
         assert (desk.position(TODAY_CALL).qty, desk.position(TODAY_CALL).held_qty) == (0, 0)
+
+    def test_an_open_order_expires_before_the_settlement_at_a_close_that_was_moved(
+        self, own_calendar: None, market_kit: MarketKit, trader: Any
+    ) -> None:
+        """The order was sent before anybody knew; the books would refuse to sell what it still holds, again and again."""
+        market_kit.play(f"17:00:00 {TODAY_CALL} 4.00 4.20 50 50", "17:30:00 IBM 105.50 105.60", start="17:00:00")
+        desk = Desk(trader)
+        desk.buy("2", symbol=TODAY_CALL)
+        order = desk.sell("2", limit="9.00", symbol=TODAY_CALL)
+        TradingSession.objects.filter(date=DAY).update(close=at("18:00:00"))
+        drop_calendar()
+        market_kit.advance("18:00:00")
+        assert desk.now(order).status == "expired"
+        assert (desk.position(TODAY_CALL).qty, desk.position(TODAY_CALL).held_qty) == (0, 0)
+        assert list(audit_books()) == []
 
     def test_a_contract_that_lives_on_is_not_settled(self, market_kit: MarketKit, trader: Any) -> None:
         desk = self.settle(market_kit, trader, FRIDAY_CALL, "19:30:00 IBM 105.50 105.60")
