@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stack.server import free_port, without_servers
+from papertrade.stack.embedded.process import free_port
+from tests.stack.server import without_servers
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIRST_PAGE = "README.md"

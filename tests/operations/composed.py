@@ -20,9 +20,10 @@ import psycopg
 import yaml
 
 from papertrade.lib import env
+from papertrade.stack.embedded.process import free_port
 from tests.operations.pooler import PROGRAM, Pooler
 from tests.services_plugin import APP_URL
-from tests.stack.server import PROJECT, free_port, wait_until
+from tests.stack.server import PROJECT, wait_until
 
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 OURS = {name: service for name, service in COMPOSE["services"].items() if service.get("image") == "papertrade"}
@@ -74,13 +75,13 @@ class Host:
     def die(self) -> None:
         """All of its processes at once, as when the power goes."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def ask(self, method: str, path: str, body: Any = None, token: str = "", host: str = GIVEN["DOMAIN"]) -> Any:
         """An answer, asked for as a proxy that ends TLS would."""
         headers = {"Host": host, "X-Forwarded-Proto": "https"} | ({"Authorization": f"Bearer {token}"} if token else {})
         answer = httpx.request(
-            method, f"http://127.0.0.1:{self.port}{path}", json=body, headers=headers, timeout=20
+            method, f"http://127.0.0.1:{self.port}{path}", json=body, headers=headers, timeout=60
         ).raise_for_status()
         return answer.text if path == "/metrics" else answer.json()
 
@@ -151,6 +152,6 @@ class Composed:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(30)
+            process.wait(60)
         if self.pooled is not None:
             self.pooled.stop()

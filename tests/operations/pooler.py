@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from django.db import connection
 
-from tests.stack.server import free_port, wait_until
+from papertrade.stack.embedded.process import free_port
+from tests.stack.server import wait_until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 KEEPS_STATEMENTS_FROM = (1, 21)
@@ -69,7 +70,7 @@ class Pooler:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _connect(self, settings_dict: dict[str, Any]) -> None:
         connection.close()

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import httpx
 
-from tests.stack.server import PROJECT, free_port, wait_until
+from papertrade.stack.embedded.process import free_port
+from tests.stack.server import PROJECT, wait_until
 
 FILES = PROJECT / "docs" / "proxy"
 PATHS = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -73,12 +74,12 @@ class Proxy:
     def client(self, **transport: Any) -> httpx.Client:
         """A client of the hosts behind it; httpx's words for a connection, such as `local_address`."""
         return httpx.Client(
-            base_url=self.url, transport=httpx.HTTPTransport(verify=self.trusting, **transport), timeout=20
+            base_url=self.url, transport=httpx.HTTPTransport(verify=self.trusting, **transport), timeout=60
         )
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _prepare(self, hosts: Sequence[int]) -> tuple[list[str], Path, dict[str, str]]:
         """The command, the certificate to trust, and what its environment has besides."""

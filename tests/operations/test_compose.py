@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from papertrade.lib import env
+from papertrade.stack.embedded.process import free_port
 from tests.operations.composed import COMPOSE, OURS
 from tests.stack.server import PROJECT
 
@@ -72,9 +73,7 @@ def test_the_servers_are_asked_as_they_will_be_used() -> None:
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for(empty_database: str) -> None:
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
+    port = free_port()
     given = urlsplit(empty_database)
     far = given._replace(netloc=f"{given.username}:{given.password}@127.0.0.1:{port}").geturl()
     environment = {**os.environ, "DATABASE_URL": far, "PYTHONUNBUFFERED": "1"}

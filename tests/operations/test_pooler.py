@@ -119,7 +119,7 @@ def test_prepare_says_so_and_gives_the_role_what_a_session_would_set(pooler: Poo
 def test_who_needs_a_session_does_not_start(pooler: Pooler, command: list[str]) -> None:
     environment = {**os.environ, "DATABASE_URL": pooler.url("postgres")}
     process = subprocess.run(
-        [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
     )
     assert process.returncode == 1
     assert "DATABASE_URL goes through a pooler" in process.stderr

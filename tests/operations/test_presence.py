@@ -15,6 +15,7 @@ from papertrade.lib import env, metrics, tallies, valkey
 from papertrade.operations import exporter, presence
 from papertrade.operations.exporter import Exporter
 from papertrade.operations.presence import Beacon
+from papertrade.stack.embedded.process import free_port
 from tests.api_kit import Api
 from tests.market_kit import MarketKit
 
@@ -108,12 +109,11 @@ def test_requests_and_orders_of_a_key_are_counted(committed: None, api: Api, ope
 def address(settings: Any) -> tuple[str, int]:
     """A port that nobody has."""
     settings.PAPERTRADE_METRICS_TOKEN = TOKEN
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()
+    return "127.0.0.1", free_port()
 
 
 def ask(address: tuple[str, int], path: str = "/metrics", authorization: str = f"Bearer {TOKEN}") -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*address, timeout=5)
+    connection = http.client.HTTPConnection(*address, timeout=60)
     connection.request("GET", path, headers={"Authorization": authorization})
     answer = connection.getresponse()
     return answer.status, answer.read().decode()

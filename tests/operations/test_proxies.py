@@ -91,7 +91,7 @@ def test_a_request_that_is_not_whole_reaches_no_host(proxy: Proxy, hosts: Hosts)
     """Of a host behind Caddy it takes a connection, and no thread either (tests/web)."""
     head = f"POST /order HTTP/1.1\r\nHost: {proxy.host}\r\nContent-Length: 10\r\nConnection: close\r\n\r\n"
     with (
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as plain,
         proxy.trusting.wrap_socket(plain, server_hostname="localhost") as slow,
         proxy.client() as other,
     ):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,19 +15,16 @@ from typing import Any
 
 import pytest
 
+from papertrade.stack.embedded.process import free_port
+
 PROJECT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 90
 POLL_SECONDS = 0.1
+# A simulated market that stands shortly before the open of a day, whichever is today.
+MANUAL = {"PAPERTRADE_SPEED": "0", "PAPERTRADE_START": "2026-11-06T14:00:00Z"}
 # Of a test with servers of its own. One worker of the run has them all, from the beginning: two at once would take the cores
 # from each other, and the last of them would be waited for alone.
 whole_server = pytest.mark.xdist_group("servers")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def without_servers() -> dict[str, str]:
@@ -82,7 +78,7 @@ class Server:
             data=json.dumps(body).encode() if body is not None else None,
             headers={"Authorization": f"Bearer {known['market_key']}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def buy(self, account: str, client_order_id: str) -> str | None:

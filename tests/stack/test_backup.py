@@ -15,9 +15,7 @@ from django.db import connection
 
 from tests.desk import Desk
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server, whole_server
-
-MANUAL = {"PAPERTRADE_SPEED": "0"}
+from tests.stack.server import MANUAL, PROJECT, Server, whole_server
 
 
 @pytest.fixture

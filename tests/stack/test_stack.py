@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ from papertrade.stack.embedded.postgres import DAC_READ_SEARCH
 from tests.browser import CHROMIUM, WIDE, chromium
 from tests.dashboard.browser import Trader
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server, wait_until, whole_server, without_servers
+from tests.stack.server import MANUAL, PROJECT, Server, wait_until, whole_server, without_servers
 
-MANUAL = {"PAPERTRADE_SPEED": "0"}
+AGAIN_MS = 120_000  # a page that was away for long tries again every half minute
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def sees_it_stopped(trader: Trader) -> None:
 
 def sees_it_again(trader: Trader) -> None:
     """It goes on by itself, and sends what it could not."""
-    trader.page.wait_for_selector("#offline", state="hidden")
+    trader.page.wait_for_selector("#offline", state="hidden", timeout=AGAIN_MS)
     trader.page.click("#send-order")
     trader.page.wait_for_selector("#ticket-done:has-text('filled')")
     assert trader.page.evaluate("window.stillHere") is True
@@ -138,8 +138,11 @@ def test_two_servers_side_by_side_survive_kills_stop_cleanly_and_go_on(
 
 def open_to_others(folder: Path) -> list[str]:
     """Whatever of the folder somebody else could enter or read."""
-    found = [folder, *folder.rglob("*")]
-    return [f"{path} {path.stat().st_mode:o}" for path in found if path.exists() and path.stat().st_mode & 0o077]
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        with suppress(FileNotFoundError):  # a server's that it has just taken away
+            found[path] = path.stat().st_mode
+    return [f"{path} {mode:o}" for path, mode in found.items() if mode & 0o077]
 
 
 @pytest.mark.slow

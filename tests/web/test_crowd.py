@@ -25,7 +25,7 @@ import pytest
 
 from tests.services_plugin import SHARED_FOLDER
 from tests.stack.prepared import prepared
-from tests.stack.server import PROJECT, Server, whole_server
+from tests.stack.server import MANUAL, PROJECT, Server, whole_server
 from tests.web.crowd import KINDS, Target
 
 EACH, SECONDS = 12, 4.0  # twelve of one kind once stopped everything
@@ -121,7 +121,7 @@ def trading_server() -> Iterator[tuple[Server, list[str]]]:
     with tempfile.TemporaryDirectory(prefix="papertrade-crowd-") as folder:
         server = Server(
             prepared(Path(folder) / "var"),
-            PAPERTRADE_SPEED="0",
+            **MANUAL,
             PAPERTRADE_STOCK_QUOTE_MAX_AGE_SECONDS="3600",
             PAPERTRADE_STRANGER_LIMIT_MINUTE="600",  # the default, which tests are without
         )
@@ -150,7 +150,7 @@ def target_of(server: Server, rows: int) -> Target:
 
 def signed_in(server: Server, known: dict[str, str]) -> str:
     """A cookie with a session of the trader."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as browser:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as browser:
         token = browser.get("/login/").cookies["csrftoken"]
         form = {
             "username": known["dashboard_user"],
@@ -162,7 +162,8 @@ def signed_in(server: Server, known: dict[str, str]) -> str:
     for _ in range(20):  # each worker gets to know it, and is not asked by a stranger afterwards
         for headers in ({"Cookie": cookie}, {"Authorization": f"Bearer {known['market_key']}"}):
             path = "/keys/" if "Cookie" in headers else "/v1/paper/accounts/"
-            assert httpx.get(f"http://127.0.0.1:{server.port}{path}", headers=headers).status_code == 200
+            url = f"http://127.0.0.1:{server.port}{path}"
+            assert httpx.get(url, headers=headers, timeout=60).status_code == 200
     return cookie
 
 

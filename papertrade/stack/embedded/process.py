@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -26,6 +27,9 @@ STOP_SECONDS = 20
 LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.03
 PR_SET_PDEATHSIG = 1
+# Below the ports that systems give to whoever names none (from 32,768 on in Linux, 49,152 elsewhere).
+PORTS = range(10_000, 32_000)
+TRIES = 100
 
 
 class EmbeddedError(Exception):
@@ -110,7 +114,7 @@ class Server(ABC):
     def __init__(self, folder: Path, password: str) -> None:
         self.folder = folder
         self.password = password
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -233,7 +237,12 @@ def _command_of(pid: int) -> str:
     return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+def free_port() -> int:
+    """A loopback port that nothing uses now, nor is likely to when it is used: it is chosen a while before, and used again
+    after a server died. One that the system gives would be given to the next connection of anybody meanwhile.
+    """
+    for port in (*(secrets.choice(PORTS) for _ in range(TRIES)), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return int(probe.getsockname()[1])
+    raise EmbeddedError(f"No port of {LOOPBACK} is free.")
