@@ -28,6 +28,12 @@ from tests.market_kit import STOCK, MarketKit
 
 FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+POOL_SECONDS = 120  # that a thread waits for a connection: sixteen of a test share as many as a web process has for two
+
+
+def pytest_configure() -> None:
+    """Before anybody connects."""
+    django_settings.DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = POOL_SECONDS
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -24,7 +24,7 @@ EXPECTED = {200, 201, 409}
 
 
 @pytest.fixture
-def market(committed: None, market_kit: MarketKit) -> MarketKit:
+def market(patient: None, market_kit: MarketKit) -> MarketKit:
     quotes = (f"14:00:{second:02d} IBM {100 + second % 3}.00 {100 + second % 3}.10 5000 5000" for second in range(60))
     market_kit.play(*quotes, start="14:00:00")
     return market_kit

@@ -21,7 +21,7 @@ from tests.invariants import check_account
 from tests.market_kit import MarketKit
 
 IN_VAIN_SECONDS = 0.6
-MEETING_SECONDS = 30
+MEETING_SECONDS = 90
 LOCK = " FOR UPDATE OF b"
 
 
@@ -55,7 +55,7 @@ def locked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> b
 
 
 @pytest.fixture
-def desk(committed: None, market_kit: MarketKit, trader: Any) -> Desk:
+def desk(patient: None, market_kit: MarketKit, trader: Any) -> Desk:
     market_kit.play("14:00:00 IBM 100.00 100.10 5000 5000", start="14:00:00")
     return Desk(trader, "10010")  # 100 shares at 100.10
 

@@ -95,14 +95,19 @@ def test_in_one_advance_or_in_many(
 
 @pytest.fixture
 def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
-    """Threads that help with every run as other workers would; the names of those that did something."""
+    """Threads that help with every run as other workers would; the names of those that did something.
+
+    Whoever invites them the first time goes on when one has had a chunk, so that on a busy machine too they help.
+    """
     helped: set[str] = set()
+    had_one = threading.Event()
     threads: list[threading.Thread] = []
 
     def help_with(run: Sweep, name: str) -> None:
         try:
             while sweeping.work(run):
                 helped.add(name)
+                had_one.set()
         finally:
             connections.close_all()
 
@@ -110,6 +115,7 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         for name in ("first", "second"):
             threads.append(threading.Thread(target=help_with, args=(run, name)))
             threads[-1].start()
+        had_one.wait(60)
 
     monkeypatch.setattr(tasks, "invite_workers", invite)
     monkeypatch.setattr(sweeping, "CHUNK_ORDERS", 4)  # a chunk for nearly every book

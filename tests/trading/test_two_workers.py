@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from orders import tasks
 from orders.models import Fill, Order, Sweep
+from portfolio.models import Book
 from tests.invariants import check_account
 from tests.market_kit import MarketKit
 from tests.stack.server import PROJECT, wait_until
@@ -19,6 +20,7 @@ from tests.trading.kit import run_of_many_chunks
 
 BOOKS, ORDERS_A_BOOK = 120, 3
 FAIR_SHARE = 0.2  # alone on a machine each does 0.43 to 0.57; here other tests run beside them
+WAIT_FOR_US = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
 
 
 @pytest.fixture
@@ -71,9 +73,18 @@ def workers(run: Sweep, settings: Any) -> Iterator[list[Worker]]:
             worker.stop()
 
 
+def _wait_for_us() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT_FOR_US)
+        return cursor.fetchone()[0]
+
+
 @pytest.mark.slow
 def test_each_does_about_half_and_no_order_is_decided_twice(run: Sweep, workers: list[Worker]) -> None:
-    tasks.invite_workers(run)
+    with transaction.atomic():  # they begin together: neither does a book before each has claimed a chunk
+        list(Book.objects.select_for_update())
+        tasks.invite_workers(run)
+        wait_until(lambda: _wait_for_us() == len(workers), "both workers at their first chunk")
     wait_until(lambda: not run.chunks.filter(done_at__isnull=True).exists(), "the end of the sweep")
 
     chunks = Counter(run.chunks.values_list("worker", flat=True))
