@@ -465,7 +465,7 @@ class ThreadedProvider:
     def __init__(self, fake: FakeProvider, loop: asyncio.AbstractEventLoop) -> None:
         self.fake, self._loop = fake, loop
 
-    def do(self, step: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def do(self, step: Callable[[], Any], seconds: float = 120.0) -> Any:
         """Call a coroutine function on the provider's loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(step(), self._loop).result(seconds)
 

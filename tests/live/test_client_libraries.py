@@ -22,7 +22,7 @@ AT = datetime(2026, 11, 25, 15, 30, 0, 123456, tzinfo=UTC)
 CALL, PUT = "O:AAPL261218C00200000", "O:AAPL261218P00200000"
 STOCK_QUOTE = Quoted("AAPL", 183.505, 183.52, 200, 300, AT)
 OPTION_QUOTE = Quoted(CALL, 9.1, 9.35, 4, 5, AT)
-SECONDS = 10.0
+SECONDS = 60.0  # of a loaded machine
 
 
 @pytest.fixture
