@@ -41,7 +41,9 @@ def test_all_is_well(well: MarketKit) -> None:
     assert health.not_ready() == []
 
 
-def test_a_silent_feed(well: MarketKit) -> None:
+def test_a_silent_feed(well: MarketKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = clock.wall_now()
+    monkeypatch.setattr(clock, "wall_now", lambda: now)
     silent_for(40)
     [warning] = health.warnings()
     assert warning.startswith("Quotes are stale: no feed process has moved the market for 40 s.")
@@ -102,10 +104,11 @@ def test_a_gate_that_nobody_opens_again(committed: None, well: MarketKit, monkey
     def close_it() -> None:
         with gate.closed_gate():
             closed.set()
-            seen.wait(20)
+            seen.wait(60)
 
     def ask() -> list[list[str]]:
-        closed.wait(20)
+        closed.wait(60)
+        monkeypatch.setattr(gate, "IDLE_SECONDS", 600.0)
         answers = [health.not_ready()]
         monkeypatch.setattr(gate, "IDLE_SECONDS", 0.0)
         answers.append(health.not_ready())

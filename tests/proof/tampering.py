@@ -37,6 +37,8 @@ VALUES = {
     "portfolio_position.mark_at": "mark_at - interval '1 hour'",
     "portfolio_position.updated_at": "updated_at - interval '1 day'",
 }
+# Behind every id there is, each time: a random one would at times sort before them.
+ANOTHER_ID = "'ffffffff-ffff-4fff-bfff-ffffffffffff'::uuid"
 
 
 def tables() -> dict[str, type[models.Model]]:
@@ -65,7 +67,7 @@ def another(table: str, column: str) -> str:
         return f"CASE WHEN {column} = '' THEN 'x' ELSE left({column}, -1) END"
     return {
         "boolean": f"NOT {column}",
-        "uuid": "gen_random_uuid()",
+        "uuid": ANOTHER_ID,
         "jsonb": """'{"size_cap": false}'""",
         "date": f"coalesce({column}, '2013-10-07') + 100000",
         "bigint": f"coalesce({column}, 0) + 1000",

@@ -14,7 +14,7 @@ from portfolio.models import Book
 from tests.market_kit import MarketKit
 from tests.proof.history import History
 from tests.proof.places import placed
-from tests.proof.tampering import columns, lay_defences_down, statement, tampered
+from tests.proof.tampering import ANOTHER_ID, columns, lay_defences_down, statement, tampered
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +111,7 @@ def after_the_last(table: str, order: str, **changed: str) -> str:
     )
 
 
-ANOTHER_ID, LATER_ID = "gen_random_uuid()", "r.id + 1000"
+LATER_ID = "r.id + 1000"
 A_MINUTE_LATER = {"id": LATER_ID, "at": "r.at + interval '1 minute'"}
 # What may be done to a book that has stood still since its seal: its rows are compared by their hash, and how far they reach.
 OF_A_BOOK_THAT_STANDS = [

@@ -31,7 +31,7 @@ NO_ENSUREPIP = (
     "import importlib.util as u; whole = u.find_spec\n"
     "u.find_spec = lambda name, *rest: None if name == 'ensurepip' else whole(name, *rest)\n"
 )
-WAIT_SECONDS = 60
+WAIT_SECONDS = 240
 BIG = 6_000_000  # bytes of the package's file: more than a venv itself writes in one file
 
 

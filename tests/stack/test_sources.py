@@ -1,5 +1,6 @@
 """What `papertrade dev` starts again for: code and templates of the product, and nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ def project(tmp_path: Path) -> Path:
 def test_a_written_file_is_seen_once(project: Path, name: str) -> None:
     sources = Sources(project)
     assert sources.changed() == []
+    later = (project / name).stat().st_mtime_ns + 1_000_000  # not within one tick of the file system's clock
     (project / name).write_text("x = 1")
+    os.utime(project / name, ns=(later, later))
     assert sources.changed() == [project / name]
     assert sources.changed() == []
 

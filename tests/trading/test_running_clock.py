@@ -101,9 +101,12 @@ def test_a_machine_s_own_clock_shifts_no_time(
     monkeypatch.setattr(presence, "PROCESSES", "papertrade:processes of a skewed host")
     presence.Beacon("web").beat()
     [warning] = [said for said in health.warnings() if "The clock of" in said]
-    assert f"3.0 s {'ahead of' if ahead > 0 else 'behind'} the database's" in warning
-    assert re.search(rf'papertrade_clock_skew_seconds{{host=".+"}} {ahead}\.0', gauges.scrape().decode())
+    shown = re.search(rf"([\d.]+) s {'ahead of' if ahead > 0 else 'behind'} the database's", warning)
+    measured = re.search(r'papertrade_clock_skew_seconds{host=".+"} (\S+)', gauges.scrape().decode())
     valkey.client().delete(presence.PROCESSES)
+    # It takes the database's answer a moment to come.
+    assert shown and measured
+    assert (float(shown[1]), float(measured[1])) == (pytest.approx(3, abs=0.9), pytest.approx(ahead, abs=0.9))
 
 
 def test_a_lone_client_is_never_told_that_the_clock_is_busy(
@@ -123,7 +126,7 @@ def test_a_lone_client_is_never_told_that_the_clock_is_busy(
     waiting: list[threading.Thread] = []
     monkeypatch.setattr(Mover, "publish", publish)
     process._refill()
-    waiting[0].join(10)
+    waiting[0].join(60)
     assert advanced == ["moved"]
 
 
