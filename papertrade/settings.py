@@ -114,7 +114,7 @@ DATABASES = {
             "prepare_threshold": 3,
             "pool": {
                 "min_size": 1,
-                "max_size": PAPERTRADE_WEB_THREADS + 5,
+                "max_size": PAPERTRADE_WEB_THREADS + 6,
                 "timeout": 3,
                 "connection_class": Connection,
             },

@@ -26,7 +26,7 @@ from papertrade.lib import metrics
 from papertrade.lib.access import LONGEST_PATH, SINCE
 from papertrade.lib.addresses import network_of
 from papertrade.lib.lines import say
-from papertrade.lib.strangers import credentials_of, door, seconds_left
+from papertrade.lib.strangers import Counts, credentials_of, door, seconds_left
 from papertrade.web import limits, probes
 from papertrade.web.lanes import Courtesy, GivenUp, Lane
 from papertrade.web.probes import Readiness
@@ -87,6 +87,14 @@ class Bridge:
         self._django = django
         self._spool_folder = spool_folder
         self._trading = Lane("web", threads, limits.MAX_WAITING, most_of_one=limits.MAX_WAITING_OF_ONE, goes_first=True)
+        self._newcomers = Lane(
+            "newcomer",
+            limits.NEWCOMER_THREADS,
+            limits.MAX_WAITING,
+            most_of_one=limits.MAX_WAITING_OF_ONE,
+            gives_way=True,
+        )
+        self._strangers_of = Counts()
         self._exports = Lane(
             "export",
             limits.EXPORT_THREADS,
@@ -107,7 +115,7 @@ class Bridge:
 
     def close(self) -> None:
         """Take no more requests."""
-        for lane in (self._trading, self._exports, self._reports, self._files, self._probes):
+        for lane in (self._trading, self._newcomers, self._exports, self._reports, self._files, self._probes):
             lane.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,11 +141,13 @@ class Bridge:
             return _of_a_probe(
                 scope, 503 if reasons else 200, {"status": "not ready" if reasons else "ok", "reasons": reasons}
             )
-        credentials = credentials_of(environ)
+        credentials, network = credentials_of(environ), network_of(environ)
         lane = self._lane_of(path, environ["QUERY_STRING"])
-        if lane is not self._files and door.has_turned_away(credentials, network_of(environ)):
+        if lane is not self._files and door.has_turned_away(credentials, network):
             raise dataclasses.replace(STRANGER, retry_after_seconds=seconds_left())
         whose = door.known_as(credentials)
+        if lane is self._trading and not whose and self._strangers_of.another(network) > limits.STRANGERS_A_MINUTE:
+            lane = self._newcomers
         asking = lane.run(self._export if lane is self._exports else self._ask_django, environ, whose=whose)
         # These only read, so that nothing is lost where one is not made; what else was sent is done, whoever still waits.
         answer = await (unless_gone(asking, receive) if lane in (self._exports, self._reports) else asking)

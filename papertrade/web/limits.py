@@ -20,6 +20,9 @@ HOLD_SECONDS = 5.0
 # --- The threads --------------------------------------------------------------------------------------------------------
 MAX_WAITING = 256  # requests of a process that wait for a thread; the next is answered with 503
 MAX_WAITING_OF_ONE = 128  # of one key or session, and of all who have neither: 429
+# Strangers of an address whose requests are worked on like everybody's; those that come after them in this minute give way.
+STRANGERS_A_MINUTE = 50
+NEWCOMER_THREADS = 1
 # So long a thread that computes keeps the interpreter from one that wants it. A request asks the database a dozen times, and
 # would wait for a report or an export Python's own 5 ms after each.
 SWITCH_SECONDS = 0.001

@@ -257,6 +257,24 @@ def test_strangers_of_a_crowded_address_take_no_thread_any_more(
     assert ask(front, f"{settings.STATIC_URL}style.css")[0] == 200
 
 
+def test_many_strangers_of_an_address_give_way_one_at_a_time(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To each other, too; who was let in lately is none of them."""
+    monkeypatch.setattr(strangers, "wall_seconds", lambda: 1_000_000)
+    monkeypatch.setattr(limits, "STRANGERS_A_MINUTE", 1)
+    strangers.door.remember(strangers.digest_of("mine"), good=True)
+    waits = b"GET /wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    asked = [front.connect(waits)]
+    until(lambda: len(front.seen) == 1)
+    asked += [front.connect(waits) for _ in range(2)]
+    until(lambda: front.bridge._newcomers.under_way == 2)
+    until(lambda: len(front.seen) == 2)
+    head, _ = exchange(front, b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: mine\r\nConnection: close\r\n\r\n")
+    assert head[9:12] == b"200", "on the other thread of the lane"
+    assert [seen["PATH_INFO"] for seen in front.seen] == ["/wait", "/wait", "/"], "and the third waits"
+    front.release.set()
+    assert {read_to_end(connection)[9:12] for connection in asked} == {b"200"}
+
+
 def test_exports_of_one_session_are_made_one_by_one_and_those_too_many_not_even_begun(front: Front) -> None:
     told: list[bytes] = []
     text = b"GET /accounts/1/waits.csv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
