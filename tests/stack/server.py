@@ -18,7 +18,7 @@ import pytest
 from papertrade.stack.embedded.process import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
-WAIT_SECONDS = 90
+WAIT_SECONDS = 180
 POLL_SECONDS = 0.1
 # A simulated market that stands shortly before the open of a day, whichever is today.
 MANUAL = {"PAPERTRADE_SPEED": "0", "PAPERTRADE_START": "2026-11-06T14:00:00Z"}
