@@ -102,11 +102,16 @@ def _standing(request: HttpRequest, account: PaperAccount) -> dict[str, Any]:
     figures = book.generation.summary or summary(book=book).as_json()
     return {
         "generation": book.generation,
-        "figures": {name.replace("_", " "): cells.shown(value) for name, value in figures.items()},
+        "figures": {_label(name): cells.shown(value) for name, value in figures.items()},
         "chart": account_charts(book, zone=EXCHANGE_ZONE).as_json(),
         "runs": [_run(generation) for generation in generations(account=account)],
         "audit_url": reverse("admin:account_audit", args=[account.pk]),
     }
+
+
+def _label(name: str) -> str:
+    """A figure of the summary as people write it: realized_pl is Realized P/L."""
+    return name.replace("_", " ").capitalize().replace(" pl", " P/L")
 
 
 def _run(generation: Generation) -> dict[str, Any]:

@@ -6,7 +6,7 @@ const MARK_PX = 7; // as far as a mark reaches to either side of its place
 const MOST_MARKS_SAID = 3;
 const TOKEN = /^token:([a-z-]+)(?:\/([\d.]+))?$/;
 
-const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" }); // no minus before 0.00
 
 // The value that a colour token has at a place in the page, as rgb() or rgba().
 function colour(place, token, share) {

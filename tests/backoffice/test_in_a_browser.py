@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from papertrade.backoffice.groups import AUDITOR
 from papertrade.trading.accounts import archive_account
 from tests.backoffice.conftest import staff
-from tests.browser import WIDE, Window, chromium, needs_chromium
+from tests.browser import NARROW, WIDE, Window, chromium, needs_chromium
 from tests.desk import Desk
 from tests.market_kit import MarketKit
 
@@ -55,6 +55,13 @@ def test_it_works(page: Any, archived: Desk, tmp_path: Path) -> None:
     for name in ("equity", "drawdown"):
         page.wait_for_selector(f"[data-chart={name}][data-points] .scatterlayer .trace", state="attached")
     expect(page.locator("[data-readout=equity]")).to_contain_text("equity 99,999.00")
+    expect(content.locator("table.pairs")).to_contain_text("Realized P/L")
+    page.set_viewport_size(dict(zip(("width", "height"), NARROW, strict=True)))
+    page.reload()
+    page.wait_for_selector("[data-chart=drawdown][data-points] .scatterlayer .trace", state="attached")
+    wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wider == 0, "a wide table scrolls by itself"
+    page.set_viewport_size(dict(zip(("width", "height"), WIDE, strict=True)))
     page.get_by_role("button", name="Check the books").click()
     expect(content).to_contain_text(f"full audit of account {archived.account.pk}")  # which the workers do
     page.go_back()
