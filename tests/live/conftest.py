@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stack.conftest import new_folder
-from tests.stack.prepared import being_made
-from tests.stack.server import WAIT_SECONDS
+from tests.stack.prepared import MAKING_SECONDS, being_made
 
 __all__ = ["new_folder"]
 
@@ -21,7 +20,7 @@ def _beside_the_first_tests(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     making = being_made()
     yield
-    making.wait(WAIT_SECONDS)
+    making.wait(MAKING_SECONDS)
 
 
 @pytest.fixture(autouse=True)

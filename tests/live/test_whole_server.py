@@ -111,7 +111,7 @@ def test_from_an_order_to_its_fill_and_over_the_death_of_the_leader(
             account = server.call("POST", "/paper/accounts/", {"name": "live"})["account"]["id"]
             assert server.buy(account, "1") == "new"
             assert _order(server, account, "1")["no_fill_reason"] == "quote_missing"
-            provider.do(lambda: provider.fake.until(lambda: _streamed(provider, "AAPL"), 30), 40)
+            wait_until(lambda: _streamed(provider, "AAPL"), "the stream of what was ordered")
             with quoting(provider, delay, "AAPL", "SPY"):
                 wait_until(lambda: _order(server, account, "1")["status"] == "filled", "the first fill")
                 _says_what_it_is(server, account)
