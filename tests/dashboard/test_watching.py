@@ -44,7 +44,7 @@ def test_activity_and_settlements(wide: Trader, user: Any, open_market: MarketKi
     expect(page.locator("#notify")).to_be_visible()
     TokenFactory(user=user)
     ApiKey.objects.update(last_used_at=datetime.now(UTC))
-    expect(page.locator("#last-seen")).not_to_contain_text("never", timeout=15_000)
+    expect(page.locator("#last-seen")).not_to_contain_text("never")
     expect(page.locator("#notify")).to_be_visible()  # brought up to date around it
     page.select_option("#choice-kind", "fills")
     expect(page.locator("#activity tbody tr")).to_have_count(1)
@@ -83,7 +83,7 @@ def test_limits_and_all_at_once(wide: Trader, user: Any, open_market: MarketKit)
     expect(page.locator(".now [data-figure=distance]")).to_have_text("5.09%")
     expect(page.locator(".now")).to_contain_text("100.10 × 300")
     open_market.advance("14:00:10")  # the same prices, another size and time
-    expect(page.locator(".now")).to_contain_text("100.10 × 700", timeout=15_000)
+    expect(page.locator(".now")).to_contain_text("100.10 × 700")
     expect(page.locator(".now")).to_contain_text("10:00:10 ET")
     page.click("#order [data-edit]")
     page.fill("#edit-limit", "96,5")  # a decimal comma is not taken for one that parts thousands
@@ -140,6 +140,7 @@ def test_news_while_the_server_is_slow(wide: Trader, account: PaperAccount) -> N
     answers = iter([{"status": 503}, {"status": 200, "content_type": "text/event-stream", "body": news}])
     page.route("**/events/", lambda route: route.fulfill(**next(answers, {"status": 204})))
     page.clock.install()
+    wide.stand_still()
     with page.expect_response("**/events/"):
         wide.go(home)
     page.wait_for_selector("#ticket[data-ready]")

@@ -35,7 +35,7 @@ class Worker:
     def stop(self) -> None:
         """End it and all of its streams."""
         self.server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def streamed(worker: Worker, desk: Desk, open_market: MarketKit) -> Streamed:
     return Streamed(worker, desk, open_market)
 
 
-def run(coroutine: object, seconds: float = 60.0) -> object:
+def run(coroutine: object, seconds: float = 120.0) -> object:
     """Run a client to its end, within a time."""
 
     async def bounded() -> object:

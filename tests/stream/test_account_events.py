@@ -48,7 +48,7 @@ class Reader:
 
     def read(self, count: int, last: Sequence[int] = (), **query: str) -> list[dict[str, Any]]:
         """So many messages, or those up to the last that there will be, then the connection is cut."""
-        with httpx.stream("GET", self.url, headers=self.headers, params=query, timeout=15) as answer:
+        with httpx.stream("GET", self.url, headers=self.headers, params=query, timeout=60) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"] == "text/event-stream"
             found = []
@@ -62,7 +62,7 @@ class Reader:
 
 
 def listed(streamed: Streamed) -> list[dict[str, Any]]:
-    answer = httpx.get(address(streamed), headers={"Authorization": f"Bearer {streamed.secret}"}, timeout=15)
+    answer = httpx.get(address(streamed), headers={"Authorization": f"Bearer {streamed.secret}"}, timeout=60)
     return answer.json()["results"]
 
 
@@ -78,7 +78,7 @@ def test_it_sends_what_the_list_has_from_a_number_on(streamed: Streamed) -> None
 
 def test_without_a_number_it_begins_now(streamed: Streamed) -> None:
     streamed.desk.buy("10")
-    with httpx.stream("GET", address(streamed), headers=Reader(streamed).headers, timeout=15) as answer:
+    with httpx.stream("GET", address(streamed), headers=Reader(streamed).headers, timeout=60) as answer:
         lines = answer.iter_lines()
         assert next(lines) == f": from {AccountEvent.objects.filter(account=streamed.account).count()}"
         order = streamed.desk.buy("1")
@@ -126,7 +126,7 @@ def test_a_week_to_two_clients_one_cut_at_random_both_see_everything_once_in_ord
     last.append(AccountEvent.objects.filter(account=streamed.account).count() - begin + 1)
     streamed.desk.cancel(ends)
     whole = calm.read(last[0], after_seq=str(begin))
-    reading.join(60)
+    reading.join(120)
     assert [m["data"] for m in seen] == [m["data"] for m in whole] == listed(streamed)[begin : begin + last[0]]
     assert {"order_filled", "order_expired", "order_canceled", "position_settled"} <= {m["event"] for m in whole}
 
@@ -144,20 +144,20 @@ def test_what_cannot_be_streamed_is_refused_as_the_api_refuses(
     streamed: Streamed, headers: dict[str, str], status: int, code: str
 ) -> None:
     given = {**EVENTS, **({"Authorization": f"Bearer {streamed.secret}"} if code == "bad_request" else {}), **headers}
-    answer = httpx.get(address(streamed), headers=given, timeout=15)
+    answer = httpx.get(address(streamed), headers=given, timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
 def test_somebody_elses_account_is_not_there(streamed: Streamed) -> None:
     stranger = {**EVENTS, "Authorization": f"Bearer {TokenFactory(user=UserFactory())}", "X-Request-ID": "mine-8"}
-    answer = httpx.get(address(streamed), headers=stranger, timeout=15)
+    answer = httpx.get(address(streamed), headers=stranger, timeout=60)
     assert answer.status_code == 404
     assert answer.headers.get_list("x-request-id") == ["mine-8"] and answer.json()["request_id"] == "mine-8"
 
 
 def test_a_revoked_key_is_cut_off(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "CHECK_SECONDS", 0.2)
-    with httpx.stream("GET", address(streamed), headers=Reader(streamed).headers, timeout=15) as answer:
+    with httpx.stream("GET", address(streamed), headers=Reader(streamed).headers, timeout=60) as answer:
         lines = answer.iter_lines()
         next(lines)
         [key] = ApiKey.objects.filter(user=streamed.account.user)

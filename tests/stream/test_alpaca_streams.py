@@ -186,7 +186,7 @@ class GoEvents:
     def read(self, count: int, **query: str) -> list[tuple[str, str]]:
         """Of so many updates, or all until the server ends, the event and the order."""
         found, self.ids = [], []
-        with httpx.stream("GET", self.url, params=query, headers=self.headers, timeout=15) as answer:
+        with httpx.stream("GET", self.url, params=query, headers=self.headers, timeout=60) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     update = json.loads(line.removeprefix("data: "))
@@ -300,5 +300,5 @@ class TestTheWire:
         self, streamed: Streamed, query: dict[str, str], status: int, code: int
     ) -> None:
         headers = GoEvents(streamed).headers if query else {}
-        refused = httpx.get(f"http://{streamed.host}/v2/events/trades", params=query, headers=headers, timeout=15)
+        refused = httpx.get(f"http://{streamed.host}/v2/events/trades", params=query, headers=headers, timeout=60)
         assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text

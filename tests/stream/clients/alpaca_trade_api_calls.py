@@ -200,7 +200,7 @@ def streams():
     threading.Thread(target=stream.run, daemon=True).start()
 
     def wait_for(name, count):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while len(seen[name]) < count:
             assert time.monotonic() < until, f"{name}: {seen}"
             time.sleep(0.05)
