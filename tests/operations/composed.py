@@ -122,7 +122,7 @@ class Composed:
         if PROGRAM is not None:  # web is behind PgBouncer, where that is installed: who needs a session is not
             (self.folder / "pooler").mkdir()
             self.pooled = Pooler(self.folder / "pooler", to_url=app, statements_kept=100)
-        assert self.start("prepare", **{env.OWNER: self.database}).wait(120) == 0
+        assert self.start("prepare", **{env.OWNER: self.database}).wait(300) == 0
         self.hosts = [Host(self, self.folder / f"host-{number}") for number in (1, 2)]
         for name in ("feed", "worker", "worker", "beat"):
             self.start(name)

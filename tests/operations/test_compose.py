@@ -83,7 +83,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for(empty_database: str) -> 
     assert preparing.stdout is not None
     assert "waiting up to" in preparing.stdout.readline()
     with relay(port, given.port or 5432):
-        assert preparing.wait(120) == 0
+        assert preparing.wait(300) == 0
 
 
 @contextlib.contextmanager
