@@ -67,7 +67,7 @@ def test_from_an_archived_account_to_the_quote_and_back(auditor: Client, traded:
 
 def test_an_account_shows_its_figures_and_chart(auditor: Client, traded: Desk) -> None:
     page = auditor.get(reverse("admin:accounts_paperaccount_change", args=[traded.account.pk]))
-    assert page.context["figures"]["equity"] == "99,999.00"
+    assert page.context["figures"]["Equity"] == "99,999.00"
     chart = page.context["chart"]
     equity = chart["figures"]["equity"]["data"][0]
     assert equity["y"][-1] == 99999.0

@@ -265,5 +265,5 @@ def test_the_command_tells_its_progress_and_needs_no_worker(
     )
     call_command("audit_books", increment=True)
     assert AuditReport.objects.latest("pk").extent == INCREMENT
-    with pytest.raises(CommandError, match="of all books"):
+    with pytest.raises(CommandError, match="checks all books"):
         call_command("audit_books", increment=True, account=str(desks[0].account.pk))
