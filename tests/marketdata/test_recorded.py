@@ -276,8 +276,8 @@ def test_rows_of_a_live_market_are_counted_apart(tmp_path: Path, capsys: pytest.
     write(tmp_path / "live.csv", *taken, header=",".join(COLUMNS_TAKEN))
     call_command("check_recording", str(tmp_path))
     assert capsys.readouterr().out.splitlines() == [
-        "2 files, 3 good rows of 1 symbols, 2013-10-07 14:00:00+00:00 to 2013-10-07 14:00:00.450000+00:00",
+        "2 files, 3 good rows of 1 symbol, 2013-10-07 14:00:00+00:00 to 2013-10-07 14:00:00.450000+00:00",
         "2 rows of a live market, with taken_at; 1 without",
         "live.csv:2: taken_at is not ISO 8601 in UTC with a Z, of seconds, milliseconds or microseconds",
-        "1 bad rows",
+        "1 bad row",
     ]

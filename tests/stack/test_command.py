@@ -72,7 +72,7 @@ def test_a_command_that_needs_no_server_works_anywhere(tmp_path: Path) -> None:
         "ts,symbol,bid,ask,bid_size,ask_size,source\n2026-11-20T14:30:00Z,IBM,183.10,183.20,200,100,test\n"
     )
     done = run("check-recording", "day.csv", folder=tmp_path)
-    assert done.returncode == 0 and "1 good rows of 1 symbols" in done.stdout, done.stderr
+    assert done.returncode == 0 and "1 good row of 1 symbol" in done.stdout, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["day.csv"]
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketdata.feeds.recorded import RecordedFeed
 from marketdata.feeds.recording_rows import RecordingError, Report
+from papertrade.lib.words import counted
 
 PROGRESS_EVERY = 250_000
 
@@ -29,12 +30,15 @@ class Command(BaseCommand):
             taken += row.taken_at is not None
             first, last = first or row.at, row.at
             if number % PROGRESS_EVERY == 0:
-                self.stderr.write(f"{number} rows read")
+                self.stderr.write(f"{number:,} rows read")
         self.stdout.write(
-            f"{len(feed.files)} files, {report.good} good rows of {len(symbols)} symbols, {first} to {last}"
+            f"{counted(len(feed.files), 'file')}, {counted(report.good, 'good row')} of {counted(len(symbols), 'symbol')}, "
+            f"{first} to {last}"
         )
         if taken:
-            self.stdout.write(f"{taken} rows of a live market, with taken_at; {report.good - taken} without")
+            self.stdout.write(
+                f"{counted(taken, 'row')} of a live market, with taken_at; {report.good - taken:,} without"
+            )
         for name, line, problem in report.details:
             self.stdout.write(f"{name}:{line}: {problem}")
-        self.stdout.write(f"{report.bad} bad rows")
+        self.stdout.write(counted(report.bad, "bad row"))
