@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-CHUNK_ROWS = 200  # fetched in one go, while nothing else gives way
+CHUNK_ROWS = 50  # fetched in one go, during which it gives way to nobody
 EXPORTS_PER_USER = 2  # at once, in a web process: one user's do not keep everybody else's waiting
 TOO_MANY = f"{EXPORTS_PER_USER} exports of yours are still being made. Wait for them, then ask again.\n"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
